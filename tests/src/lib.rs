@@ -1,0 +1,1 @@
+//! The whole gateway, tested in-process.
