@@ -7,8 +7,35 @@
 
 extern crate alloc;
 
+pub mod call;
+pub mod control;
+pub mod digest;
+pub mod envelope;
+pub mod event;
 pub mod failure;
+pub mod finding;
+pub mod ids;
+pub mod outcome;
+pub mod plan;
+pub mod review;
 pub mod units;
+pub mod verdict;
 
+pub use call::{Act, Ask, Decision, ReviewSpec, RungRef, SkipReason, Skipped};
+pub use control::ControlEvent;
+pub use digest::{Digest, canonical};
+pub use envelope::{Actor, ActorKind, ENGINE, Envelope, Event, ReadError};
+pub use event::{
+    AtDoor, AttemptEnded, AttemptResult, AttemptStarted, CallEvent, Estimate, Face, Judged,
+    Purpose, Received, Requested, Resolution, Resolved,
+};
 pub use failure::FailureClass;
+pub use finding::{Finding, Objection, Scored, Source, Status, Subject};
+pub use ids::{CallId, EventId, ReviewId, Stream};
+pub use outcome::{
+    AnsweredBy, Cause, Ended, Interim, Leaving, Outcome, ReleaseError, Released, Unchecked,
+};
+pub use plan::{Budget, Criticality, Mode, ModelPlan, OnExpiry, Plan, Price, RESERVE_MS, Usage};
+pub use review::{Opened, Reason, ReviewEvent, ReviewKind};
 pub use units::{MicroMoney, Millis, Signal};
+pub use verdict::{Escalation, Ladder, Priority, Rung, Show, Verdict};
