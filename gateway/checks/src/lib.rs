@@ -1,1 +1,11 @@
-//! Skeleton.
+//! The judges: schema, expressions, confidence, tools and texts, and the readers that they need.
+//!
+//! Pure: no clock, no randomness, no files, no network. A check returns findings, it never acts.
+
+pub mod canonical;
+pub mod json;
+pub mod mend;
+pub mod tokens;
+
+pub use canonical::canonical;
+pub use mend::{Malformed, Mended, Step, read_json};
