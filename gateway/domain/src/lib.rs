@@ -21,7 +21,10 @@ pub mod review;
 pub mod units;
 pub mod verdict;
 
-pub use call::{Act, Ask, Decision, ReviewSpec, RungRef, SkipReason, Skipped};
+pub use call::{
+    Act, Ask, CallState, Decision, Illegal, Phase, ReviewSpec, RungRef, SkipReason, Skipped, Step,
+    Topic, next,
+};
 pub use control::ControlEvent;
 pub use digest::{Digest, canonical};
 pub use envelope::{Actor, ActorKind, ENGINE, Envelope, Event, ReadError};
@@ -36,6 +39,6 @@ pub use outcome::{
     AnsweredBy, Cause, Ended, Interim, Leaving, Outcome, ReleaseError, Released, Unchecked,
 };
 pub use plan::{Budget, Criticality, Mode, ModelPlan, OnExpiry, Plan, Price, RESERVE_MS, Usage};
-pub use review::{Opened, Reason, ReviewEvent, ReviewKind};
+pub use review::{Decide, Opened, Reason, Refusal, ReviewEvent, ReviewKind, ReviewState};
 pub use units::{MicroMoney, Millis, Signal};
 pub use verdict::{Escalation, Ladder, Priority, Rung, Show, Verdict};

@@ -47,6 +47,11 @@ impl Outcome {
         Self::Observed,
     ];
 
+    /// Whether a person decided it, so that the undo window applies.
+    pub const fn is_a_persons(self) -> bool {
+        matches!(self, Self::Approved | Self::Edited | Self::Rejected)
+    }
+
     /// The word used in the API, in events and in metrics.
     pub const fn name(self) -> &'static str {
         match self {

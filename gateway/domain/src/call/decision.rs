@@ -26,6 +26,9 @@ pub struct Decision {
     /// Objections that a person was shown and settled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overruled: Vec<String>,
+    /// A new end of the automatic part, with a fresh budget: a person sent the answer back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewed: Option<Millis>,
     /// What is done now.
     pub act: Act,
 }

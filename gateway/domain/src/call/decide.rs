@@ -1,0 +1,375 @@
+//! `decide`: of several offers the strictest wins (RULES.md section 2, "The verdict").
+
+use alloc::{string::String, vec, vec::Vec};
+
+use super::{
+    offer::{Ground, Offer, Taken, objections, offer},
+    resolve,
+};
+use crate::{
+    Act, AnsweredBy, Ask, CallState, Cause, Decision, Ended, FailureClass, Finding, Judged, Mode,
+    Objection, Outcome, Phase, Plan, Purpose, Reason, ReviewSpec, Rung, Skipped, Source, Status,
+    Subject, Topic, Verdict,
+};
+
+/// The decision on what `state` is at; `None` when there is nothing to decide.
+pub fn decide(plan: &Plan, state: &CallState) -> Option<Decision> {
+    let Phase::Deciding(topic) = &state.phase else { return None };
+    if matches!(topic, Topic::Resolved) {
+        return resolve::resolved(plan, state);
+    }
+    let findings = on_the_table(state, topic);
+    let source = match topic {
+        Topic::Answer => state.judged.as_ref().map(|judged| judged.subject.source),
+        Topic::NoFallback { .. } => Some(Source::Fallback),
+        _ => None,
+    };
+    // A request that a guard held back counts as asked: `next_model` moves on from it.
+    let last = state.blocked.as_ref().or(state.asked.as_ref());
+    let model = last.map(|ask| ask.model.as_str());
+    let ground = Ground { plan, state, topic, source, model };
+    let mut skipped = Vec::new();
+    let mut overruled = Vec::new();
+    let mut offers = Vec::new();
+    for finding in objections(&findings) {
+        match offer(&ground, finding, &mut skipped) {
+            Some(offer) => offers.push(offer),
+            None => overruled.push(finding.by.clone()),
+        }
+    }
+    if source == Some(Source::Model)
+        && let Some(observed) = observe(plan, state)
+    {
+        return Some(observed);
+    }
+    if source == Some(Source::Cache) && !offers.is_empty() {
+        return Some(miss(&offers, skipped));
+    }
+    let Some(verdict) = offers.iter().map(Offer::verdict).max() else {
+        return Some(accept(plan, state, &findings, overruled));
+    };
+    let winners: Vec<Offer<'_>> =
+        offers.into_iter().filter(|offer| offer.verdict() == verdict).collect();
+    Some(Decision {
+        verdict,
+        because: winners.iter().map(|offer| offer.finding.by.clone()).collect(),
+        class: winners.iter().find_map(|offer| offer.finding.class),
+        spends: spends(&winners),
+        skipped,
+        overruled,
+        renewed: None,
+        act: act(&ground, verdict, &winners),
+    })
+}
+
+/// The findings to decide on, with those that the machine itself makes: a failure, a shut door,
+/// a judgement that is not complete.
+fn on_the_table(state: &CallState, topic: &Topic) -> Vec<Finding> {
+    match topic {
+        Topic::Request(findings) => {
+            let mut findings = findings.clone();
+            if let Some(door) = &state.received.held_at_door {
+                findings.push(of_class(door.class, &door.reason));
+            }
+            findings
+        }
+        Topic::Answer => {
+            let Some(judged) = &state.judged else { return Vec::new() };
+            let mut findings = judged.findings.clone();
+            let objects = objections(&findings).next().is_some();
+            if !objects && (!judged.complete || judged.shape.is_some()) {
+                let class = judged.shape.unwrap_or(FailureClass::CheckError);
+                let text = "not every check that applies could be run";
+                let ladder = judged.shape.map_or_else(|| "on_error".into(), Plan::class_ladder);
+                findings.push(made(class, text, ladder));
+            }
+            findings
+        }
+        Topic::Failure { class, message, .. } => vec![of_class(*class, message)],
+        Topic::NoFallback { reason } => {
+            vec![made(FailureClass::Schema, reason, "fallback".into())]
+        }
+        Topic::Resolved => Vec::new(),
+    }
+}
+
+fn of_class(class: FailureClass, message: &str) -> Finding {
+    made(class, message, Plan::class_ladder(class))
+}
+
+fn made(class: FailureClass, message: &str, ladder: String) -> Finding {
+    Finding {
+        class: Some(class),
+        message: message.into(),
+        objection: Some(Objection { ladder, texts: Vec::new(), excluded: Vec::new() }),
+        ..Finding::plain(class.name(), Status::Fail)
+    }
+}
+
+fn accept(
+    plan: &Plan,
+    state: &CallState,
+    findings: &[Finding],
+    overruled: Vec<String>,
+) -> Decision {
+    let act = match (&state.phase, &state.judged) {
+        (Phase::Deciding(Topic::Request(_)), _) | (_, None) => {
+            let first = plan.models.first().map(|model| model.name.clone());
+            Act::Begin { model: first.unwrap_or_default() }
+        }
+        (_, Some(judged)) if judged.subject.source == Source::Human => {
+            if state.still_to_ask.is_empty() {
+                Act::End(resolve::by_a_person(state, &judged.subject))
+            } else {
+                Act::Review { reviews: state.still_to_ask.clone() }
+            }
+        }
+        (_, Some(judged)) => Act::End(accepted(state, judged, findings)),
+    };
+    let verdict = match &act {
+        Act::Review { .. } => Verdict::Escalate,
+        _ => Verdict::Accept,
+    };
+    Decision {
+        verdict,
+        because: Vec::new(),
+        class: None,
+        spends: Vec::new(),
+        skipped: Vec::new(),
+        overruled,
+        renewed: None,
+        act,
+    }
+}
+
+fn accepted(state: &CallState, judged: &Judged, findings: &[Finding]) -> Ended {
+    let mut audits: Vec<String> =
+        findings.iter().filter_map(|finding| finding.also_review.clone()).collect();
+    audits.dedup();
+    let (outcome, answered_by) = match judged.subject.source {
+        Source::Fallback => (Outcome::Fallback, AnsweredBy::Rule),
+        Source::Cache => (Outcome::Accepted, AnsweredBy::Cache),
+        Source::Model | Source::Human => (Outcome::Accepted, AnsweredBy::Model),
+    };
+    let cause = match outcome {
+        Outcome::Fallback => state.causes.last().cloned().unwrap_or_default(),
+        _ => Cause::default(),
+    };
+    let answer = Some(judged.subject.digest);
+    Ended { outcome, answered_by, answer, cause, unreviewed: false, audits }
+}
+
+/// `mode: observe`: the first answer leaves as it is, marked unchecked; tools that write do not.
+fn observe(plan: &Plan, state: &CallState) -> Option<Decision> {
+    let judged = state.judged.as_ref()?;
+    let observes = plan.mode == Mode::Observe && state.received.mode == Mode::Observe;
+    (observes && !judged.writes).then_some(())?;
+    let ended = Ended {
+        outcome: Outcome::Observed,
+        answered_by: AnsweredBy::Model,
+        answer: Some(judged.subject.digest),
+        cause: Cause::default(),
+        unreviewed: false,
+        audits: Vec::new(),
+    };
+    let because = objections(&judged.findings).map(|finding| finding.by.clone()).collect();
+    Some(Decision {
+        verdict: Verdict::Accept,
+        because,
+        class: None,
+        spends: Vec::new(),
+        skipped: Vec::new(),
+        overruled: Vec::new(),
+        renewed: None,
+        act: Act::End(ended),
+    })
+}
+
+fn miss(offers: &[Offer<'_>], skipped: Vec<Skipped>) -> Decision {
+    Decision {
+        verdict: Verdict::Retry,
+        because: offers.iter().map(|offer| offer.finding.by.clone()).collect(),
+        class: None,
+        spends: Vec::new(),
+        skipped,
+        overruled: Vec::new(),
+        renewed: None,
+        act: Act::Miss,
+    }
+}
+
+/// Only ladders whose offer won spend a rung, each once however often it was objected by.
+fn spends(winners: &[Offer<'_>]) -> Vec<crate::RungRef> {
+    let mut spends: Vec<_> = winners
+        .iter()
+        .filter_map(|offer| match &offer.taken {
+            Taken::Rung { at, written: true, .. } => Some(at.clone()),
+            _ => None,
+        })
+        .collect();
+    spends.sort();
+    spends.dedup();
+    spends
+}
+
+fn act(ground: &Ground<'_>, verdict: Verdict, winners: &[Offer<'_>]) -> Act {
+    match verdict {
+        Verdict::Accept | Verdict::Reject => Act::End(rejected(ground, winners)),
+        Verdict::Repair => repair(ground, winners),
+        Verdict::Retry => retry(ground, winners),
+        Verdict::NextModel => next_model(ground, winners),
+        Verdict::Fallback => Act::Fallback,
+        Verdict::Escalate => Act::Review { reviews: reviews(ground, winners) },
+    }
+}
+
+/// Asking beats masking; all texts go into one request.
+fn repair(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Act {
+    let mut masks = Vec::new();
+    let mut other = None;
+    let mut asks = false;
+    for offer in winners {
+        let Taken::Rung { rung: Rung::Repair { model, mask, .. }, .. } = &offer.taken else {
+            continue;
+        };
+        match mask {
+            Some(check) if !masks.contains(check) => masks.push(check.clone()),
+            Some(_) => {}
+            None => {
+                asks = true;
+                other = other.or_else(|| model.clone());
+            }
+        }
+    }
+    if !asks {
+        return Act::Mask { checks: masks };
+    }
+    let model = other.or_else(|| ground.model.map(Into::into)).unwrap_or_default();
+    let tell = winners.iter().filter_map(|offer| offer.text().map(Into::into)).collect();
+    Act::Ask(Ask {
+        model,
+        purpose: Purpose::Repair,
+        not_before: None,
+        tell,
+        doublings: doublings(ground),
+    })
+}
+
+fn doublings(ground: &Ground<'_>) -> u32 {
+    ground.state.asked.as_ref().map_or(0, |ask| ask.doublings)
+}
+
+/// The same request again, after the longest wait; after a cut-off answer with twice the room.
+fn retry(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Act {
+    let mut not_before = None;
+    let mut truncated = false;
+    for offer in winners {
+        let Taken::Rung { rung, at, .. } = &offer.taken else { continue };
+        let at = match rung {
+            Rung::Retry { backoff_ms, .. } => Some(ground.retry_at(*backoff_ms, at)),
+            _ => ground.until(),
+        };
+        not_before = not_before.max(at);
+        truncated |= offer.finding.class == Some(FailureClass::Truncated);
+    }
+    // Whoever waits at the door starts from the beginning.
+    let last = ground.state.asked.clone().or_else(|| {
+        let model = ground.plan.models.first()?.name.clone();
+        Some(Ask { model, purpose: Purpose::Answer, not_before: None, tell: vec![], doublings: 0 })
+    });
+    match (last, ground.state.blocked.clone()) {
+        (_, Some(blocked)) => Act::Ask(Ask { not_before, ..blocked }),
+        (Some(ask), None) => {
+            let doublings = ask.doublings.saturating_add(u32::from(truncated));
+            Act::Ask(Ask { not_before, doublings, ..ask })
+        }
+        (None, None) => Act::End(rejected(ground, winners)),
+    }
+}
+
+/// The furthest of the models that are asked for.
+fn next_model(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Act {
+    let targets = winners.iter().filter_map(|offer| match &offer.taken {
+        Taken::Rung { rung: Rung::NextModel { to }, .. } => ground.next_model(to.as_deref()),
+        _ => None,
+    });
+    let furthest = targets.max_by_key(|name| ground.plan.model_index(name)).unwrap_or_default();
+    if matches!(ground.topic, Topic::Request(_)) {
+        return Act::Begin { model: furthest };
+    }
+    let ask = Ask {
+        model: furthest,
+        purpose: Purpose::Answer,
+        not_before: None,
+        tell: Vec::new(),
+        doublings: 0,
+    };
+    Act::Ask(ask)
+}
+
+/// One review per queue with all its reasons, in file order; then those that were still to come.
+fn reviews(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Vec<ReviewSpec> {
+    let mut reviews: Vec<ReviewSpec> = Vec::new();
+    for offer in winners {
+        let Taken::Rung { rung: Rung::Escalate(to), .. } = &offer.taken else { continue };
+        let reason = Reason { by: offer.finding.by.clone(), text: offer.finding.message.clone() };
+        let excluded =
+            offer.finding.objection.as_ref().map_or(&[][..], |objection| &objection.excluded);
+        let at = reviews.iter_mut().find(|review| review.to.queue == to.queue);
+        let review = match at {
+            Some(review) => {
+                review.to = resolve::tightened(&review.to, to);
+                review
+            }
+            None => {
+                let to = to.clone();
+                reviews.push(ReviewSpec { to, reasons: Vec::new(), excluded: Vec::new() });
+                let Some(review) = reviews.last_mut() else { continue };
+                review
+            }
+        };
+        review.reasons.push(reason);
+        review.excluded.extend(excluded.iter().cloned());
+    }
+    for later in &ground.state.still_to_ask {
+        if !reviews.iter().any(|review| review.to.queue == later.to.queue) {
+            reviews.push(later.clone());
+        }
+    }
+    reviews
+}
+
+/// The end without an answer: refused by the policy, or failed because nothing was left.
+fn rejected(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Ended {
+    let written = winners.iter().find(|offer| {
+        matches!(&offer.taken, Taken::Rung { rung: Rung::Reject, written: true, .. })
+    });
+    let first = written.or_else(|| winners.first());
+    let class = first.and_then(|offer| offer.finding.class);
+    let failed = written.is_none()
+        && (ground.source == Some(Source::Fallback)
+            || class.is_some_and(FailureClass::is_upstream));
+    let text = first.map(|offer| offer.text().unwrap_or(&offer.finding.message).into());
+    Ended {
+        outcome: if failed { Outcome::Failed } else { Outcome::Refused },
+        answered_by: AnsweredBy::Nobody,
+        answer: None,
+        cause: Cause {
+            class,
+            by: first.map(|offer| offer.finding.by.clone()),
+            text: text.unwrap_or_default(),
+        },
+        unreviewed: false,
+        audits: Vec::new(),
+    }
+}
+
+impl CallState {
+    /// The answer that is on the table, of whatever source.
+    pub fn subject(&self) -> Option<&Subject> {
+        match &self.phase {
+            Phase::Checking { subject } | Phase::Masking { subject, .. } => Some(subject),
+            _ => self.judged.as_ref().map(|judged| &judged.subject),
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! `fold`: how each event changes a call. Total: what does not fit is refused, never guessed.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use crate::{
+    Act, AttemptEnded, AttemptResult, AttemptStarted, CallEvent, CallState, Cause, Decision, Ended,
+    FailureClass, Millis, Outcome, Phase, Received, Requested, Resolution, Resolved, Source,
+    Subject, Topic,
+    call::{Approval, Attempt, Used},
+};
+
+/// An event that cannot follow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{event}` cannot follow in state `{phase}`")]
+pub struct Illegal {
+    /// Name of the event.
+    pub event: &'static str,
+    /// Name of the state.
+    pub phase: &'static str,
+}
+
+impl CallState {
+    /// The call as `event`, which happened at `at`, leaves it.
+    ///
+    /// # Errors
+    /// [`Illegal`] if the event cannot follow; nothing has changed then.
+    pub fn fold(state: Option<Self>, event: &CallEvent, at: Millis) -> Result<Self, Illegal> {
+        let Some(mut state) = state else {
+            return match event {
+                CallEvent::CallReceived(received) => Ok(Self::received(received.clone(), at)),
+                other => Err(Illegal { event: other.name(), phase: "nothing" }),
+            };
+        };
+        let illegal = Illegal { event: event.name(), phase: state.phase.name() };
+        state.apply(event, at).ok_or(illegal)?;
+        state.seq += 1;
+        state.at = state.at.max(at);
+        Ok(state)
+    }
+
+    fn received(received: Received, at: Millis) -> Self {
+        Self {
+            run: 1,
+            seq: 1,
+            at,
+            received_at: at,
+            deadline: received.deadline,
+            received,
+            phase: Phase::Admitted,
+            attempts: Vec::new(),
+            used: Used::default(),
+            spent: BTreeMap::new(),
+            asked: None,
+            blocked: None,
+            judged: None,
+            causes: Vec::new(),
+            fallback_tried: false,
+            decided: Vec::new(),
+            resolved: None,
+            still_to_ask: Vec::new(),
+            origin: None,
+            changes: 0,
+            interim: None,
+        }
+    }
+
+    /// `None`: the event cannot follow.
+    fn apply(&mut self, event: &CallEvent, at: Millis) -> Option<()> {
+        match event {
+            CallEvent::CallReceived(_) => None,
+            CallEvent::DuplicateJoined { .. } => Some(()),
+            CallEvent::RequestJudged { findings } => {
+                matches!(self.phase, Phase::Admitted).then_some(())?;
+                self.phase = Phase::Deciding(Topic::Request(findings.clone()));
+                Some(())
+            }
+            CallEvent::CacheLooked { hit } => self.looked(hit.clone()),
+            CallEvent::AttemptStarted(started) => self.started(started, at),
+            CallEvent::AttemptEnded(ended) => self.attempt_ended(ended),
+            CallEvent::AttemptBlocked { class, until, reason, .. } => {
+                let Phase::Attempting { ask, in_flight: None } = &self.phase else { return None };
+                self.blocked = Some(ask.clone());
+                let message = reason.clone();
+                self.phase =
+                    Phase::Deciding(Topic::Failure { class: *class, message, until: *until });
+                Some(())
+            }
+            CallEvent::AnswerJudged(judged) => {
+                let Phase::Checking { subject } = &self.phase else { return None };
+                (subject.source == judged.subject.source && self.in_flight().is_none())
+                    .then_some(())?;
+                if judged.subject.source != Source::Human {
+                    self.origin = Some(judged.subject.source);
+                }
+                self.judged = Some(judged.clone());
+                self.phase = Phase::Deciding(Topic::Answer);
+                Some(())
+            }
+            CallEvent::VerdictReached(decision) => self.act(decision),
+            CallEvent::AnswerMasked { subject } => {
+                let Phase::Masking { subject: before, .. } = &self.phase else { return None };
+                (before.source == subject.source).then_some(())?;
+                self.phase = Phase::Checking { subject: subject.clone() };
+                Some(())
+            }
+            CallEvent::WaitEnded => {
+                let Phase::Waiting { until, ask } = &self.phase else { return None };
+                (at >= *until).then_some(())?;
+                self.phase = Phase::Attempting { ask: ask.clone(), in_flight: None };
+                Some(())
+            }
+            CallEvent::FallbackTaken { subject, .. } => {
+                (matches!(self.phase, Phase::FallingBack) && subject.source == Source::Fallback)
+                    .then_some(())?;
+                self.fallback_tried = true;
+                self.phase = Phase::Checking { subject: subject.clone() };
+                Some(())
+            }
+            CallEvent::FallbackFailed { reason } => {
+                matches!(self.phase, Phase::FallingBack).then_some(())?;
+                self.fallback_tried = true;
+                self.phase = Phase::Deciding(Topic::NoFallback { reason: reason.clone() });
+                Some(())
+            }
+            CallEvent::ReviewRequested(requested) => self.review_requested(requested),
+            CallEvent::ReviewResolved(resolved) => self.review_resolved(resolved),
+            CallEvent::DecisionUndone { review } => self.undone(review, at),
+            CallEvent::InterimReleased { digest } => {
+                matches!(self.phase, Phase::InReview { .. } | Phase::Releasing { .. })
+                    .then_some(())?;
+                self.interim = Some(*digest);
+                Some(())
+            }
+            CallEvent::CallEnded(ended) => self.end(ended, at),
+        }
+    }
+
+    fn looked(&mut self, hit: Option<Subject>) -> Option<()> {
+        let Phase::LookingUp { model } = &self.phase else { return None };
+        self.phase = match hit {
+            Some(subject) => {
+                (subject.source == Source::Cache).then_some(())?;
+                self.asked = Some(first_ask(model));
+                Phase::Checking { subject }
+            }
+            None => Phase::Attempting { ask: first_ask(model), in_flight: None },
+        };
+        Some(())
+    }
+
+    fn started(&mut self, started: &AttemptStarted, at: Millis) -> Option<()> {
+        let number = u32::try_from(self.attempts.len()).ok()?.checked_add(1)?;
+        (started.attempt == number).then_some(())?;
+        match &mut self.phase {
+            Phase::Attempting { ask, in_flight } if in_flight.is_none() => {
+                (started.purpose.is_answer() && started.model == ask.model).then_some(())?;
+                *in_flight = Some(number);
+                self.asked = Some(ask.clone());
+                self.blocked = None;
+            }
+            Phase::Admitted | Phase::Checking { .. } if !started.purpose.is_answer() => {}
+            _ => return None,
+        }
+        self.used.attempts = self.used.attempts.checked_add(1)?;
+        self.used.tokens = self.used.tokens.saturating_add(started.estimate.total());
+        self.used.cost = self.used.cost.plus(started.cost);
+        self.attempts.push(Attempt { started: started.clone(), at, ended: None });
+        Some(())
+    }
+
+    fn attempt_ended(&mut self, ended: &AttemptEnded) -> Option<()> {
+        let index = usize::try_from(ended.attempt.checked_sub(1)?).ok()?;
+        let attempt = self.attempts.get_mut(index)?;
+        attempt.ended.is_none().then_some(())?;
+        attempt.ended = Some(ended.clone());
+        let (model, reserved) = (attempt.started.model.clone(), attempt.started.clone());
+        self.used.tokens = (self.used.tokens.saturating_sub(reserved.estimate.total()))
+            .saturating_add(ended.usage.total());
+        self.used.cost.0 =
+            self.used.cost.0.saturating_sub(reserved.cost.0).saturating_add(ended.cost.0);
+        if !reserved.purpose.is_answer() {
+            return Some(());
+        }
+        matches!(self.phase, Phase::Attempting { in_flight: Some(n), .. } if n == ended.attempt)
+            .then_some(())?;
+        self.phase = match &ended.result {
+            AttemptResult::Answered { answer, .. } => Phase::Checking {
+                subject: Subject {
+                    source: Source::Model,
+                    digest: *answer,
+                    attempt: Some(ended.attempt),
+                    model: Some(model),
+                },
+            },
+            AttemptResult::Failed { class, message, until, .. } => {
+                Phase::Deciding(Topic::Failure {
+                    class: *class,
+                    message: message.clone(),
+                    until: *until,
+                })
+            }
+        };
+        Some(())
+    }
+
+    /// The attempt that was sent and has not ended, of whatever purpose.
+    pub(crate) fn in_flight(&self) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.ended.is_none())
+    }
+
+    fn act(&mut self, decision: &Decision) -> Option<()> {
+        let Phase::Deciding(topic) = &self.phase else { return None };
+        let topic = topic.clone();
+        let subject = self.judged.as_ref().map(|judged| judged.subject.clone());
+        for rung in &decision.spends {
+            let count = self.spent.entry(rung.clone()).or_insert(0);
+            *count = count.saturating_add(1);
+        }
+        if decision.verdict != crate::Verdict::Accept {
+            self.causes.push(cause(decision, &topic, self.judged.as_ref()));
+        }
+        if let Some(deadline) = decision.renewed {
+            self.deadline = deadline;
+            self.used = Used::default();
+            self.spent.clear();
+            self.changes = self.changes.checked_add(1)?;
+        }
+        self.phase = match &decision.act {
+            Act::Begin { model } => Phase::LookingUp { model: model.clone() },
+            Act::Miss => {
+                let ask = self.asked.clone()?;
+                Phase::Attempting { ask, in_flight: None }
+            }
+            Act::Ask(ask) => match ask.not_before {
+                Some(until) if until > self.at => Phase::Waiting { until, ask: ask.clone() },
+                _ => Phase::Attempting { ask: ask.clone(), in_flight: None },
+            },
+            Act::Mask { checks } => Phase::Masking { subject: subject?, checks: checks.clone() },
+            Act::Fallback => Phase::FallingBack,
+            Act::Review { reviews } => {
+                (!reviews.is_empty()).then_some(())?;
+                Phase::Opening { reviews: reviews.clone() }
+            }
+            Act::End(ended) => self.ending(ended),
+        };
+        Some(())
+    }
+
+    /// At once, or after the undo window of the decision that led here.
+    fn ending(&self, ended: &Ended) -> Phase {
+        let window = self.resolved.as_ref().filter(|_| ended.outcome.is_a_persons());
+        match window.and_then(|resolved| Some((resolved, resolved.undo_until?))) {
+            Some((resolved, until)) if until > self.at => Phase::Releasing {
+                until,
+                review: resolved.review.clone(),
+                queue: resolved.queue.clone(),
+                ended: ended.clone(),
+            },
+            _ => Phase::Ending(ended.clone()),
+        }
+    }
+
+    fn review_requested(&mut self, requested: &Requested) -> Option<()> {
+        let Phase::Opening { reviews } = &self.phase else { return None };
+        let (first, rest) = reviews.split_first()?;
+        (first.to.queue == requested.queue).then_some(())?;
+        self.phase = Phase::InReview {
+            review: requested.review.clone(),
+            queue: requested.queue.clone(),
+            rest: rest.to_vec(),
+        };
+        Some(())
+    }
+
+    fn review_resolved(&mut self, resolved: &Resolved) -> Option<()> {
+        let Phase::InReview { review, queue, rest } = &self.phase else { return None };
+        (*review == resolved.review).then_some(())?;
+        let queue = queue.clone();
+        let rest = rest.clone();
+        self.resolved = Some(resolved.clone());
+        self.phase = match &resolved.resolution {
+            Resolution::Approved { subject } | Resolution::Edited { subject } => {
+                (subject.source == Source::Human).then_some(())?;
+                let edited = matches!(resolved.resolution, Resolution::Edited { .. });
+                self.decided.push(Approval { queue, edited });
+                self.still_to_ask = rest;
+                Phase::Checking { subject: subject.clone() }
+            }
+            _ => Phase::Deciding(Topic::Resolved),
+        };
+        Some(())
+    }
+
+    fn undone(&mut self, review: &crate::ReviewId, at: Millis) -> Option<()> {
+        let Phase::Releasing { until, review: held, queue, .. } = &self.phase else { return None };
+        (held == review && at < *until).then_some(())?;
+        let (review, queue) = (review.clone(), queue.clone());
+        if self.decided.last().is_some_and(|approval| approval.queue == queue) {
+            self.decided.pop();
+        }
+        self.resolved = None;
+        let rest = core::mem::take(&mut self.still_to_ask);
+        self.phase = Phase::InReview { review, queue, rest };
+        Some(())
+    }
+
+    fn end(&mut self, ended: &Ended, at: Millis) -> Option<()> {
+        let lawful = match &self.phase {
+            Phase::Ended(_) => false,
+            _ if ended.outcome == Outcome::Cancelled => ended.answer.is_none(),
+            Phase::Ending(decided) => decided == ended,
+            Phase::Releasing { until, ended: decided, .. } => decided == ended && at >= *until,
+            _ => false,
+        };
+        lawful.then_some(())?;
+        self.phase = Phase::Ended(ended.clone());
+        Some(())
+    }
+}
+
+fn first_ask(model: &str) -> crate::Ask {
+    crate::Ask {
+        model: model.into(),
+        purpose: crate::Purpose::Answer,
+        not_before: None,
+        tell: Vec::new(),
+        doublings: 0,
+    }
+}
+
+/// What led to a decision, as it is told to callers and fallbacks.
+fn cause(decision: &Decision, topic: &Topic, judged: Option<&crate::Judged>) -> Cause {
+    let by = decision.because.first().cloned();
+    let findings = match topic {
+        Topic::Request(findings) => findings.as_slice(),
+        Topic::Answer => judged.map_or(&[][..], |judged| &judged.findings),
+        _ => &[],
+    };
+    let found = findings.iter().find(|finding| Some(&finding.by) == by.as_ref());
+    let text = match (topic, found) {
+        (_, Some(finding)) => finding.message.clone(),
+        (Topic::Failure { message, .. }, None) => message.clone(),
+        (Topic::NoFallback { reason }, None) => reason.clone(),
+        _ => alloc::string::String::new(),
+    };
+    let class: Option<FailureClass> = decision.class;
+    Cause { class, by, text }
+}

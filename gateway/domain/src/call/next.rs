@@ -1,0 +1,104 @@
+//! `next`: what is to be done now. The engine carries the step out and records what happened.
+
+use alloc::{boxed::Box, string::ToString, vec::Vec};
+
+use super::decide::decide;
+use crate::{
+    Ask, AttemptEnded, AttemptResult, CallEvent, CallState, FailureClass, Millis, Phase, Plan,
+    ReviewSpec, Subject,
+};
+
+/// What is to be done now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Record this event: the machine decided it alone.
+    Record(Box<CallEvent>),
+    /// Run the checks on the request; record `request_judged`.
+    JudgeRequest,
+    /// Ask the answer cache; record `cache_looked`.
+    LookInCache,
+    /// Pass the guards and ask a model; record `attempt_blocked`, or `attempt_started` and
+    /// `attempt_ended`.
+    Ask(Ask),
+    /// Judge an answer, votes and judges included; record `answer_judged`.
+    Judge(Subject),
+    /// Mask what these checks found; record `answer_masked`.
+    Mask {
+        /// The answer.
+        subject: Subject,
+        /// Names of checks.
+        checks: Vec<alloc::string::String>,
+    },
+    /// Take the policy's fallback; record `fallback_taken` or `fallback_failed`.
+    TakeFallback,
+    /// Open this review; record `review_requested`.
+    OpenReview(ReviewSpec),
+    /// Sleep, then record this event.
+    Sleep {
+        /// Until when.
+        until: Millis,
+        /// What to record then.
+        then: Box<CallEvent>,
+    },
+    /// A person, or the due time of the review, moves the call on.
+    AwaitReview,
+    /// The run ended.
+    Done,
+}
+
+/// What is to be done now.
+///
+/// It is not asked while an attempt is in flight: one that is found here was cut off by a crash,
+/// and is recorded as `interrupted`.
+pub fn next(plan: &Plan, state: &CallState) -> Step {
+    if let Some(step) = interrupted(state) {
+        return step;
+    }
+    match &state.phase {
+        Phase::Admitted => Step::JudgeRequest,
+        Phase::LookingUp { .. } => Step::LookInCache,
+        Phase::Attempting { ask, .. } => Step::Ask(ask.clone()),
+        Phase::Waiting { until, .. } => {
+            Step::Sleep { until: *until, then: Box::new(CallEvent::WaitEnded) }
+        }
+        Phase::Checking { subject } => Step::Judge(subject.clone()),
+        Phase::Masking { subject, checks } => {
+            Step::Mask { subject: subject.clone(), checks: checks.clone() }
+        }
+        Phase::Deciding(_) => decide(plan, state).map_or(Step::Done, |decision| {
+            Step::Record(Box::new(CallEvent::VerdictReached(decision)))
+        }),
+        Phase::FallingBack => Step::TakeFallback,
+        Phase::Opening { reviews } => {
+            reviews.first().map_or(Step::Done, |review| Step::OpenReview(review.clone()))
+        }
+        Phase::InReview { .. } => Step::AwaitReview,
+        Phase::Releasing { until, ended, .. } => {
+            Step::Sleep { until: *until, then: Box::new(CallEvent::CallEnded(ended.clone())) }
+        }
+        Phase::Ending(ended) => Step::Record(Box::new(CallEvent::CallEnded(ended.clone()))),
+        Phase::Ended(_) => Step::Done,
+    }
+}
+
+/// What it took is not known, so what was reserved for it is charged.
+fn interrupted(state: &CallState) -> Option<Step> {
+    if matches!(state.phase, Phase::Ended(_)) {
+        return None;
+    }
+    let attempt = state.in_flight()?;
+    let ended = AttemptEnded {
+        attempt: attempt.started.attempt,
+        result: AttemptResult::Failed {
+            class: FailureClass::Interrupted,
+            message: "the gateway stopped before the answer came".to_string(),
+            status: None,
+            until: None,
+            raw: None,
+        },
+        took_ms: 0,
+        usage: attempt.started.estimate,
+        cost: attempt.started.cost,
+    };
+    Some(Step::Record(Box::new(CallEvent::AttemptEnded(ended))))
+}

@@ -1,0 +1,226 @@
+//! What people may do to a review: each command yields the events to record, or says why not.
+
+use alloc::{string::String, vec, vec::Vec};
+
+use super::{ReviewEvent, ReviewState, Standing};
+use crate::{Digest, Millis, OnExpiry, Resolution};
+
+/// Why a command is refused. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Somebody holds it.
+    #[error("`{by}` holds this review until {}", .until.0)]
+    Held {
+        /// Who.
+        by: String,
+        /// Until when.
+        until: Millis,
+    },
+    /// The fencing token is not the newest, or its lease ran out.
+    #[error("your claim has ended: claim the review again and look at it anew")]
+    LeaseLost,
+    /// It is decided, expired or withdrawn.
+    #[error("this review is {standing} already")]
+    Closed {
+        /// How it stands.
+        standing: &'static str,
+    },
+    /// The same person decided the same already: the second click.
+    #[error("you have decided this already")]
+    Repeated,
+    /// The due time has passed.
+    #[error("the due time of this review has passed")]
+    TooLate,
+    /// The person decided on something that is no longer on the table.
+    #[error("this review has changed since you opened it: {changed}")]
+    Stale {
+        /// What changed, in words.
+        changed: &'static str,
+    },
+    /// The person may not decide on this one.
+    #[error("you may not decide on this review: {why}")]
+    Excluded {
+        /// Why, in words.
+        why: &'static str,
+    },
+    /// What was asked for cannot be done on this review.
+    #[error("{why}")]
+    NotPossible {
+        /// Why, in words.
+        why: &'static str,
+    },
+    /// The undo window has closed, or there is nothing to undo.
+    #[error("there is nothing left to undo")]
+    NothingToUndo,
+}
+
+/// One decision, with what the person saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decide {
+    /// Who.
+    pub by: String,
+    /// Fencing token of the claim, if the person claimed.
+    pub lease: Option<u64>,
+    /// Run that the person saw.
+    pub generation: u32,
+    /// Digest of what the person saw; `None` when there was nothing to see.
+    pub subject: Option<Digest>,
+    /// What they decided.
+    pub resolution: Resolution,
+    /// Code and text of the reason.
+    pub reason: Option<String>,
+}
+
+impl ReviewState {
+    /// Takes the review for a while.
+    ///
+    /// # Errors
+    /// [`Refusal`] if somebody else holds it, it is closed, or the person may not decide on it.
+    pub fn claim(&self, by: &str, now: Millis) -> Result<ReviewEvent, Refusal> {
+        self.open_for(by, now)?;
+        let lease = self.lease.saturating_add(1);
+        let until = now.plus(self.opened.claim_ms);
+        Ok(ReviewEvent::ReviewClaimed { by: by.into(), lease, until })
+    }
+
+    /// Goes on holding it.
+    ///
+    /// # Errors
+    /// [`Refusal::LeaseLost`] if the lease is no longer the person's.
+    pub fn renew(&self, by: &str, lease: u64, now: Millis) -> Result<ReviewEvent, Refusal> {
+        self.holds(by, lease, now)?;
+        Ok(ReviewEvent::ReviewRenewed { lease, until: now.plus(self.opened.claim_ms) })
+    }
+
+    /// Gives it back.
+    ///
+    /// # Errors
+    /// [`Refusal::LeaseLost`] if the lease is no longer the person's.
+    pub fn release(&self, by: &str, lease: u64, now: Millis) -> Result<ReviewEvent, Refusal> {
+        self.holds(by, lease, now)?;
+        Ok(ReviewEvent::ReviewReleased { lease })
+    }
+
+    /// Decides: one vote, and the decision once enough people agree. One rejection ends it.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the person may not, came late, or saw something else.
+    pub fn decide(&self, decide: Decide, now: Millis) -> Result<Vec<ReviewEvent>, Refusal> {
+        if let Standing::Decided { by, resolution, .. } = &self.standing
+            && by.contains(&decide.by)
+            && *resolution == decide.resolution
+        {
+            return Err(Refusal::Repeated);
+        }
+        self.open_for(&decide.by, now)?;
+        if let Some(lease) = decide.lease {
+            self.holds(&decide.by, lease, now)?;
+        }
+        self.saw_this(&decide)?;
+        self.can(&decide.resolution)?;
+        let Decide { by, resolution, reason, .. } = decide;
+        let vote = ReviewEvent::VoteCast {
+            by: by.clone(),
+            vote: resolution.clone(),
+            reason: reason.clone(),
+        };
+        let approves = matches!(resolution, Resolution::Approved { .. });
+        if approves && self.votes.len() + 1 < usize::from(self.opened.approvals) {
+            return Ok(vec![vote]);
+        }
+        let mut people: Vec<String> = self.votes.iter().map(|vote| vote.by.clone()).collect();
+        people.push(by);
+        let undo_until = (self.opened.undo_ms > 0).then(|| now.plus(self.opened.undo_ms));
+        Ok(vec![vote, ReviewEvent::ReviewDecided { by: people, resolution, reason, undo_until }])
+    }
+
+    /// Takes the decision back inside the undo window.
+    ///
+    /// # Errors
+    /// [`Refusal`] if the window has closed, or somebody else decided.
+    pub fn undo(&self, by: &str, now: Millis) -> Result<ReviewEvent, Refusal> {
+        let Standing::Decided { by: people, undo_until: Some(until), .. } = &self.standing else {
+            return Err(Refusal::NothingToUndo);
+        };
+        if now >= *until {
+            return Err(Refusal::NothingToUndo);
+        }
+        if !people.iter().any(|person| person == by) {
+            return Err(Refusal::Excluded { why: "somebody else decided it" });
+        }
+        Ok(ReviewEvent::ReviewUndone { by: by.into() })
+    }
+
+    /// The terminal action, once the due time has passed.
+    ///
+    /// # Errors
+    /// [`Refusal::Closed`] if it is not open, [`Refusal::NotPossible`] before its due time.
+    pub fn expire(&self, now: Millis) -> Result<OnExpiry, Refusal> {
+        if !self.standing.is_open() {
+            return Err(Refusal::Closed { standing: self.standing.name() });
+        }
+        if now < self.opened.due {
+            return Err(Refusal::NotPossible { why: "the due time has not come" });
+        }
+        Ok(self.opened.on_expiry)
+    }
+
+    fn open_for(&self, by: &str, now: Millis) -> Result<(), Refusal> {
+        if !self.standing.is_open() {
+            return Err(Refusal::Closed { standing: self.standing.name() });
+        }
+        if now >= self.opened.due {
+            return Err(Refusal::TooLate);
+        }
+        if self.opened.excluded.iter().any(|person| person == by) {
+            return Err(Refusal::Excluded { why: "the policy or the queue excludes you" });
+        }
+        if self.has_voted(by) {
+            return Err(Refusal::Excluded { why: "you have voted, and another person must too" });
+        }
+        match &self.standing {
+            Standing::Claimed { by: holder, until, .. } if self.held_by_another(by, now) => {
+                Err(Refusal::Held { by: holder.clone(), until: *until })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn holds(&self, person: &str, token: u64, now: Millis) -> Result<(), Refusal> {
+        match &self.standing {
+            Standing::Claimed { by, lease, until }
+                if by == person && *lease == token && now < *until =>
+            {
+                Ok(())
+            }
+            _ => Err(Refusal::LeaseLost),
+        }
+    }
+
+    fn saw_this(&self, decide: &Decide) -> Result<(), Refusal> {
+        if decide.generation != self.opened.generation {
+            return Err(Refusal::Stale { changed: "the call was started again" });
+        }
+        if decide.subject != self.opened.subject {
+            return Err(Refusal::Stale { changed: "the answer is another one" });
+        }
+        Ok(())
+    }
+
+    fn can(&self, resolution: &Resolution) -> Result<(), Refusal> {
+        let why = match resolution {
+            Resolution::Approved { .. } if self.opened.subject.is_none() => {
+                "there is no answer to approve: write one"
+            }
+            Resolution::Edited { .. } if self.opened.approvals > 1 => {
+                "several people must agree on what they all saw: reject it, or ask for changes"
+            }
+            Resolution::ChangesRequested { .. } if self.opened.changes_left == 0 => {
+                "the answer cannot be sent back again"
+            }
+            Resolution::Expired { .. } => "only the due time lets a review expire",
+            _ => return Ok(()),
+        };
+        Err(Refusal::NotPossible { why })
+    }
+}
