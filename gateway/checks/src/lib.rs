@@ -5,7 +5,11 @@
 pub mod canonical;
 pub mod json;
 pub mod mend;
+pub mod path;
+pub mod schema;
 pub mod tokens;
 
 pub use canonical::canonical;
 pub use mend::{Malformed, Mended, Step, read_json};
+pub use path::{Path, PathStep};
+pub use schema::{Proof, Schema, SchemaError, SchemaProblem};
