@@ -1,1 +1,1 @@
-//! The whole gateway, tested in-process.
+//! What the stories in `it/` stand on.
