@@ -38,7 +38,8 @@ pub enum Source {
 /// What one check or rule says of a subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// Who says it: `schema`, `rules.large-amount`, `checks.secrets`, `confidence.0`, `tools.x.args`.
+    /// Who says it: `schema`, `rules.large-amount`, `checks.secrets`, `confidence.0`,
+    /// `tools.x.args`.
     pub by: String,
     /// What it says.
     pub status: Status,

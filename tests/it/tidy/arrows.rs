@@ -123,7 +123,7 @@ fn used(manifest: &str, ours: bool) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for line in manifest.lines() {
         if line.starts_with('[') {
-            inside = line.contains("dependencies") && !(line.contains("dev-") && !ours);
+            inside = line.contains("dependencies") && (ours || !line.contains("dev-"));
             continue;
         }
         let name = line.split(['.', ' ', '=']).next().unwrap_or_default();

@@ -147,7 +147,8 @@ impl ReviewState {
                 *end = (*end).max(*until);
             }
             ReviewEvent::ReviewReleased { lease } => {
-                let held = matches!(&self.standing, Standing::Claimed { lease: held, .. } if held == lease);
+                let standing = &self.standing;
+                let held = matches!(standing, Standing::Claimed { lease: l, .. } if l == lease);
                 held.then_some(())?;
                 self.standing = Standing::Open;
             }
