@@ -1,0 +1,108 @@
+//! Two tables over every event type: who waits for the disk, and where the body stands.
+//! The only place that says either.
+
+use crate::{Append, Durability};
+
+/// A body of at most this many bytes stands in its event's row, unless it may be private.
+pub const INLINE_MAX: usize = 8 * 1024;
+
+/// Whether an answer to somebody rests on an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Yes: its transaction is awaited.
+    Awaited,
+    /// No: it rides along.
+    Rides,
+}
+
+/// Where an event's body stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// In its row, for ever: facts without anybody's words.
+    Inline,
+    /// Beside the events by digest, so that it can be erased: it can quote a request, an answer or
+    /// a person.
+    Beside,
+}
+
+use Keeping::{Beside, Inline};
+use Waiting::{Awaited, Rides};
+
+/// Every type, once. `attempt_started` is awaited too where the policy says `repeatable: false`:
+/// the engine hurries that transaction itself.
+#[rustfmt::skip]
+const KINDS: &[(&str, Waiting, Keeping)] = &[
+    ("call_received",     Awaited, Beside), // key and tags are the caller's words
+    ("duplicate_joined",  Rides,   Inline),
+    ("request_judged",    Rides,   Beside),
+    ("cache_looked",      Rides,   Inline),
+    ("attempt_started",   Rides,   Inline),
+    ("attempt_ended",     Rides,   Beside), // a provider's error message may quote the request
+    ("attempt_blocked",   Rides,   Inline),
+    ("answer_judged",     Rides,   Beside),
+    ("verdict_reached",   Rides,   Beside),
+    ("answer_masked",     Rides,   Inline),
+    ("wait_ended",        Rides,   Inline),
+    ("fallback_taken",    Rides,   Inline),
+    ("fallback_failed",   Rides,   Beside),
+    ("review_requested",  Awaited, Inline),
+    ("review_resolved",   Awaited, Beside),
+    ("decision_undone",   Awaited, Inline),
+    ("interim_released",  Awaited, Inline),
+    ("call_ended",        Awaited, Beside), // what the caller is told may quote the answer
+    ("review_opened",     Awaited, Beside),
+    ("review_claimed",    Awaited, Inline),
+    ("review_renewed",    Awaited, Inline),
+    ("review_released",   Awaited, Inline),
+    ("vote_cast",         Awaited, Beside),
+    ("review_decided",    Awaited, Beside),
+    ("review_undone",     Awaited, Inline),
+    ("review_expired",    Awaited, Inline),
+    ("review_withdrawn",  Awaited, Inline),
+    ("review_commented",  Awaited, Beside),
+    ("review_step_taken", Rides,   Inline),
+    ("breaker_changed",   Rides,   Inline),
+    ("latch_changed",     Rides,   Inline),
+    ("revision_loaded",   Rides,   Inline),
+    ("operator_acted",    Awaited, Inline),
+];
+
+fn row(kind: &str) -> Option<&'static (&'static str, Waiting, Keeping)> {
+    KINDS.iter().find(|(name, ..)| *name == kind)
+}
+
+/// Whether an answer to somebody rests on events of that type; an unlisted type is awaited.
+pub fn waiting(kind: &str) -> Waiting {
+    row(kind).map_or(Awaited, |(_, waiting, _)| *waiting)
+}
+
+/// Where bodies of that type stand; an unlisted type counts as private.
+pub fn keeping(kind: &str) -> Keeping {
+    row(kind).map_or(Beside, |(.., keeping)| *keeping)
+}
+
+/// What the types in these appends ask for.
+pub(crate) fn durability(appends: &[Append]) -> Durability {
+    let mut kinds = appends.iter().flat_map(|append| &append.events);
+    if kinds.any(|new| waiting(new.event.name()) == Awaited) {
+        Durability::Await
+    } else {
+        Durability::Ride
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use backstop_domain::envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES};
+
+    use super::KINDS;
+
+    #[test]
+    fn every_event_type_stands_in_the_table_exactly_once() {
+        let known = CALL_TYPES.iter().chain(&REVIEW_TYPES).chain(&CONTROL_TYPES);
+        for kind in known.clone() {
+            assert_eq!(KINDS.iter().filter(|(name, ..)| name == kind).count(), 1, "{kind}");
+        }
+        assert_eq!(KINDS.len(), known.count());
+    }
+}

@@ -1,0 +1,343 @@
+//! A ledger in memory, for tests: the same contract, no disk, and faults on demand.
+//!
+//! It keeps its promises for as long as it lives, and no longer. Never the store of a gateway.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    future::ready,
+    sync::Arc,
+};
+
+use backstop_domain::{CallId, Digest, Envelope, Event, EventId, Millis, ReviewId, Stream};
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    AppendError, CallFilter, CallSummary, CallsPage, Committed, Cursor, KeyBinding, KeyClaim,
+    Ledger, Pending, Reading, Recorded, Retention, ReviewFilter, ReviewSummary, ReviewsPage, Scope,
+    StorageFault, StoredBody, Swept, Transaction, Unreadable,
+    query::{FEED_MAX, bounded},
+    seal::{Sealed, Tip, seal},
+    validate,
+};
+
+/// A ledger in memory. Clones share it.
+#[derive(Clone)]
+pub struct MemoryLedger {
+    state: Arc<Mutex<State>>,
+    position: Arc<watch::Sender<u64>>,
+}
+
+struct State {
+    tip: Tip,
+    events: Vec<Kept>,
+    streams: HashMap<Stream, Vec<usize>>,
+    ids: HashSet<EventId>,
+    bodies: HashMap<Digest, KeptBody>,
+    keys: BTreeMap<(Scope, String), KeyBinding>,
+    calls: BTreeMap<CallId, CallSummary>,
+    reviews: BTreeMap<ReviewId, ReviewSummary>,
+    waiting: VecDeque<(Transaction, oneshot::Sender<Result<Committed, AppendError>>)>,
+    held: bool,
+    fail_next: Option<StorageFault>,
+    fault: Option<StorageFault>,
+}
+
+struct Kept {
+    envelope: Envelope,
+    event: Event,
+}
+
+struct KeptBody {
+    body: StoredBody,
+    used: Millis,
+}
+
+impl Default for MemoryLedger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryLedger {
+    /// An empty one.
+    pub fn new() -> Self {
+        let state = State {
+            tip: Tip::START,
+            events: Vec::new(),
+            streams: HashMap::new(),
+            ids: HashSet::new(),
+            bodies: HashMap::new(),
+            keys: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            reviews: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            held: false,
+            fail_next: None,
+            fault: None,
+        };
+        Self { state: Arc::new(Mutex::new(state)), position: Arc::new(watch::Sender::new(0)) }
+    }
+
+    /// The next commit fails like that, and everything after it is refused.
+    pub fn fail_next_commit(&self, fault: StorageFault) {
+        self.state.lock().fail_next = Some(fault);
+    }
+
+    /// From here on the disk is slow: nothing is committed until [`Self::release`].
+    pub fn hold(&self) {
+        self.state.lock().held = true;
+    }
+
+    /// The disk is quick again; what was waiting is committed, in order.
+    pub fn release(&self) {
+        let mut state = self.state.lock();
+        state.held = false;
+        self.commit_waiting(&mut state);
+    }
+
+    fn commit_waiting(&self, state: &mut State) {
+        while let Some((transaction, answer)) = state.waiting.pop_front() {
+            let result = state.commit(transaction);
+            self.position.send_if_modified(|position| {
+                std::mem::replace(position, state.tip.position) != state.tip.position
+            });
+            // Whoever asked may have gone; the transaction stands all the same.
+            drop(answer.send(result));
+        }
+    }
+
+    fn read<T: Send + 'static>(&self, look: impl FnOnce(&State) -> T) -> Reading<T> {
+        Box::pin(ready(Ok(look(&self.state.lock()))))
+    }
+}
+
+impl State {
+    fn commit(&mut self, transaction: Transaction) -> Result<Committed, AppendError> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone().into());
+        }
+        validate::well_formed(&transaction)?;
+        self.fits(&transaction)?;
+        if let Some(fault) = self.fail_next.take() {
+            self.fault = Some(fault.clone());
+            return Err(fault.into());
+        }
+        let first = self.tip.position + 1;
+        let at = transaction.last_time();
+        for body in transaction.bodies {
+            self.keep_body(body.digest(), body.bytes().to_vec(), body.is_private(), at);
+        }
+        if let Some(KeyClaim { scope, key, fingerprint, call }) = transaction.key {
+            self.keys.insert((scope, key), KeyBinding { call, fingerprint });
+        }
+        let mut seqs = Vec::new();
+        for append in transaction.appends {
+            let mut seq = append.expected_seq;
+            for new in append.events {
+                seq += 1;
+                let sealed = seal(&mut self.tip, &append.stream, seq, new);
+                self.keep(sealed);
+            }
+            seqs.push(seq);
+        }
+        Ok(Committed { first, last: self.tip.position, seqs })
+    }
+
+    fn fits(&self, transaction: &Transaction) -> Result<(), AppendError> {
+        if let Some(claim) = &transaction.key {
+            let place = (claim.scope.clone(), claim.key.clone());
+            if let Some(KeyBinding { call, fingerprint }) = self.keys.get(&place).cloned() {
+                return Err(AppendError::KeyTaken { call, fingerprint });
+            }
+        }
+        for append in &transaction.appends {
+            let found = self.streams.get(&append.stream).map_or(0, |events| events.len() as u64);
+            if found != append.expected_seq {
+                let (stream, expected) = (append.stream.clone(), append.expected_seq);
+                return Err(AppendError::Conflict { stream, expected, found });
+            }
+        }
+        match transaction.events().find(|new| self.ids.contains(&new.id)) {
+            Some(new) => Err(AppendError::Repeated { id: new.id.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn keep_body(&mut self, digest: Digest, bytes: Vec<u8>, private: bool, at: Millis) {
+        let kept = self.bodies.entry(digest).or_insert_with(|| KeptBody {
+            body: StoredBody { bytes: None, private: false },
+            used: at,
+        });
+        kept.body.bytes = Some(bytes);
+        kept.body.private |= private;
+        kept.used = kept.used.max(at);
+    }
+
+    fn keep(&mut self, sealed: Sealed) {
+        let Sealed { mut envelope, text, event } = sealed;
+        match (&event, envelope.stream.call_id(), envelope.stream.review_id()) {
+            (Event::Call(event), Some(id), _) => {
+                let next = CallSummary::fold(self.calls.remove(&id), &envelope, event);
+                self.calls.extend(next.map(|next| (id, next)));
+            }
+            (Event::Review(event), _, Some(id)) => {
+                let next = ReviewSummary::fold(self.reviews.remove(&id), &envelope, event);
+                self.reviews.extend(next.map(|next| (id, next)));
+            }
+            _ => {}
+        }
+        match (envelope.body_digest, text) {
+            (Some(digest), Some(text)) => {
+                self.keep_body(digest, text.into_bytes(), true, envelope.at);
+            }
+            (_, text) => envelope.body = text.and_then(|text| serde_json::from_str(&text).ok()),
+        }
+        self.ids.insert(envelope.id.clone());
+        self.streams.entry(envelope.stream.clone()).or_default().push(self.events.len());
+        self.events.push(Kept { envelope, event });
+    }
+
+    fn recorded(&self, kept: &Kept) -> Recorded {
+        let erased = kept.envelope.body_digest.is_some_and(|digest| {
+            self.bodies.get(&digest).is_none_or(|kept| kept.body.bytes.is_none())
+        });
+        let event = if erased { Err(Unreadable::Erased) } else { Ok(kept.event.clone()) };
+        Recorded { envelope: kept.envelope.clone(), event }
+    }
+
+    fn sweep(&mut self, retention: Retention) -> Swept {
+        let mut swept = Swept::default();
+        if let Some(before) = retention.keys_of_calls_ended_before {
+            let kept = self.keys.len();
+            let calls = &self.calls;
+            self.keys.retain(|_, binding| {
+                let ended = calls.get(&binding.call).and_then(|call| call.ended);
+                ended.is_none_or(|ended| ended >= before)
+            });
+            swept.keys = (kept - self.keys.len()) as u64;
+        }
+        if let Some(before) = retention.bodies_unused_since {
+            let in_use = self.oldest_in_use().map_or(before, |oldest| oldest.min(before));
+            let old = self.bodies.values_mut().filter(|kept| kept.used < in_use);
+            swept.bodies = old.filter_map(|kept| kept.body.bytes.take()).count() as u64;
+        }
+        swept
+    }
+
+    /// When the oldest call was received that is open, or has an open review.
+    fn oldest_in_use(&self) -> Option<Millis> {
+        let open = self.reviews.values().filter(|review| review.phase.is_open());
+        let reviewed = open.filter_map(|review| self.calls.get(&review.call));
+        let calls = self.calls.values().filter(|call| call.is_open());
+        calls.chain(reviewed).map(|call| call.received).min()
+    }
+}
+
+impl Ledger for MemoryLedger {
+    fn append(&self, transaction: Transaction) -> Pending {
+        let (answer, pending) = oneshot::channel();
+        let mut state = self.state.lock();
+        state.waiting.push_back((transaction, answer));
+        if !state.held {
+            self.commit_waiting(&mut state);
+        }
+        Pending::on_its_way(pending)
+    }
+
+    fn stream(&self, stream: &Stream, after_seq: u64) -> Reading<Vec<Recorded>> {
+        self.read(|state| {
+            let places = state.streams.get(stream).into_iter().flatten();
+            let events = places.filter_map(|place| state.events.get(*place));
+            let later = events.filter(|kept| kept.envelope.seq > after_seq);
+            later.map(|kept| state.recorded(kept)).collect()
+        })
+    }
+
+    fn feed(&self, after_position: u64, limit: usize) -> Reading<Vec<Recorded>> {
+        let skip = usize::try_from(after_position).unwrap_or(usize::MAX);
+        self.read(|state| {
+            let later = state.events.iter().skip(skip).take(limit.min(FEED_MAX));
+            later.map(|kept| state.recorded(kept)).collect()
+        })
+    }
+
+    fn body(&self, digest: Digest) -> Reading<Option<StoredBody>> {
+        self.read(|state| state.bodies.get(&digest).map(|kept| kept.body.clone()))
+    }
+
+    fn key(&self, scope: Scope, key: String) -> Reading<Option<KeyBinding>> {
+        self.read(|state| state.keys.get(&(scope, key)).cloned())
+    }
+
+    fn call(&self, id: &CallId) -> Reading<Option<CallSummary>> {
+        self.read(|state| state.calls.get(id).cloned())
+    }
+
+    fn review(&self, id: &ReviewId) -> Reading<Option<ReviewSummary>> {
+        self.read(|state| state.reviews.get(id).cloned())
+    }
+
+    fn open_calls(&self) -> Reading<Vec<CallSummary>> {
+        self.read(|state| {
+            let open = state.calls.values().filter(|call| call.is_open());
+            let mut rows: Vec<_> = open.cloned().collect();
+            rows.sort_by(|a, b| (a.received, &a.id).cmp(&(b.received, &b.id)));
+            rows
+        })
+    }
+
+    fn open_reviews(&self) -> Reading<Vec<ReviewSummary>> {
+        self.read(|state| {
+            let open = state.reviews.values().filter(|review| review.phase.is_open());
+            let mut rows: Vec<_> = open.cloned().collect();
+            rows.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
+            rows
+        })
+    }
+
+    fn calls(&self, filter: CallFilter) -> Reading<CallsPage> {
+        self.read(|state| {
+            let mut rows: Vec<_> =
+                state.calls.values().filter(|call| filter.takes(call)).cloned().collect();
+            rows.sort_by(|a, b| (b.received, &b.id).cmp(&(a.received, &a.id)));
+            let next = cut(&mut rows, bounded(filter.limit), |call| Cursor {
+                at: call.received,
+                id: call.id.0.clone(),
+            });
+            CallsPage { rows, next }
+        })
+    }
+
+    fn reviews(&self, filter: ReviewFilter) -> Reading<ReviewsPage> {
+        self.read(|state| {
+            let mut rows: Vec<_> =
+                state.reviews.values().filter(|review| filter.takes(review)).cloned().collect();
+            rows.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
+            let next = cut(&mut rows, bounded(filter.limit), |review| Cursor {
+                at: review.due,
+                id: review.id.0.clone(),
+            });
+            ReviewsPage { rows, next }
+        })
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.position.subscribe()
+    }
+
+    fn fault(&self) -> Option<StorageFault> {
+        self.state.lock().fault.clone()
+    }
+
+    fn sweep(&self, retention: Retention) -> Reading<Swept> {
+        Box::pin(ready(Ok(self.state.lock().sweep(retention))))
+    }
+}
+
+/// Cuts `rows` to `limit`, and says where the next page starts if anything was cut.
+fn cut<T>(rows: &mut Vec<T>, limit: usize, place: impl Fn(&T) -> Cursor) -> Option<Cursor> {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    if more { rows.last().map(place) } else { None }
+}

@@ -1,0 +1,378 @@
+//! What every ledger must do, whatever it stands on. SQLite and memory are held to it, and
+//! Postgres will be: `make` gives a new, empty ledger each time.
+
+use std::{collections::HashSet, future::Future, sync::Arc};
+
+use backstop_domain::{CallEvent, CallId, Digest, Millis, Outcome, ReviewEvent, ReviewId, Stream};
+use backstop_ledger::{
+    AppendError, Body, CallFilter, CallPhase, Committed, Durability, KeyBinding, Ledger, Retention,
+    ReviewFilter, ReviewPhase, Transaction, Unreadable,
+};
+
+use crate::stories::{
+    START, accepted, call_events, claim, opened, operator, paused, received, requested, resolved,
+    review_append, review_events, scope, started, way_of_an_accepted_call,
+};
+
+pub type Any = Arc<dyn Ledger>;
+
+/// Runs every story, each on its own ledger.
+pub async fn hold_to_the_contract<F: Future<Output = Any>>(make: impl Fn() -> F) {
+    what_was_appended_is_read_again_in_order(make().await).await;
+    the_chain_binds_every_event(make().await).await;
+    a_conflict_changes_nothing(make().await).await;
+    one_bad_transaction_does_not_spoil_its_neighbours(make().await).await;
+    two_streams_move_together(make().await).await;
+    a_hundred_first_requests_have_one_winner(make().await).await;
+    nonsense_is_refused_with_a_reason(make().await).await;
+    bodies_are_kept_once_and_byte_for_byte(make().await).await;
+    the_watch_tells_of_every_commit(make().await).await;
+    calls_are_listed_newest_first_in_pages(make().await).await;
+    reviews_are_listed_due_first(make().await).await;
+    open_sets_follow_the_events(make().await).await;
+    keys_are_kept_from_the_end_of_the_call(make().await).await;
+    erased_bodies_leave_their_envelopes(make().await).await;
+}
+
+async fn committed(ledger: &Any, transaction: Transaction) -> Committed {
+    ledger.append(transaction).await.unwrap()
+}
+
+fn call_stream(id: &str) -> Stream {
+    Stream::call(&CallId::from(id))
+}
+
+async fn what_was_appended_is_read_again_in_order(ledger: Any) {
+    let way = way_of_an_accepted_call();
+    let (first, rest) = way.split_at(3);
+    let one = committed(&ledger, call_events("a", 0, first.to_vec())).await;
+    assert_eq!((one.first, one.last, &*one.seqs), (1, 3, &[3][..]));
+    let two = committed(&ledger, call_events("a", 3, rest.to_vec())).await;
+    assert_eq!((two.first, two.last), (4, way.len() as u64));
+    let read = ledger.stream(&call_stream("a"), 0).await.unwrap();
+    let events: Vec<_> = read.iter().filter_map(|one| one.as_call()).cloned().collect();
+    assert_eq!(events, way);
+    assert!(read.iter().zip(1..).all(|(one, seq)| one.envelope.seq == seq));
+    let later = ledger.stream(&call_stream("a"), 6).await.unwrap();
+    assert_eq!(later, read[6..]);
+    let feed = ledger.feed(2, 3).await.unwrap();
+    assert_eq!(feed, read[2..5]);
+    assert!(ledger.stream(&call_stream("b"), 0).await.unwrap().is_empty());
+    assert_eq!(ledger.position(), way.len() as u64);
+}
+
+async fn the_chain_binds_every_event(ledger: Any) {
+    committed(&ledger, call_events("a", 0, way_of_an_accepted_call())).await;
+    committed(&ledger, operator(1, paused(&"long ".repeat(3000)))).await;
+    committed(&ledger, review_events("r", 0, vec![opened("a", "q", 9)])).await;
+    let mut before = Digest::ZERO;
+    for (one, position) in ledger.feed(0, 1000).await.unwrap().iter().zip(1..) {
+        assert_eq!(one.envelope.position, position);
+        assert_eq!(one.envelope.previous_hash, before);
+        assert_eq!(one.envelope.computed_hash(), one.envelope.hash);
+        assert!(one.event.is_ok());
+        before = one.envelope.hash;
+    }
+}
+
+async fn a_conflict_changes_nothing(ledger: Any) {
+    committed(&ledger, call_events("a", 0, vec![received("p")])).await;
+    let mut late = call_events("a", 0, vec![received("p")]).with_key(claim("a", "k", "b"));
+    late = late.with_bodies([Body::new(b"never".to_vec(), false)]);
+    let refused = ledger.append(late).await;
+    let (expected, found) = (0, 1);
+    assert_eq!(refused, Err(AppendError::Conflict { stream: call_stream("a"), expected, found }));
+    assert_eq!(ledger.position(), 1);
+    assert_eq!(ledger.key(scope(), "k".into()).await, Ok(None));
+    assert_eq!(ledger.body(Digest::of(b"never")).await, Ok(None));
+    let ahead = ledger.append(call_events("a", 5, vec![started(1)])).await;
+    assert!(matches!(ahead, Err(AppendError::Conflict { expected: 5, found: 1, .. })));
+}
+
+async fn one_bad_transaction_does_not_spoil_its_neighbours(ledger: Any) {
+    let good = ledger.append(call_events("a", 0, vec![received("p")]));
+    let bad = ledger.append(call_events("a", 7, vec![started(1)]));
+    let mut repeated = call_events("b", 0, vec![received("p")]);
+    repeated.appends[0].events[0].id = "evt_a_1".into();
+    let repeated = ledger.append(repeated);
+    let next = ledger.append(call_events("a", 1, vec![started(1)]));
+    assert_eq!(good.await.unwrap().seqs, [1]);
+    assert!(matches!(bad.await, Err(AppendError::Conflict { .. })));
+    assert_eq!(repeated.await, Err(AppendError::Repeated { id: "evt_a_1".into() }));
+    let next = next.hurried_on(&ledger).await;
+    assert_eq!((next.first, &*next.seqs), (2, &[2][..]));
+    assert!(ledger.is_healthy());
+}
+
+/// Lets a riding transaction get its commit.
+trait HurriedOn {
+    async fn hurried_on(self, ledger: &Any) -> Committed;
+}
+
+impl HurriedOn for backstop_ledger::Pending {
+    async fn hurried_on(self, ledger: &Any) -> Committed {
+        committed(ledger, operator(1, paused("to make it commit"))).await;
+        self.await.unwrap()
+    }
+}
+
+async fn two_streams_move_together(ledger: Any) {
+    committed(&ledger, call_events("a", 0, vec![received("p")])).await;
+    let mut both = call_events("a", 1, vec![requested("r", "q", 500)]);
+    both.appends.push(review_append("r", 0, vec![opened("a", "q", 500)]));
+    let done = committed(&ledger, both.clone()).await;
+    assert_eq!(done.seqs, [2, 1]);
+    // The call has moved on; the review alone would fit, but they stand or fall together.
+    both.appends[1] = review_append("r2", 0, vec![opened("a", "q", 500)]);
+    assert!(ledger.append(both).await.is_err());
+    assert_eq!(ledger.review(&ReviewId::from("r2")).await, Ok(None));
+    let call = ledger.call(&CallId::from("a")).await.unwrap().unwrap();
+    assert_eq!((call.phase, call.review), (CallPhase::InReview, Some(ReviewId::from("r"))));
+}
+
+async fn a_hundred_first_requests_have_one_winner(ledger: Any) {
+    let mut racing = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        let ledger = Arc::clone(&ledger);
+        racing.spawn(async move {
+            let call = format!("c{n}");
+            let first = call_events(&call, 0, vec![received("invoice-triage")]);
+            (call.clone(), ledger.append(first.with_key(claim(&call, "k", "body"))).await)
+        });
+    }
+    let (mut winners, mut told) = (Vec::new(), HashSet::new());
+    for (call, result) in racing.join_all().await {
+        match result {
+            Ok(_) => winners.push(call),
+            Err(AppendError::KeyTaken { call, fingerprint }) => {
+                assert_eq!(fingerprint, Digest::of(b"body"));
+                told.insert(call.0);
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!(winners.len(), 1);
+    assert_eq!(told.into_iter().collect::<Vec<_>>(), winners);
+    assert_eq!(ledger.position(), 1);
+    let bound = ledger.key(scope(), "k".into()).await.unwrap().unwrap();
+    let fingerprint = Digest::of(b"body");
+    assert_eq!(bound, KeyBinding { call: CallId(winners[0].clone()), fingerprint });
+}
+
+async fn nonsense_is_refused_with_a_reason(ledger: Any) {
+    let refused = |transaction| {
+        let ledger = Arc::clone(&ledger);
+        async move { ledger.append(transaction).await.unwrap_err() }
+    };
+    assert!(matches!(refused(Transaction::of(vec![])).await, AppendError::Malformed(_)));
+    let empty = Transaction::one(call_stream("a"), 0, vec![]);
+    assert!(matches!(refused(empty).await, AppendError::Malformed(_)));
+    let mut twice = call_events("a", 0, vec![received("p")]);
+    twice.appends.push(twice.appends[0].clone());
+    assert!(matches!(refused(twice).await, AppendError::Malformed(_)));
+    let mut misplaced = call_events("a", 0, vec![received("p")]);
+    misplaced.appends[0].stream = Stream::review(&ReviewId::from("r"));
+    assert!(matches!(refused(misplaced).await, AppendError::Misplaced { .. }));
+    let mut nameless = call_events("a", 0, vec![received("p")]);
+    nameless.appends[0].stream = Stream::from("call/");
+    assert!(matches!(refused(nameless).await, AppendError::Misplaced { .. }));
+    let mut same_id = call_events("a", 0, vec![received("p"), started(1)]);
+    same_id.appends[0].events[1].id = "evt_a_1".into();
+    assert!(matches!(refused(same_id).await, AppendError::Repeated { .. }));
+    let long = call_events("a", 0, vec![received("p")]);
+    let long = long.with_key(claim("a", &"k".repeat(10_000), "b"));
+    assert!(matches!(refused(long).await, AppendError::TooLarge { .. }));
+    assert_eq!(ledger.position(), 0);
+}
+
+async fn bodies_are_kept_once_and_byte_for_byte(ledger: Any) {
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let body = Body::new(bytes.clone(), true);
+    let digest = body.digest();
+    for call in ["a", "b"] {
+        let first = call_events(call, 0, vec![received("p")]);
+        committed(&ledger, first.with_bodies([body.clone(), body.clone()])).await;
+    }
+    let kept = ledger.body(digest).await.unwrap().unwrap();
+    assert_eq!(kept.bytes, Some(bytes));
+    assert!(kept.private);
+}
+
+async fn the_watch_tells_of_every_commit(ledger: Any) {
+    let mut watch = ledger.watch();
+    assert_eq!(*watch.borrow_and_update(), 0);
+    let waiting = tokio::spawn(async move {
+        watch.changed().await.unwrap();
+        *watch.borrow_and_update()
+    });
+    committed(&ledger, call_events("a", 0, vec![received("p")])).await;
+    assert_eq!(ledger.position(), 1);
+    assert_eq!(waiting.await.unwrap(), 1);
+}
+
+async fn calls_are_listed_newest_first_in_pages(ledger: Any) {
+    for n in 0..7 {
+        let policy = if n % 2 == 0 { "even" } else { "odd" };
+        let mut transaction = call_events(&format!("c{n}"), 0, vec![received(policy)]);
+        // Two calls of one millisecond, so that the cursor needs the id.
+        transaction.appends[0].events[0].at = Millis(START + n / 2);
+        committed(&ledger, transaction).await;
+    }
+    let mut ended = call_events("c4", 1, vec![CallEvent::CallEnded(accepted())]);
+    ended.appends[0].events[0].at = Millis(START + 50);
+    committed(&ledger, ended).await;
+    let ids = |page: &backstop_ledger::CallsPage| {
+        page.rows.iter().map(|row| row.id.0.clone()).collect::<Vec<_>>()
+    };
+    let mut filter = CallFilter { limit: 3, ..CallFilter::default() };
+    let mut seen = Vec::new();
+    loop {
+        let page = ledger.calls(filter.clone()).await.unwrap();
+        seen.extend(ids(&page));
+        let Some(next) = page.next else { break };
+        filter.after = Some(next);
+    }
+    assert_eq!(seen, ["c6", "c5", "c4", "c3", "c2", "c1", "c0"]);
+    let odd = CallFilter { policy: Some("odd".into()), ..CallFilter::default() };
+    assert_eq!(ids(&ledger.calls(odd).await.unwrap()), ["c5", "c3", "c1"]);
+    let ended = CallFilter { outcome: Some(Outcome::Accepted), limit: 1, ..CallFilter::default() };
+    assert_eq!(ids(&ledger.calls(ended).await.unwrap()), ["c4"]);
+    let (since, until) = (Some(Millis(START + 1)), Some(Millis(START + 3)));
+    let window = CallFilter { since, until, ..CallFilter::default() };
+    assert_eq!(ids(&ledger.calls(window).await.unwrap()), ["c5", "c4", "c3", "c2"]);
+    let admitted = CallFilter {
+        phase: Some(CallPhase::Admitted),
+        caller: Some("billing".into()),
+        ..CallFilter::default()
+    };
+    assert_eq!(ledger.calls(admitted).await.unwrap().rows.len(), 6);
+    let nobody = CallFilter { caller: Some("nobody".into()), ..CallFilter::default() };
+    assert_eq!(ledger.calls(nobody).await.unwrap(), backstop_ledger::CallsPage::default());
+}
+
+async fn reviews_are_listed_due_first(ledger: Any) {
+    committed(&ledger, call_events("a", 0, vec![received("p")])).await;
+    for (id, queue, due) in [("r1", "q1", 300), ("r2", "q2", 100), ("r3", "q1", 200)] {
+        committed(&ledger, review_events(id, 0, vec![opened("a", queue, due)])).await;
+    }
+    let until = Millis(START + 90);
+    let claimed = ReviewEvent::ReviewClaimed { by: "grace".into(), lease: 4, until };
+    committed(&ledger, review_events("r3", 1, vec![claimed])).await;
+    let ids = |page: &backstop_ledger::ReviewsPage| {
+        page.rows.iter().map(|row| row.id.0.clone()).collect::<Vec<_>>()
+    };
+    let all = ReviewFilter { limit: 2, ..ReviewFilter::default() };
+    let page = ledger.reviews(all.clone()).await.unwrap();
+    assert_eq!(ids(&page), ["r2", "r3"]);
+    let page = ledger.reviews(ReviewFilter { after: page.next, ..all }).await.unwrap();
+    assert_eq!((ids(&page), &page.next), (vec!["r1".into()], &None));
+    let queue = ReviewFilter { queues: vec!["q1".into()], open: true, ..ReviewFilter::default() };
+    assert_eq!(ids(&ledger.reviews(queue.clone()).await.unwrap()), ["r3", "r1"]);
+    let held = ReviewFilter { holder: Some("grace".into()), ..queue.clone() };
+    let page = ledger.reviews(held).await.unwrap();
+    assert_eq!(ids(&page), ["r3"]);
+    assert_eq!((page.rows[0].lease, page.rows[0].lease_until), (4, Some(until)));
+    let free = ReviewFilter { phase: Some(ReviewPhase::Open), ..queue };
+    assert_eq!(ids(&ledger.reviews(free).await.unwrap()), ["r1"]);
+    let of_call = ReviewFilter { call: Some(CallId::from("a")), ..ReviewFilter::default() };
+    assert_eq!(ledger.reviews(of_call).await.unwrap().rows.len(), 3);
+}
+
+async fn open_sets_follow_the_events(ledger: Any) {
+    for call in ["a", "b"] {
+        committed(&ledger, call_events(call, 0, vec![received("p")])).await;
+    }
+    let mut asked = call_events("a", 1, vec![requested("r", "q", 500)]);
+    asked.appends.push(review_append("r", 0, vec![opened("a", "q", 500)]));
+    committed(&ledger, asked).await;
+    committed(&ledger, call_events("b", 1, vec![CallEvent::CallEnded(accepted())])).await;
+    let open = ledger.open_calls().await.unwrap();
+    assert_eq!(open.iter().map(|call| call.id.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(ledger.open_reviews().await.unwrap()[0].because, ["rules.large-amount"]);
+    let mut decided = call_events("a", 2, vec![resolved("r")]);
+    let decision = ReviewEvent::ReviewDecided {
+        by: vec!["grace".into()],
+        resolution: backstop_domain::Resolution::Rejected,
+        reason: None,
+        undo_until: Some(Millis(START + 30_000)),
+    };
+    decided.appends.push(review_append("r", 1, vec![decision]));
+    committed(&ledger, decided).await;
+    assert_eq!(ledger.open_reviews().await, Ok(vec![]));
+    let review = ledger.review(&ReviewId::from("r")).await.unwrap().unwrap();
+    assert_eq!(
+        (review.phase, review.decision.as_deref()),
+        (ReviewPhase::Decided, Some("rejected"))
+    );
+    let call = ledger.call(&CallId::from("a")).await.unwrap().unwrap();
+    assert_eq!((call.phase, call.wakes), (CallPhase::Releasing, Some(Millis(START + 30_000))));
+    committed(&ledger, call_events("a", 3, vec![CallEvent::CallEnded(accepted())])).await;
+    assert_eq!(ledger.open_calls().await, Ok(vec![]));
+}
+
+async fn keys_are_kept_from_the_end_of_the_call(ledger: Any) {
+    for call in ["open", "old", "young"] {
+        let first = call_events(call, 0, vec![received("p")]);
+        committed(&ledger, first.with_key(claim(call, call, "body"))).await;
+    }
+    for (call, ended) in [("old", 1_000), ("young", 2_000)] {
+        let mut end = call_events(call, 1, vec![CallEvent::CallEnded(accepted())]);
+        end.appends[0].events[0].at = Millis(START + ended);
+        committed(&ledger, end).await;
+    }
+    let before = Some(Millis(START + 2_000));
+    let retention = Retention { keys_of_calls_ended_before: before, ..Retention::default() };
+    assert_eq!(ledger.sweep(retention).await.unwrap().keys, 1);
+    assert_eq!(ledger.key(scope(), "old".into()).await, Ok(None));
+    for call in ["open", "young"] {
+        assert!(ledger.key(scope(), call.into()).await.unwrap().is_some(), "{call}");
+    }
+}
+
+async fn erased_bodies_leave_their_envelopes(ledger: Any) {
+    let bytes = Body::new(b"request".to_vec(), true);
+    let old = call_events("old", 0, way_of_an_accepted_call()).with_bodies([bytes.clone()]);
+    committed(&ledger, old).await;
+    let all = Retention { bodies_unused_since: Some(Millis(START * 2)), ..Retention::default() };
+    let mut young = call_events("young", 0, vec![received("p")]);
+    young.appends[0].events[0].at = Millis(START + 5_000);
+    committed(&ledger, young).await;
+    let summary = ledger.call(&CallId::from("old")).await.unwrap();
+    assert!(ledger.sweep(all).await.unwrap().bodies > 0);
+    let kept = ledger.body(bytes.digest()).await.unwrap().unwrap();
+    assert_eq!((kept.bytes, kept.private), (None, true));
+    let read = ledger.stream(&call_stream("old"), 0).await.unwrap();
+    assert_eq!(read[0].event, Err(Unreadable::Erased));
+    assert!(read.iter().all(|one| one.envelope.computed_hash() == one.envelope.hash));
+    assert_eq!(ledger.call(&CallId::from("old")).await.unwrap(), summary);
+    // An open call keeps everything, however old the cut.
+    let young = ledger.stream(&call_stream("young"), 0).await.unwrap();
+    assert!(young[0].event.is_ok());
+    // What is needed again comes back.
+    let again = call_events("again", 0, vec![received("p")]).with_bodies([bytes.clone()]);
+    committed(&ledger, again).await;
+    let back = ledger.body(bytes.digest()).await.unwrap().unwrap();
+    assert_eq!(back.bytes.as_deref(), Some(&b"request"[..]));
+}
+
+/// What a ledger whose disk failed must do. `fail` makes the next commit fail.
+pub async fn a_failed_commit_stops_the_ledger(ledger: Any, fail: impl FnOnce()) {
+    committed(&ledger, call_events("a", 0, vec![received("p")])).await;
+    fail();
+    let first = ledger.append(call_events("b", 0, vec![received("p")])).await;
+    assert!(matches!(first, Err(AppendError::Storage(_))), "{first:?}");
+    assert!(!ledger.is_healthy());
+    let after = ledger.append(call_events("c", 0, vec![received("p")])).await;
+    assert!(matches!(after, Err(AppendError::Storage(_))), "{after:?}");
+    assert_eq!(ledger.position(), 1);
+    assert_eq!(ledger.stream(&call_stream("a"), 0).await.unwrap().len(), 1);
+    assert!(ledger.stream(&call_stream("b"), 0).await.unwrap().is_empty());
+}
+
+#[test]
+fn the_types_say_whether_a_transaction_is_awaited() {
+    let rides = call_events("a", 1, vec![started(1)]);
+    assert_eq!(rides.durability, Durability::Ride);
+    assert_eq!(rides.hurried().durability, Durability::Await);
+    assert_eq!(call_events("a", 0, vec![received("p"), started(1)]).durability, Durability::Await);
+}
