@@ -3,6 +3,7 @@
 //! Pure: no clock, no randomness, no files, no network. A check returns findings, it never acts.
 
 pub mod canonical;
+pub mod expression;
 pub mod json;
 pub mod mend;
 pub mod path;
