@@ -40,6 +40,10 @@ pub enum ControlEvent {
         policy: String,
         /// Its revision.
         revision: Digest,
+        /// Body digest of the files that it was compiled from, so that a call that is pinned to it
+        /// can go on, and be replayed, after they changed on disk.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sources: Option<Digest>,
     },
     /// An operator did something that is no other event.
     OperatorActed {

@@ -1,0 +1,63 @@
+//! Identifiers: time-ordered, unguessable, and repeatable under a seed.
+
+use backstop_domain::{CallId, EventId, Millis, ReviewId};
+use parking_lot::Mutex;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+/// Crockford's base 32: no letter that is mistaken for another.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Makes identifiers: 48 bits of time, then 80 random bits, as 26 digits.
+pub struct Ids {
+    random: Mutex<StdRng>,
+}
+
+impl Ids {
+    /// Seeded by the operating system.
+    pub fn from_os() -> Self {
+        Self { random: Mutex::new(rand::make_rng()) }
+    }
+
+    /// The same ids again for the same seed, for tests and simulation.
+    pub fn seeded(seed: u64) -> Self {
+        Self { random: Mutex::new(StdRng::seed_from_u64(seed)) }
+    }
+
+    /// A call's id.
+    pub fn call(&self, now: Millis) -> CallId {
+        CallId(self.make("call", now))
+    }
+
+    /// A review's id.
+    pub fn review(&self, now: Millis) -> ReviewId {
+        ReviewId(self.make("rev", now))
+    }
+
+    /// An event's id.
+    pub fn event(&self, now: Millis) -> EventId {
+        EventId(self.make("evt", now))
+    }
+
+    /// A request's id.
+    pub fn request(&self, now: Millis) -> String {
+        self.make("req", now)
+    }
+
+    fn make(&self, prefix: &str, now: Millis) -> String {
+        let (high, low) = {
+            let mut random = self.random.lock();
+            (random.next_u32() & 0xffff, random.next_u64())
+        };
+        let time = u128::from(now.0 & 0xffff_ffff_ffff);
+        let number = (time << 80) | (u128::from(high) << 64) | u128::from(low);
+        let digits = (0..26).rev().map(|place| {
+            let index = usize::try_from((number >> (place * 5)) & 31).unwrap_or(0);
+            char::from(DIGITS.get(index).copied().unwrap_or(b'0'))
+        });
+        let mut id = String::with_capacity(prefix.len() + 27);
+        id.push_str(prefix);
+        id.push('_');
+        id.extend(digits);
+        id
+    }
+}
