@@ -14,6 +14,7 @@ pub mod envelope;
 pub mod event;
 pub mod failure;
 pub mod finding;
+pub mod guard;
 pub mod ids;
 pub mod outcome;
 pub mod plan;
