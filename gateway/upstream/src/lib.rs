@@ -1,1 +1,30 @@
-//! Skeleton.
+//! The models that Backstop asks: one request in, one classified result out.
+//!
+//! It sends and receives, holds the guards behind locks, and says what happened. It never retries,
+//! never judges an answer, and never chooses another model: the policy decides, the engine acts.
+
+pub mod adapters;
+pub mod answer;
+pub mod classify;
+pub mod client;
+pub mod clock;
+pub mod model;
+pub mod outcome;
+pub mod retry_after;
+pub mod secrets;
+pub mod simulated;
+mod sse;
+mod stream;
+mod transport;
+
+pub use adapters::{
+    Blocked, CredentialGate, GateSnapshot, LimitPermit, LimitSet, ModelGate, ModelGuards, Permit,
+    Purpose, Refused,
+};
+pub use answer::{Answer, Choice, LogProb, ToolCall};
+pub use client::{Endpoint, EndpointConfig, EndpointError, HeaderText, HttpModel, ModelConfig};
+pub use clock::{Clock, MonotonicClock};
+pub use model::{AskRequest, BoxFuture, Model, Timeouts};
+pub use outcome::{AttemptResult, Failure, Settle, Timer, Timing};
+pub use secrets::{SecretError, SecretRef, SecretSource};
+pub use simulated::Simulated;

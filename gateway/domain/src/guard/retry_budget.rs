@@ -40,6 +40,14 @@ impl RetryBudget {
         Self { rules, window: Window::new(rules.window_ms) }
     }
 
+    /// Takes over other rules; what was counted stays, unless the window changes.
+    pub fn reload(&mut self, rules: RetryRules) {
+        if rules.window_ms != self.rules.window_ms {
+            self.window = Window::new(rules.window_ms);
+        }
+        self.rules = rules;
+    }
+
     /// Counts a first attempt.
     pub fn first(&mut self, now: Millis) {
         self.window.count(now, FIRST);

@@ -1,0 +1,135 @@
+//! Leave for one attempt at one model, and what its result means to every guard.
+//!
+//! The result is read once here; no guard looks at a status by itself. A permit that is dropped
+//! unsettled (a cancelled call) gives everything back that can be given back.
+
+use std::sync::Arc;
+
+use backstop_domain::guard::{Amounts, Sample, Ticket};
+use backstop_domain::plan::Price;
+use backstop_domain::{FailureClass, MicroMoney};
+use rand::RngExt;
+
+use crate::adapters::gate::ModelGate;
+use crate::adapters::limit_set::LimitPermit;
+use crate::outcome::{AttemptResult, Failure, Settle, Timer};
+
+/// How long a 429 without a hint holds everybody, in milliseconds.
+const HOLD_MS: u64 = 1_000;
+/// Room for jitter on a hold, in percent upwards: not everybody comes back in one millisecond.
+const JITTER_PERCENT: u64 = 10;
+
+/// Leave for one attempt.
+#[must_use = "a permit that is dropped at once holds no place"]
+pub struct Permit {
+    gate: Arc<ModelGate>,
+    ticket: Option<Ticket>,
+    limits: Option<LimitPermit>,
+    estimate: Amounts,
+}
+
+impl Permit {
+    pub(crate) fn new(
+        gate: Arc<ModelGate>,
+        ticket: Ticket,
+        limits: LimitPermit,
+        estimate: Amounts,
+    ) -> Self {
+        Self { gate, ticket: Some(ticket), limits: Some(limits), estimate }
+    }
+
+    /// Tells every guard how the attempt went, and charges what it used.
+    pub fn settle(mut self, result: &AttemptResult) {
+        let gate = Arc::clone(&self.gate);
+        let latched = gate.credential.record(result);
+        let now = gate.clock.now();
+        let mut state = gate.state.lock();
+        if let Some(change) = latched {
+            state.push(change);
+        }
+        let retry_after = result.failure().and_then(|failure| failure.retry_after_ms);
+        if let Some(wait) = hold_ms(result) {
+            let percent = state.dice.random_range(0..=JITTER_PERCENT);
+            state.not_before.hold(now.plus(wait.saturating_add(wait * percent / 100)));
+        }
+        if let Some(ticket) = self.ticket.take() {
+            let sample = sample_of(result, state.slow_ms);
+            let dice = state.dice.random();
+            let change = state.breaker.record(now, ticket, sample, retry_after, dice);
+            gate.report(&mut state, change);
+        }
+        let actual = charge(result, self.estimate, state.price);
+        drop(state);
+        match (self.limits.take(), result.settle()) {
+            (Some(limits), Settle::Nothing) => limits.cancel(),
+            (Some(limits), _) => limits.settle(actual),
+            (None, _) => {}
+        }
+    }
+
+    /// Gives everything back: the request was never sent, by our own choice.
+    pub fn cancel(mut self) {
+        if let Some(limits) = self.limits.take() {
+            limits.cancel();
+        }
+    }
+}
+
+impl Drop for Permit {
+    /// Also the end of a cancelled call: its age still counts if the model was slow.
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket.take() else { return };
+        let now = self.gate.clock.now();
+        let mut state = self.gate.state.lock();
+        let change = state.give_back(now, ticket);
+        self.gate.report(&mut state, change);
+    }
+}
+
+/// What a result says about the model's availability.
+fn sample_of(result: &AttemptResult, slow_ms: u64) -> Sample {
+    let Some(failure) = result.failure() else { return Sample::Good };
+    match failure.class {
+        // A deadline that was shorter than patience says nothing: a hurried caller must not close
+        // the model for everybody.
+        FailureClass::Timeout if failure.timer == Some(Timer::Total) => {
+            if failure.timing.total_ms >= slow_ms { Sample::Bad } else { Sample::Neutral }
+        }
+        FailureClass::Transport | FailureClass::Timeout | FailureClass::Overloaded => Sample::Bad,
+        FailureClass::Throttled => Sample::Throttled,
+        _ => Sample::Neutral,
+    }
+}
+
+/// How long everybody should wait; `None` if the result asks for no wait.
+fn hold_ms(result: &AttemptResult) -> Option<u64> {
+    let Failure { class, retry_after_ms, .. } = result.failure()?;
+    match class {
+        FailureClass::Throttled => Some(retry_after_ms.unwrap_or(HOLD_MS)),
+        FailureClass::Overloaded => *retry_after_ms,
+        _ => None,
+    }
+}
+
+/// What an attempt used, by its settlement.
+fn charge(result: &AttemptResult, estimate: Amounts, price: Option<Price>) -> Amounts {
+    let half = |units: u64| units.div_ceil(2);
+    match result.settle() {
+        Settle::Estimate => estimate,
+        Settle::Half => Amounts {
+            tokens: half(estimate.tokens),
+            cost: MicroMoney(half(estimate.cost.0)),
+            ..estimate
+        },
+        Settle::RequestOnly => Amounts { tokens: 0, cost: MicroMoney(0), ..estimate },
+        Settle::Nothing => Amounts::default(),
+        Settle::Actual => match result.answer().and_then(|answer| answer.usage) {
+            Some(usage) => Amounts {
+                tokens: usage.total(),
+                cost: price.map_or(estimate.cost, |price| price.cost(usage)),
+                ..estimate
+            },
+            None => estimate,
+        },
+    }
+}

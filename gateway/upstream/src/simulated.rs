@@ -1,0 +1,97 @@
+//! A model for tests: it answers what a closure says, and counts how often it was asked.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use backstop_domain::FailureClass;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::model::{AskRequest, BoxFuture, Model};
+use crate::outcome::{AttemptResult, Failure, Timing};
+
+type Script = dyn Fn(&AskRequest, usize) -> AttemptResult + Send + Sync;
+
+/// A scripted model.
+pub struct Simulated {
+    script: Box<Script>,
+    delay: Duration,
+    asked: AtomicUsize,
+}
+
+impl Simulated {
+    /// A model that answers what `script` says to a request and its number, from 0.
+    pub fn new(
+        script: impl Fn(&AskRequest, usize) -> AttemptResult + Send + Sync + 'static,
+    ) -> Self {
+        Self { script: Box::new(script), delay: Duration::ZERO, asked: AtomicUsize::new(0) }
+    }
+
+    /// A model that gives these results in turn; the last one repeats. Without any it fails.
+    pub fn in_turn(results: Vec<AttemptResult>) -> Self {
+        Self::new(move |_, number| {
+            let nothing =
+                || AttemptResult::Failed(Failure::new(FailureClass::Transport, "no script"));
+            results.get(number).or(results.last()).cloned().unwrap_or_else(nothing)
+        })
+    }
+
+    /// Takes that long for each answer, by tokio's clock.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// How often it was asked.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+impl Model for Simulated {
+    fn ask<'a>(&'a self, request: &'a AskRequest) -> BoxFuture<'a, AttemptResult> {
+        let number = self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            if !self.delay.is_zero() {
+                tokio::time::sleep(self.delay).await;
+            }
+            (self.script)(request, number)
+        })
+    }
+}
+
+/// A result from the `message` and finish reason of one choice, as a provider would send it.
+pub fn answered(message: Value, finish_reason: &str) -> AttemptResult {
+    let body = json!({
+        "id": "chatcmpl-simulated",
+        "object": "chat.completion",
+        "created": 0,
+        "model": "simulated",
+        "choices": [{"index": 0, "message": message, "finish_reason": finish_reason}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    });
+    from_body(body)
+}
+
+/// A plain text as a result.
+pub fn text(content: &str) -> AttemptResult {
+    answered(json!({"role": "assistant", "content": content}), "stop")
+}
+
+/// A whole `chat.completion` object as a result; a failure if it is none.
+pub fn from_body(body: Value) -> AttemptResult {
+    let raw = Bytes::from(body.to_string());
+    match Answer::read(raw, body, Timing::default()) {
+        Ok(answer) => AttemptResult::Answered(Box::new(answer)),
+        Err(fault) => {
+            AttemptResult::Failed(Failure::new(FailureClass::Transport, fault.to_string()))
+        }
+    }
+}
+
+/// A failure of that class as a result.
+pub fn failed(class: FailureClass) -> AttemptResult {
+    AttemptResult::Failed(Failure::new(class, format!("simulated {class}")))
+}
