@@ -1,1 +1,16 @@
-//! Skeleton.
+//! The rules files: from bytes to checked, compiled policies.
+//!
+//! The crate is pure. A workspace comes in as [`Sources`] (path to bytes) and every problem goes
+//! out in one [`Report`] with file, span and a way to mend it. Nothing here opens a file, reads a
+//! clock, an environment variable or the network.
+#![deny(missing_docs)]
+
+pub mod decode;
+pub mod diagnostics;
+pub mod path;
+pub mod source;
+pub mod units;
+pub mod yaml;
+
+pub use diagnostics::{Code, Problem, Report, Severity};
+pub use source::{FileId, Sources, Span, Spanned};

@@ -1,0 +1,78 @@
+//! The table of problem codes. A published code is never reused for anything else.
+//!
+//! `01` is YAML itself, `02` the shape of keys and values, `03` units and paths, `04` the policy,
+//! `05` the gateway file, `06` prompts, `07` and above what compiling finds.
+
+macro_rules! codes {
+    ($($name:ident = $id:literal, $summary:literal;)+) => {
+        /// What kind of problem it is; stable, so that people can search for it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $(#[doc = $summary] $name,)+
+        }
+
+        impl Code {
+            /// Every code, in order: the table of the README is written from it.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The code as printed, such as `BS0103`.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)+ }
+            }
+
+            /// What it means, in a sentence.
+            pub const fn summary(self) -> &'static str {
+                match self { $(Self::$name => $summary,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    NotText = "BS0101", "The file is not UTF-8 text.";
+    TooLarge = "BS0102", "The file is too large, too deep or has too many values.";
+    Syntax = "BS0103", "The text is not YAML.";
+    DuplicateKey = "BS0104", "A key stands twice in one map.";
+    YamlFeature = "BS0105", "An anchor, alias, merge key, tag or second document: not in rules files.";
+    Tab = "BS0106", "A tab stands where YAML wants spaces.";
+    Quoting = "BS0107", "A condition or text needs quotes or a block.";
+
+    UnknownKey = "BS0201", "The key is not known here.";
+    MissingKey = "BS0202", "A required key is missing.";
+    WrongKind = "BS0203", "A value of another kind is wanted: text, number, list, map.";
+    UnknownWord = "BS0204", "The word is none of those that may stand here.";
+    Empty = "BS0205", "Something must stand here.";
+    BadName = "BS0206", "A name may hold only letters, digits, `-` and `_`.";
+    Conflict = "BS0207", "Two keys exclude each other.";
+    Duplicate = "BS0208", "A name or id is used twice.";
+
+    BadUnit = "BS0301", "A time, rate, number, share, amount or clock time is not readable.";
+    OutOfRange = "BS0302", "A number lies outside its range.";
+    BadPath = "BS0303", "A path such as `output.lines.*.amount` is not readable.";
+
+    NameMismatch = "BS0401", "The name inside the file differs from the file's name.";
+    BadStep = "BS0402", "A step of a ladder is not written as one word or one key.";
+    StepPlace = "BS0403", "This step may not stand here.";
+    ClassPlace = "BS0404", "This failure class does not belong under `on`.";
+    RowAfterLast = "BS0405", "A row after the one without `when` is never reached.";
+    LastRow = "BS0406", "The last fallback row must have no `when`.";
+    NotYet = "BS0407", "Not available yet in this version.";
+    BadCheck = "BS0408", "A check needs exactly one kind.";
+    Refused = "BS0409", "Two settings that are each allowed are refused together.";
+
+    Secret = "BS0501", "A secret stands in a file.";
+    UnknownReference = "BS0502", "A name refers to nothing.";
+    QueueTerminal = "BS0503", "A queue's end is not complete.";
+    BadZone = "BS0504", "The time zone is not known.";
+    BadAddress = "BS0505", "The address is not a usable URL.";
+    BadHash = "BS0506", "A key is not a hash as `backstop key` writes it.";
+    MissingFile = "BS0507", "A file that is named is not there.";
+
+    FrontMatter = "BS0601", "The prompt's front matter is not readable.";
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.id())
+    }
+}
