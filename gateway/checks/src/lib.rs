@@ -3,11 +3,13 @@
 //! Pure: no clock, no randomness, no files, no network. A check returns findings, it never acts.
 
 pub mod canonical;
+pub mod confidence;
 pub mod expression;
 pub mod json;
 pub mod mend;
 pub mod path;
 pub mod schema;
+pub mod text;
 pub mod tokens;
 
 pub use canonical::canonical;

@@ -44,6 +44,24 @@ impl Schema {
         self.derived(&name, wrapper, self.0.exact && applying.exact).ok()
     }
 
+    /// The values that the schema allows at `path`, where it lists them: `enum`, `const`, boolean,
+    /// null. It may list more than are allowed, never fewer; empty when it lists none.
+    pub fn allowed_at(&self, path: &Path) -> Vec<Value> {
+        let Some(applying) = self.applying_at(path) else { return Vec::new() };
+        let (places, _) = self.unfolded(&applying.places);
+        let listed = places.iter().filter_map(|place| {
+            let get = |keyword: &str| place.schema.get(keyword);
+            let constant = get("const").map(|value| vec![value.clone()]);
+            let listed = get("enum").and_then(Value::as_array).cloned();
+            constant.or(listed).or_else(|| match get("type").and_then(Value::as_str) {
+                Some("boolean") => Some(vec![Value::Bool(true), Value::Bool(false)]),
+                Some("null") => Some(vec![Value::Null]),
+                _ => None,
+            })
+        });
+        listed.min_by_key(Vec::len).unwrap_or_default()
+    }
+
     fn derived(&self, name: &str, wrapper: Value, exact: bool) -> Result<Self, SchemaError> {
         Self::build(name, self.0.documents.with_root(name, wrapper), exact)
     }

@@ -1,0 +1,61 @@
+//! Judges of texts: patterns, words, secrets, personal data, size; and the mask for what they find.
+//!
+//! They walk the texts inside a JSON value, keys of objects left out, and say where each find
+//! stands. They change nothing by themselves: only [`mask`] does, when it is asked to.
+
+pub mod checksum;
+pub mod mask;
+pub mod pattern;
+pub mod personal_data;
+pub mod secrets;
+pub mod size;
+mod walk;
+pub mod words;
+
+#[cfg(test)]
+mod tests;
+
+use core::ops::Range;
+
+pub use mask::mask;
+pub use pattern::{Pattern, PatternError};
+pub use personal_data::{PersonalData, PersonalKind};
+pub use secrets::{SecretKind, Secrets};
+pub use size::{Size, SizeLimit};
+pub use walk::{Text, texts};
+pub use words::{Words, WordsError};
+
+/// Most finds that one judge reports for one value; one is enough to object.
+pub const FOUND_MAX: usize = 1_000;
+
+/// Something found in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What it is, such as `iban`; for a word list and a pattern, `word` and `pattern`.
+    pub kind: &'static str,
+    /// The text that was found. Of a secret only the ends: see [`Secrets`].
+    pub text: String,
+    /// RFC 6901 pointer of the string in which it stands; empty for a plain text.
+    pub path: String,
+    /// Bytes in that string.
+    pub span: Range<usize>,
+}
+
+/// A judge that finds pieces in one text.
+pub trait Finds {
+    /// Adds what it finds in `text` to `into`, in order.
+    fn find_in(&self, text: &Text<'_>, into: &mut Vec<Found>);
+
+    /// What it finds in all texts of `value`, at most [`FOUND_MAX`].
+    fn find(&self, value: &serde_json::Value) -> Vec<Found> {
+        let mut found = Vec::new();
+        for text in texts(value) {
+            self.find_in(&text, &mut found);
+            if found.len() >= FOUND_MAX {
+                found.truncate(FOUND_MAX);
+                break;
+            }
+        }
+        found
+    }
+}

@@ -1,0 +1,120 @@
+//! Stories about walking, masking, words, patterns and sizes.
+#![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+use serde_json::json;
+
+use super::pattern::PatternError;
+use super::{Finds, Pattern, PersonalData, Secrets, Size, SizeLimit, Words, mask};
+
+fn words(list: &[&str], whole: bool) -> Words {
+    let list: Vec<String> = list.iter().map(|&word| word.to_owned()).collect();
+    Words::compile(&list, whole).unwrap()
+}
+
+fn texts_found(judge: &impl Finds, text: &str) -> Vec<String> {
+    judge.find(&json!(text)).into_iter().map(|found| found.text).collect()
+}
+
+#[test]
+fn finds_say_where_they_stand_and_are_masked_there() {
+    let mut value = json!({
+        "to/me": ["Ünï a@b.example, c@d.example", 7],
+        "card": 4_111_111_111_111_111_u64,
+        "note": "pay DE89370400440532013000 or call +44 20 7946 0958",
+    });
+    let found = PersonalData::all().find(&value);
+    let places: Vec<_> = found.iter().map(|found| (found.path.as_str(), found.kind)).collect();
+    assert_eq!(
+        places,
+        [
+            ("/card", "card"),
+            ("/note", "iban"),
+            ("/note", "phone"),
+            ("/to~1me/0", "email"),
+            ("/to~1me/0", "email"),
+        ]
+    );
+    mask(&mut value, &found).unwrap();
+    assert_eq!(
+        value,
+        json!({
+            "to/me": ["Ünï [email], [email]", 7],
+            "card": "[card]",
+            "note": "pay [iban] or call [phone]",
+        })
+    );
+    assert!(PersonalData::all().find(&value).is_empty());
+}
+
+#[test]
+fn overlapping_finds_are_masked_as_one() {
+    let mut value = json!("x password=abcdef@host y");
+    let mut found = Secrets::all().find(&value);
+    found.extend(words(&["word=abc"], false).find(&value));
+    mask(&mut value, &found).unwrap();
+    assert_eq!(value, json!("x pass[password] y"));
+}
+
+#[test]
+fn a_find_that_stands_elsewhere_is_refused_not_ignored() {
+    let found = PersonalData::all().find(&json!(["a@b.example"]));
+    assert!(mask(&mut json!({"x": 1}), &found).is_err());
+    assert!(mask(&mut json!(["a@b"]), &found).is_err());
+    assert!(mask(&mut json!([null]), &found).is_err());
+}
+
+#[test]
+fn whole_words_are_told_by_unicode_and_case_does_not_matter() {
+    let list = words(&["refund", "straße", "C++", "no  way"], true);
+    assert_eq!(texts_found(&list, "REFUND, refunds, prerefund, refund_x"), ["REFUND"]);
+    assert_eq!(texts_found(&list, "Die STRAßE. Straßen"), ["STRAßE"]);
+    assert_eq!(texts_found(&list, "C++! No\n way. Refundé"), ["C++", "No\n way"]);
+    assert_eq!(texts_found(&words(&["fund"], false), "refunds"), ["fund"]);
+    assert_eq!(texts_found(&words(&["ab", "b c"], true), "xab c b c"), ["b c"]);
+}
+
+#[test]
+fn a_list_of_words_that_could_find_nothing_is_refused() {
+    assert!(Words::compile(&[], true).is_err());
+    assert!(Words::compile(&["a".into(), "  ".into()], true).is_err());
+}
+
+#[test]
+fn a_pattern_is_linted_for_the_usual_mistakes() {
+    let refused = |source: &str| Pattern::compile(source).unwrap_err();
+    assert_eq!(refused("(a+)+"), PatternError::NestedRepetition);
+    assert_eq!(refused("x(?:(\\w*))*y"), PatternError::NestedRepetition);
+    assert_eq!(refused("[^refund]"), PatternError::WordInClass("[^refund]".into()));
+    assert_eq!(refused("[yes|maybe]"), PatternError::WordInClass("[yes|maybe]".into()));
+    assert_eq!(refused("a*"), PatternError::Empty);
+    assert!(matches!(refused("(?=a)"), PatternError::Syntax(_)));
+    assert!(matches!(refused("(a"), PatternError::Syntax(_)));
+    assert!(Pattern::compile("((a{500}){50}){50}").is_err());
+    for fine in [
+        "[^aeiou]x",
+        "[^,;]+",
+        "(?i)refund (was|has been)",
+        "(ab+)+",
+        "^$",
+        "[a-z]+@",
+        r"\[^refund",
+    ] {
+        assert!(Pattern::compile(fine).is_ok(), "{fine}");
+    }
+}
+
+#[test]
+fn a_pattern_finds_every_place() {
+    let pattern = Pattern::compile(r"\d{4}").unwrap();
+    assert_eq!(texts_found(&pattern, "1234 x 5678"), ["1234", "5678"]);
+    assert!(pattern.is_match("12345") && !pattern.is_match("123"));
+}
+
+#[test]
+fn sizes_are_measured_and_compared() {
+    let size = Size::of(&json!(["äb", {"k": "cd"}, 12]));
+    assert_eq!((size.chars, size.items), (6, 3));
+    let limit = SizeLimit { chars: Some(5), items: Some(3), ..SizeLimit::default() };
+    assert_eq!(limit.exceeded(&size).as_deref(), Some("6 characters, at most 5 are allowed"));
+    assert_eq!(SizeLimit::default().exceeded(&size), None);
+}
