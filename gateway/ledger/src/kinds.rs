@@ -1,6 +1,8 @@
 //! Two tables over every event type: who waits for the disk, and where the body stands.
 //! The only place that says either.
 
+use backstop_domain::envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES};
+
 use crate::{Append, Durability};
 
 /// A body of at most this many bytes stands in its event's row, unless it may be private.
@@ -81,6 +83,16 @@ pub fn keeping(kind: &str) -> Keeping {
     row(kind).map_or(Beside, |(.., keeping)| *keeping)
 }
 
+/// Whether this binary knows that type in streams of that family.
+pub(crate) fn is_known(family: &str, kind: &str) -> bool {
+    match family {
+        "call" => CALL_TYPES.contains(&kind),
+        "review" => REVIEW_TYPES.contains(&kind),
+        "control" => CONTROL_TYPES.contains(&kind),
+        _ => false,
+    }
+}
+
 /// What the types in these appends ask for.
 pub(crate) fn durability(appends: &[Append]) -> Durability {
     let mut kinds = appends.iter().flat_map(|append| &append.events);
@@ -93,9 +105,7 @@ pub(crate) fn durability(appends: &[Append]) -> Durability {
 
 #[cfg(test)]
 mod tests {
-    use backstop_domain::envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES};
-
-    use super::KINDS;
+    use super::{CALL_TYPES, CONTROL_TYPES, KINDS, REVIEW_TYPES};
 
     #[test]
     fn every_event_type_stands_in_the_table_exactly_once() {

@@ -12,6 +12,7 @@ mod memory;
 mod query;
 mod retention;
 mod seal;
+mod sqlite;
 mod summary;
 mod transaction;
 mod validate;
@@ -25,6 +26,7 @@ pub use query::{
     Unreadable,
 };
 pub use retention::{Retention, Swept};
+pub use sqlite::{Counts, Options, SqliteLedger, rebuild_summaries};
 pub use summary::{CallPhase, CallSummary, ReviewPhase, ReviewSummary};
 pub use transaction::{
     Append, Body, Committed, Durability, KeyClaim, NewEvent, Pending, Scope, Transaction,

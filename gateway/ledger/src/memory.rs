@@ -13,10 +13,10 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    AppendError, CallFilter, CallSummary, CallsPage, Committed, Cursor, KeyBinding, KeyClaim,
-    Ledger, Pending, Reading, Recorded, Retention, ReviewFilter, ReviewSummary, ReviewsPage, Scope,
+    AppendError, CallFilter, CallSummary, CallsPage, Committed, KeyBinding, KeyClaim, Ledger,
+    Pending, Reading, Recorded, Retention, ReviewFilter, ReviewSummary, ReviewsPage, Scope,
     StorageFault, StoredBody, Swept, Transaction, Unreadable,
-    query::{FEED_MAX, bounded},
+    query::{FEED_MAX, bounded, cut},
     seal::{Sealed, Tip, seal},
     validate,
 };
@@ -301,10 +301,7 @@ impl Ledger for MemoryLedger {
             let mut rows: Vec<_> =
                 state.calls.values().filter(|call| filter.takes(call)).cloned().collect();
             rows.sort_by(|a, b| (b.received, &b.id).cmp(&(a.received, &a.id)));
-            let next = cut(&mut rows, bounded(filter.limit), |call| Cursor {
-                at: call.received,
-                id: call.id.0.clone(),
-            });
+            let next = cut(&mut rows, bounded(filter.limit), CallSummary::place);
             CallsPage { rows, next }
         })
     }
@@ -314,10 +311,7 @@ impl Ledger for MemoryLedger {
             let mut rows: Vec<_> =
                 state.reviews.values().filter(|review| filter.takes(review)).cloned().collect();
             rows.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
-            let next = cut(&mut rows, bounded(filter.limit), |review| Cursor {
-                at: review.due,
-                id: review.id.0.clone(),
-            });
+            let next = cut(&mut rows, bounded(filter.limit), ReviewSummary::place);
             ReviewsPage { rows, next }
         })
     }
@@ -333,11 +327,4 @@ impl Ledger for MemoryLedger {
     fn sweep(&self, retention: Retention) -> Reading<Swept> {
         Box::pin(ready(Ok(self.state.lock().sweep(retention))))
     }
-}
-
-/// Cuts `rows` to `limit`, and says where the next page starts if anything was cut.
-fn cut<T>(rows: &mut Vec<T>, limit: usize, place: impl Fn(&T) -> Cursor) -> Option<Cursor> {
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    if more { rows.last().map(place) } else { None }
 }

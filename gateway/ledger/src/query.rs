@@ -109,28 +109,26 @@ pub struct ReviewFilter {
 impl CallFilter {
     /// Whether the filter takes that call; every store must agree with this.
     pub fn takes(&self, call: &CallSummary) -> bool {
-        let place = || Cursor { at: call.received, id: call.id.0.clone() };
         self.policy.as_ref().is_none_or(|policy| *policy == call.policy)
             && self.caller.as_ref().is_none_or(|caller| *caller == call.caller)
             && self.phase.is_none_or(|phase| phase == call.phase)
             && self.outcome.is_none_or(|outcome| Some(outcome) == call.outcome)
             && self.since.is_none_or(|since| call.received >= since)
             && self.until.is_none_or(|until| call.received < until)
-            && self.after.as_ref().is_none_or(|after| place() < *after)
+            && self.after.as_ref().is_none_or(|after| call.place() < *after)
     }
 }
 
 impl ReviewFilter {
     /// Whether the filter takes that review; every store must agree with this.
     pub fn takes(&self, review: &ReviewSummary) -> bool {
-        let place = || Cursor { at: review.due, id: review.id.0.clone() };
         (self.queues.is_empty() || self.queues.contains(&review.queue))
             && self.phase.is_none_or(|phase| phase == review.phase)
             && (!self.open || review.phase.is_open())
             && self.policy.as_ref().is_none_or(|policy| *policy == review.policy)
             && self.holder.as_ref().is_none_or(|holder| Some(holder) == review.holder.as_ref())
             && self.call.as_ref().is_none_or(|call| *call == review.call)
-            && self.after.as_ref().is_none_or(|after| place() > *after)
+            && self.after.as_ref().is_none_or(|after| review.place() > *after)
     }
 }
 
@@ -172,3 +170,28 @@ pub(crate) const fn bounded(limit: usize) -> usize {
 
 /// The number of events that one reading of the feed gives at most.
 pub(crate) const FEED_MAX: usize = 1000;
+
+impl CallSummary {
+    /// Its place in the list of calls.
+    pub(crate) fn place(&self) -> Cursor {
+        Cursor { at: self.received, id: self.id.0.clone() }
+    }
+}
+
+impl ReviewSummary {
+    /// Its place in the list of reviews.
+    pub(crate) fn place(&self) -> Cursor {
+        Cursor { at: self.due, id: self.id.0.clone() }
+    }
+}
+
+/// Cuts `rows` to `limit`, and says where the next page starts if anything was cut.
+pub(crate) fn cut<T>(
+    rows: &mut Vec<T>,
+    limit: usize,
+    place: impl Fn(&T) -> Cursor,
+) -> Option<Cursor> {
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    if more { rows.last().map(place) } else { None }
+}

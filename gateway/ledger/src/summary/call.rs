@@ -1,8 +1,8 @@
 //! A call in a row: what lists, pages and a restart need to know.
 
 use backstop_domain::{
-    Act, AnsweredBy, AttemptResult, CallEvent, CallId, Criticality, Digest, Ended, Envelope, Face,
-    FailureClass, MicroMoney, Millis, Mode, Outcome, Received, Resolution, Resolved, ReviewId,
+    Act, AnsweredBy, AttemptEnded, AttemptResult, CallEvent, CallId, Criticality, Decision, Digest,
+    Ended, Envelope, Face, FailureClass, MicroMoney, Millis, Mode, Outcome, Received, ReviewId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,8 @@ pub struct CallSummary {
     pub queue: Option<String>,
     /// When that review is due.
     pub due: Option<Millis>,
+    /// Until when that review's decision can be taken back.
+    pub undo_until: Option<Millis>,
     /// How often a person was asked.
     pub reviews: u32,
     /// The class of the failure that it is about, or that it ended by.
@@ -122,9 +124,9 @@ impl CallSummary {
             }
             (before, _) => before?,
         };
-        call.seq = around.seq;
-        call.updated = around.at;
         call.take(around.at, event);
+        call.seq = around.seq;
+        call.updated = call.updated.max(around.at);
         // A later run opens the call again: its outcome is that of its newest run.
         if around.run > call.run {
             call.run = around.run;
@@ -161,6 +163,7 @@ impl CallSummary {
             review: None,
             queue: None,
             due: None,
+            undo_until: None,
             reviews: 0,
             class: received.held_at_door.as_ref().map(|held| held.class),
             by: None,
@@ -176,30 +179,26 @@ impl CallSummary {
         match event {
             CallEvent::CallReceived(_)
             | CallEvent::DuplicateJoined { .. }
-            | CallEvent::RequestJudged { .. }
-            | CallEvent::CacheLooked { .. }
-            | CallEvent::InterimReleased { .. }
-            | CallEvent::FallbackFailed { .. } => {}
+            | CallEvent::InterimReleased { .. } => {}
+            CallEvent::RequestJudged { .. }
+            | CallEvent::AnswerJudged(_)
+            | CallEvent::AnswerMasked { .. }
+            | CallEvent::FallbackTaken { .. }
+            | CallEvent::FallbackFailed { .. }
+            | CallEvent::CacheLooked { hit: Some(_) } => self.go(CallPhase::Checking),
+            CallEvent::CacheLooked { hit: None } | CallEvent::WaitEnded => {
+                self.go(CallPhase::Attempting);
+            }
             CallEvent::AttemptStarted(started) => {
                 self.attempts = self.attempts.saturating_add(1);
                 self.model = Some(started.model.clone());
-                self.go(CallPhase::Attempting);
             }
             CallEvent::AttemptEnded(ended) => self.spend(ended),
-            CallEvent::AttemptBlocked { class, until, .. } => {
+            CallEvent::AttemptBlocked { class, .. } => {
                 self.class = Some(*class);
-                self.wakes = *until;
-            }
-            CallEvent::AnswerJudged(_) | CallEvent::AnswerMasked { .. } => {
                 self.go(CallPhase::Checking);
             }
-            CallEvent::VerdictReached(decision) => {
-                self.class = decision.class;
-                self.by = decision.because.first().cloned();
-                self.act(at, &decision.act);
-            }
-            CallEvent::WaitEnded => self.go(CallPhase::Attempting),
-            CallEvent::FallbackTaken { .. } => self.go(CallPhase::FallingBack),
+            CallEvent::VerdictReached(decision) => self.decide(decision),
             CallEvent::ReviewRequested(asked) => {
                 self.review = Some(asked.review.clone());
                 self.queue = Some(asked.queue.clone());
@@ -208,9 +207,12 @@ impl CallSummary {
                 self.go(CallPhase::InReview);
                 self.wakes = Some(asked.due);
             }
-            CallEvent::ReviewResolved(resolved) => self.resolve(resolved),
-            CallEvent::DecisionUndone { review } => {
-                self.review = Some(review.clone());
+            CallEvent::ReviewResolved(resolved) => {
+                self.undo_until = resolved.undo_until;
+                self.go(CallPhase::Checking);
+            }
+            CallEvent::DecisionUndone { .. } => {
+                self.undo_until = None;
                 self.go(CallPhase::InReview);
                 self.wakes = self.due;
             }
@@ -223,42 +225,42 @@ impl CallSummary {
         self.wakes = None;
     }
 
-    fn spend(&mut self, ended: &backstop_domain::AttemptEnded) {
+    fn spend(&mut self, ended: &AttemptEnded) {
         self.input_tokens = self.input_tokens.saturating_add(ended.usage.input);
         self.output_tokens = self.output_tokens.saturating_add(ended.usage.output);
         self.cost = self.cost.plus(ended.cost);
+        // Judges and votes run while an answer is checked; only an answer's attempt moves on.
+        if self.phase != CallPhase::Attempting {
+            return;
+        }
+        self.go(CallPhase::Checking);
         if let AttemptResult::Failed { class, .. } = &ended.result {
             self.class = Some(*class);
-        } else {
-            self.go(CallPhase::Checking);
         }
     }
 
-    fn act(&mut self, at: Millis, act: &Act) {
-        match act {
-            Act::Begin { .. } | Act::Miss => self.go(CallPhase::Attempting),
-            Act::Ask(ask) => {
-                let later = ask.not_before.filter(|time| *time > at);
-                self.go(if later.is_some() { CallPhase::Waiting } else { CallPhase::Attempting });
-                self.wakes = later;
-            }
-            Act::Fallback => self.go(CallPhase::FallingBack),
-            Act::Review { .. } => self.go(CallPhase::InReview),
-            // A decision with an undo window stays in it until the end is recorded.
-            Act::Mask { .. } | Act::End(_) => {}
-        }
-    }
-
-    fn resolve(&mut self, resolved: &Resolved) {
-        self.review = Some(resolved.review.clone());
-        let phase = match (&resolved.resolution, resolved.undo_until) {
-            (_, Some(_)) => CallPhase::Releasing,
-            (Resolution::FallbackChosen, None) => CallPhase::FallingBack,
-            (Resolution::ChangesRequested { .. }, None) => CallPhase::Attempting,
-            _ => CallPhase::Checking,
+    fn decide(&mut self, decision: &Decision) {
+        self.class = decision.class;
+        self.by = decision.because.first().cloned();
+        self.deadline = decision.renewed.unwrap_or(self.deadline);
+        // As in `domain`: whether a time lies ahead is asked at the event before the decision.
+        let ahead = |time: Option<Millis>| time.filter(|time| *time > self.updated);
+        let (phase, wakes) = match &decision.act {
+            Act::Begin { .. } | Act::Mask { .. } => (CallPhase::Checking, None),
+            Act::Miss => (CallPhase::Attempting, None),
+            Act::Ask(ask) => match ahead(ask.not_before) {
+                None => (CallPhase::Attempting, None),
+                later => (CallPhase::Waiting, later),
+            },
+            Act::Fallback => (CallPhase::FallingBack, None),
+            Act::Review { .. } => (CallPhase::InReview, None),
+            Act::End(ended) => match ahead(self.undo_until) {
+                Some(until) if ended.outcome.is_a_persons() => (CallPhase::Releasing, Some(until)),
+                _ => (CallPhase::Checking, None),
+            },
         };
         self.go(phase);
-        self.wakes = resolved.undo_until;
+        self.wakes = wakes;
     }
 
     fn end(&mut self, at: Millis, ended: &Ended) {

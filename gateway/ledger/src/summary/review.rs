@@ -149,7 +149,9 @@ impl ReviewSummary {
                 self.lease = *lease;
                 self.lease_until = Some(*until);
             }
-            ReviewEvent::ReviewRenewed { until, .. } => self.lease_until = Some(*until),
+            ReviewEvent::ReviewRenewed { until, .. } => {
+                self.lease_until = self.lease_until.max(Some(*until));
+            }
             ReviewEvent::ReviewReleased { .. } => self.free(ReviewPhase::Open),
             ReviewEvent::VoteCast { by, .. } => {
                 self.voters.push(by.clone());

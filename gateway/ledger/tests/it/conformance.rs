@@ -201,13 +201,13 @@ async fn bodies_are_kept_once_and_byte_for_byte(ledger: Any) {
 async fn the_watch_tells_of_every_commit(ledger: Any) {
     let mut watch = ledger.watch();
     assert_eq!(*watch.borrow_and_update(), 0);
-    let waiting = tokio::spawn(async move {
+    let appended = committed(&ledger, call_events("a", 0, vec![received("p")]));
+    let told = async {
         watch.changed().await.unwrap();
         *watch.borrow_and_update()
-    });
-    committed(&ledger, call_events("a", 0, vec![received("p")])).await;
-    assert_eq!(ledger.position(), 1);
-    assert_eq!(waiting.await.unwrap(), 1);
+    };
+    let (_, told) = tokio::join!(appended, told);
+    assert_eq!((told, ledger.position()), (1, 1));
 }
 
 async fn calls_are_listed_newest_first_in_pages(ledger: Any) {
@@ -305,7 +305,8 @@ async fn open_sets_follow_the_events(ledger: Any) {
         (ReviewPhase::Decided, Some("rejected"))
     );
     let call = ledger.call(&CallId::from("a")).await.unwrap().unwrap();
-    assert_eq!((call.phase, call.wakes), (CallPhase::Releasing, Some(Millis(START + 30_000))));
+    let undo_until = Some(Millis(START + 30_000));
+    assert_eq!((call.phase, call.undo_until), (CallPhase::Checking, undo_until));
     committed(&ledger, call_events("a", 3, vec![CallEvent::CallEnded(accepted())])).await;
     assert_eq!(ledger.open_calls().await, Ok(vec![]));
 }

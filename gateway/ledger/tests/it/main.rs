@@ -10,4 +10,5 @@
 
 mod conformance;
 mod memory;
+mod sqlite;
 mod stories;

@@ -129,6 +129,7 @@ pub fn verdict(verdict: Verdict, act: Act) -> CallEvent {
         spends: Vec::new(),
         skipped: Vec::new(),
         overruled: Vec::new(),
+        renewed: None,
         act,
     })
 }

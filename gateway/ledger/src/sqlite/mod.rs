@@ -1,0 +1,244 @@
+//! The ledger on SQLite: one writer thread with group commit, readers beside it, one file.
+
+mod checkpoint;
+mod insert;
+mod open;
+mod read;
+mod rebuild;
+mod rows;
+mod schema;
+mod sweep;
+mod writer;
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use backstop_domain::{CallId, Digest, ReviewId, Stream};
+use parking_lot::Mutex;
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    AppendError, CallFilter, CallSummary, CallsPage, KeyBinding, Ledger, OpenError, Pending,
+    ReadFailed, Reading, Recorded, Retention, ReviewFilter, ReviewSummary, ReviewsPage, Scope,
+    StorageFault, StoredBody, Swept, Transaction,
+};
+
+use self::{open::Held, read::Readers, writer::Job};
+
+pub use self::rebuild::rebuild_summaries;
+
+/// Transactions that may wait for the writer.
+const QUEUE: usize = 8192;
+
+/// How a ledger is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Connections that read at the same time; at least 1.
+    pub readers: usize,
+    /// How long a riding transaction waits for one that is awaited.
+    pub ride: Duration,
+    /// The file grows no larger than this; then it is as if the disk were full.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { readers: 4, ride: Duration::from_millis(20), max_bytes: None }
+    }
+}
+
+/// How much the writer did since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Transactions that were committed.
+    pub transactions: u64,
+    /// Events in them.
+    pub events: u64,
+    /// Commits, each with one fsync of the log.
+    pub commits: u64,
+}
+
+/// What the writer, its checkpoints and the door share.
+#[derive(Debug)]
+struct Shared {
+    position: watch::Sender<u64>,
+    fault: Mutex<Option<StorageFault>>,
+    transactions: AtomicU64,
+    events: AtomicU64,
+    commits: AtomicU64,
+}
+
+impl Shared {
+    /// Latches what stopped the ledger; the first fault stays.
+    fn fail(&self, fault: StorageFault) -> StorageFault {
+        let mut latched = self.fault.lock();
+        if latched.is_none() {
+            tracing::error!(%fault, "the ledger stops: nothing more is acknowledged");
+        }
+        latched.get_or_insert(fault).clone()
+    }
+
+    fn fault(&self) -> Option<StorageFault> {
+        self.fault.lock().clone()
+    }
+}
+
+/// The ledger in a data folder. Closing it (dropping it) commits what is on its way.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    jobs: Option<SyncSender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+    readers: Readers,
+    shared: Arc<Shared>,
+    held: Held,
+}
+
+impl SqliteLedger {
+    /// Opens the ledger in `folder`, and makes it if there is none.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the folder is another process's, a newer Backstop's, or cannot be used; or
+    /// if SQLite would not keep what it acknowledges.
+    pub fn open(folder: &Path, options: &Options) -> Result<Self, OpenError> {
+        open::check_version()?;
+        let held = open::hold(folder, true)?;
+        let mut connection = open::writer(&held, options.max_bytes)?;
+        schema::migrate(&mut connection, folder)?;
+        let tip = rows::tip(&connection)?;
+        let shared = Arc::new(Shared {
+            position: watch::Sender::new(tip.position),
+            fault: Mutex::new(None),
+            transactions: AtomicU64::new(0),
+            events: AtomicU64::new(0),
+            commits: AtomicU64::new(0),
+        });
+        let database = held.database();
+        let readers = Readers::open(&database, options.readers.max(1))?;
+        let (jobs, queue) = sync_channel(QUEUE);
+        let (checkpointer, nudge) = checkpoint::start(&database, Arc::clone(&shared))?;
+        let writer = writer::Writer::new(connection, tip, Arc::clone(&shared), nudge)?;
+        let writer = writer.start(queue, options.ride)?;
+        let threads = vec![writer, checkpointer];
+        Ok(Self { jobs: Some(jobs), threads, readers, shared, held })
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        &self.held.folder
+    }
+
+    /// How much the writer did since it was opened.
+    pub fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            transactions: read(&self.shared.transactions),
+            events: read(&self.shared.events),
+            commits: read(&self.shared.commits),
+        }
+    }
+
+    /// Hands a job to the writer, or says why not.
+    fn send(&self, job: Job) -> Result<(), AppendError> {
+        if let Some(fault) = self.shared.fault() {
+            return Err(fault.into());
+        }
+        let jobs = self.jobs.as_ref().ok_or(StorageFault::Closed)?;
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => AppendError::Busy,
+            TrySendError::Disconnected(_) => StorageFault::Closed.into(),
+        })
+    }
+}
+
+impl Drop for SqliteLedger {
+    fn drop(&mut self) {
+        // The writer commits what is queued once nobody can send any more, then lets the
+        // checkpointer go, which folds the log into the file.
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the ledger panicked");
+            }
+        }
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn append(&self, transaction: Transaction) -> Pending {
+        let (answer, pending) = oneshot::channel();
+        match self.send(Job::Append(Box::new(transaction), answer)) {
+            Ok(()) => Pending::on_its_way(pending),
+            Err(refused) => Pending::settled(Err(refused)),
+        }
+    }
+
+    fn stream(&self, stream: &Stream, after_seq: u64) -> Reading<Vec<Recorded>> {
+        let stream = stream.clone();
+        self.readers.run(move |connection| read::stream(connection, &stream, after_seq))
+    }
+
+    fn feed(&self, after_position: u64, limit: usize) -> Reading<Vec<Recorded>> {
+        self.readers.run(move |connection| read::feed(connection, after_position, limit))
+    }
+
+    fn body(&self, digest: Digest) -> Reading<Option<StoredBody>> {
+        self.readers.run(move |connection| read::body(connection, digest))
+    }
+
+    fn key(&self, scope: Scope, key: String) -> Reading<Option<KeyBinding>> {
+        self.readers.run(move |connection| Ok(rows::key(connection, &scope, &key)?))
+    }
+
+    fn call(&self, id: &CallId) -> Reading<Option<CallSummary>> {
+        let id = id.clone();
+        self.readers.run(move |connection| Ok(rows::call(connection, &id)?))
+    }
+
+    fn review(&self, id: &ReviewId) -> Reading<Option<ReviewSummary>> {
+        let id = id.clone();
+        self.readers.run(move |connection| Ok(rows::review(connection, &id)?))
+    }
+
+    fn open_calls(&self) -> Reading<Vec<CallSummary>> {
+        self.readers.run(read::open_calls)
+    }
+
+    fn open_reviews(&self) -> Reading<Vec<ReviewSummary>> {
+        self.readers.run(read::open_reviews)
+    }
+
+    fn calls(&self, filter: CallFilter) -> Reading<CallsPage> {
+        self.readers.run(move |connection| read::calls(connection, &filter))
+    }
+
+    fn reviews(&self, filter: ReviewFilter) -> Reading<ReviewsPage> {
+        self.readers.run(move |connection| read::reviews(connection, &filter))
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.shared.position.subscribe()
+    }
+
+    fn fault(&self) -> Option<StorageFault> {
+        self.shared.fault()
+    }
+
+    fn sweep(&self, retention: Retention) -> Reading<Swept> {
+        let (answer, swept) = oneshot::channel();
+        let sent = self.send(Job::Sweep(retention, answer));
+        Box::pin(async move {
+            let store = |error: AppendError| ReadFailed::Store(error.to_string());
+            sent.map_err(store)?;
+            let closed = |_| ReadFailed::Store(StorageFault::Closed.to_string());
+            swept.await.map_err(closed)?.map_err(|fault| store(fault.into()))
+        })
+    }
+}

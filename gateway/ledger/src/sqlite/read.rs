@@ -1,0 +1,198 @@
+//! Reads: a pool of connections that cannot write, each used by one read at a time.
+
+use std::{path::Path, sync::Arc};
+
+use backstop_domain::{Digest, Millis, Stream};
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params_from_iter};
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+use crate::{
+    CallFilter, CallSummary, CallsPage, Cursor, OpenError, ReadFailed, Reading, Recorded,
+    ReviewFilter, ReviewSummary, ReviewsPage, StoredBody,
+    query::{FEED_MAX, bounded},
+};
+
+use super::{
+    open,
+    rows::{self, clamped, summary},
+};
+
+/// What a read gives.
+type Read<T> = Result<T, ReadFailed>;
+
+impl From<rusqlite::Error> for ReadFailed {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error as E;
+        match error {
+            E::FromSqlConversionFailure(..)
+            | E::InvalidColumnType(..)
+            | E::IntegralValueOutOfRange(..) => {
+                Self::Damaged { place: "a row".into(), message: error.to_string() }
+            }
+            other => Self::Store(other.to_string()),
+        }
+    }
+}
+
+/// The pool.
+#[derive(Debug, Clone)]
+pub(super) struct Readers {
+    idle: Arc<Mutex<Vec<Connection>>>,
+    free: Arc<Semaphore>,
+}
+
+impl Readers {
+    /// Opens that many connections.
+    pub fn open(path: &Path, count: usize) -> Result<Self, OpenError> {
+        let idle = (0..count).map(|_| open::reader(path)).collect::<rusqlite::Result<Vec<_>>>()?;
+        Ok(Self { idle: Arc::new(Mutex::new(idle)), free: Arc::new(Semaphore::new(count)) })
+    }
+
+    /// Runs `look` on a connection, on a thread that may block.
+    pub fn run<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Connection) -> Read<T> + Send + 'static,
+    ) -> Reading<T> {
+        let Self { idle, free } = self.clone();
+        Box::pin(async move {
+            let gone = |what: &str| ReadFailed::Store(what.into());
+            let permit = free.acquire_owned().await.map_err(|_| gone("the pool is closed"))?;
+            let reading = tokio::task::spawn_blocking(move || {
+                let connection = idle.lock().pop().ok_or_else(|| gone("no connection is left"))?;
+                let result = look(&connection);
+                idle.lock().push(connection);
+                drop(permit);
+                result
+            });
+            reading.await.map_err(|error| ReadFailed::Store(error.to_string()))?
+        })
+    }
+}
+
+/// Events of a stream after that seq.
+pub(super) fn stream(connection: &Connection, stream: &Stream, after: u64) -> Read<Vec<Recorded>> {
+    Ok(rows::stream(connection, stream, after)?)
+}
+
+/// Events of every stream after that position.
+pub(super) fn feed(connection: &Connection, after: u64, limit: usize) -> Read<Vec<Recorded>> {
+    let ending = "WHERE e.position > ?1 ORDER BY e.position LIMIT ?2";
+    Ok(rows::recorded(connection, ending, &[&clamped(after), &limit.min(FEED_MAX)])?)
+}
+
+/// The bytes of that digest.
+pub(super) fn body(connection: &Connection, digest: Digest) -> Read<Option<StoredBody>> {
+    let sql = "SELECT bytes, private FROM bodies WHERE digest = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let body: Option<StoredBody> = statement
+        .query_row([digest.as_bytes()], |row| {
+            Ok(StoredBody { bytes: row.get(0)?, private: row.get(1)? })
+        })
+        .optional()?;
+    let bytes = body.as_ref().and_then(|body| body.bytes.as_deref());
+    if bytes.is_some_and(|bytes| Digest::of(bytes) != digest) {
+        let message = "the bytes do not have their digest".into();
+        return Err(ReadFailed::Damaged { place: format!("body {digest}"), message });
+    }
+    Ok(body)
+}
+
+/// Every call that has not ended, oldest first.
+pub(super) fn open_calls(connection: &Connection) -> Read<Vec<CallSummary>> {
+    let sql = "SELECT summary FROM calls WHERE ended IS NULL ORDER BY received, id";
+    summaries(connection, sql, &[])
+}
+
+/// Every review that waits for a decision, due first.
+pub(super) fn open_reviews(connection: &Connection) -> Read<Vec<ReviewSummary>> {
+    let sql = "SELECT summary FROM reviews WHERE phase IN ('open', 'claimed') ORDER BY due, id";
+    summaries(connection, sql, &[])
+}
+
+fn summaries<T: DeserializeOwned>(
+    connection: &Connection,
+    sql: &str,
+    params: &[Box<dyn ToSql>],
+) -> Read<Vec<T>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| summary(row, 0);
+    let rows = statement.query_map(params_from_iter(params), read)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Conditions and their values, as a filter asks for them.
+#[derive(Default)]
+struct Where {
+    sql: Vec<&'static str>,
+    params: Vec<Box<dyn ToSql>>,
+}
+
+impl Where {
+    fn and<T: ToSql + 'static>(&mut self, condition: &'static str, value: Option<T>) -> &mut Self {
+        if let Some(value) = value {
+            self.sql.push(condition);
+            self.params.push(Box::new(value));
+        }
+        self
+    }
+
+    fn after(&mut self, condition: &'static str, place: Option<&Cursor>) -> &mut Self {
+        if let Some(Cursor { at: Millis(at), id }) = place {
+            self.sql.push(condition);
+            self.params.extend([Box::new(clamped(*at)) as Box<dyn ToSql>, Box::new(id.clone())]);
+        }
+        self
+    }
+
+    fn page<T: DeserializeOwned>(
+        mut self,
+        connection: &Connection,
+        table: &str,
+        order: &str,
+        limit: usize,
+    ) -> Read<Vec<T>> {
+        let conditions = self.sql.join(" AND ");
+        let conditions = if conditions.is_empty() { "TRUE" } else { &conditions };
+        self.params.push(Box::new(limit + 1));
+        let sql =
+            format!("SELECT summary FROM {table} WHERE {conditions} ORDER BY {order} LIMIT ?");
+        summaries(connection, &sql, &self.params)
+    }
+}
+
+/// Calls, newest first.
+pub(super) fn calls(connection: &Connection, filter: &CallFilter) -> Read<CallsPage> {
+    let mut only = Where::default();
+    only.and("policy = ?", filter.policy.clone())
+        .and("caller = ?", filter.caller.clone())
+        .and("phase = ?", filter.phase.map(crate::CallPhase::name))
+        .and("outcome = ?", filter.outcome.map(backstop_domain::Outcome::name))
+        .and("received >= ?", filter.since.map(|time| clamped(time.0)))
+        .and("received < ?", filter.until.map(|time| clamped(time.0)))
+        .after("(received, id) < (?, ?)", filter.after.as_ref());
+    let limit = bounded(filter.limit);
+    let mut rows: Vec<CallSummary> =
+        only.page(connection, "calls", "received DESC, id DESC", limit)?;
+    let next = crate::query::cut(&mut rows, limit, CallSummary::place);
+    Ok(CallsPage { rows, next })
+}
+
+/// Reviews, due first.
+pub(super) fn reviews(connection: &Connection, filter: &ReviewFilter) -> Read<ReviewsPage> {
+    let queues = (!filter.queues.is_empty())
+        .then(|| serde_json::Value::from(filter.queues.clone()).to_string());
+    let mut only = Where::default();
+    only.and("queue IN (SELECT value FROM json_each(?))", queues)
+        .and("phase = ?", filter.phase.map(crate::ReviewPhase::name))
+        .and("(phase IN ('open', 'claimed')) = ?", filter.open.then_some(true))
+        .and("policy = ?", filter.policy.clone())
+        .and("holder = ?", filter.holder.clone())
+        .and("call = ?", filter.call.as_ref().map(|call| call.0.clone()))
+        .after("(due, id) > (?, ?)", filter.after.as_ref());
+    let limit = bounded(filter.limit);
+    let mut rows: Vec<ReviewSummary> = only.page(connection, "reviews", "due, id", limit)?;
+    let next = crate::query::cut(&mut rows, limit, ReviewSummary::place);
+    Ok(ReviewsPage { rows, next })
+}

@@ -1,0 +1,132 @@
+//! The tables, and how an older folder becomes a newer one. Rows of `events` are never rewritten.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::OpenError;
+
+/// Each step takes a folder from the format of its index to the next.
+const STEPS: [&str; 1] = [FIRST];
+
+/// The format that this binary writes; stands in `user_version`.
+pub(super) const FORMAT: i64 = STEPS.len() as i64;
+
+/// "BKST": tells `file` and people whose database it is.
+const APPLICATION: i64 = 0x424b_5354;
+
+const FIRST: &str = "
+CREATE TABLE events (
+    position      INTEGER PRIMARY KEY,
+    stream        TEXT    NOT NULL,
+    seq           INTEGER NOT NULL,
+    id            TEXT    NOT NULL UNIQUE,
+    type          TEXT    NOT NULL,
+    version       INTEGER NOT NULL,
+    at            INTEGER NOT NULL,
+    actor_kind    TEXT    NOT NULL,
+    actor_id      TEXT    NOT NULL,
+    actor_via     TEXT,
+    run           INTEGER NOT NULL,
+    causation     TEXT,
+    correlation   TEXT,
+    revision      BLOB,
+    engine        INTEGER NOT NULL,
+    body          TEXT,
+    body_digest   BLOB,
+    previous_hash BLOB    NOT NULL,
+    hash          BLOB    NOT NULL,
+    UNIQUE (stream, seq)
+) STRICT;
+-- Which types stand in `events`, so that a binary sees at once whether it knows them all.
+CREATE TABLE kinds (
+    family  TEXT    NOT NULL,
+    type    TEXT    NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (family, type, version)
+) STRICT, WITHOUT ROWID;
+-- `bytes` is null once erased; the row stays, so that erased and lost are two things.
+CREATE TABLE bodies (
+    id      INTEGER PRIMARY KEY,
+    digest  BLOB    NOT NULL UNIQUE,
+    bytes   BLOB,
+    private INTEGER NOT NULL,
+    used    INTEGER NOT NULL
+) STRICT;
+CREATE INDEX bodies_used ON bodies (used) WHERE bytes IS NOT NULL;
+CREATE TABLE keys (
+    caller      TEXT NOT NULL,
+    policy      TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    fingerprint BLOB NOT NULL,
+    call        TEXT NOT NULL,
+    PRIMARY KEY (caller, policy, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX keys_call ON keys (call);
+-- Folded from events; the columns beside `summary` are for finding it.
+CREATE TABLE calls (
+    id       TEXT    PRIMARY KEY,
+    policy   TEXT    NOT NULL,
+    caller   TEXT    NOT NULL,
+    phase    TEXT    NOT NULL,
+    outcome  TEXT,
+    received INTEGER NOT NULL,
+    ended    INTEGER,
+    summary  TEXT    NOT NULL
+) STRICT;
+CREATE INDEX calls_received ON calls (received, id);
+CREATE INDEX calls_policy ON calls (policy, received, id);
+CREATE INDEX calls_open ON calls (received, id) WHERE ended IS NULL;
+CREATE INDEX calls_ended ON calls (ended) WHERE ended IS NOT NULL;
+CREATE TABLE reviews (
+    id      TEXT    PRIMARY KEY,
+    call    TEXT    NOT NULL,
+    policy  TEXT    NOT NULL,
+    queue   TEXT    NOT NULL,
+    phase   TEXT    NOT NULL,
+    holder  TEXT,
+    due     INTEGER NOT NULL,
+    summary TEXT    NOT NULL
+) STRICT;
+CREATE INDEX reviews_due ON reviews (due, id);
+CREATE INDEX reviews_queue ON reviews (queue, due, id);
+CREATE INDEX reviews_open ON reviews (due, id) WHERE phase IN ('open', 'claimed');
+CREATE INDEX reviews_call ON reviews (call);
+";
+
+/// Brings the database to [`FORMAT`], in one transaction.
+///
+/// # Errors
+/// [`OpenError::Newer`] if a newer Backstop wrote it; nothing has changed then.
+pub(super) fn migrate(connection: &mut Connection, folder: &Path) -> Result<(), OpenError> {
+    check(connection, folder)?;
+    let found = format(connection)?;
+    let step = usize::try_from(found).unwrap_or_default();
+    if step == STEPS.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    for sql in STEPS.iter().skip(step) {
+        transaction.execute_batch(sql)?;
+    }
+    transaction.pragma_update(None, "user_version", FORMAT)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    Ok(transaction.commit()?)
+}
+
+/// Refuses what a newer Backstop wrote.
+///
+/// # Errors
+/// [`OpenError::Newer`], or SQLite's.
+pub(super) fn check(connection: &Connection, folder: &Path) -> Result<(), OpenError> {
+    match format(connection)? {
+        found if found > FORMAT => {
+            Err(OpenError::Newer { path: folder.into(), found, known: FORMAT })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn format(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}

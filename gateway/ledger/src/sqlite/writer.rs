@@ -1,0 +1,309 @@
+//! The one thread that writes. A batch forms while the last one's fsync runs, and is committed in
+//! one piece; only then is anything in it acknowledged, refusals too.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::oneshot;
+
+use crate::{
+    AppendError, Committed, Durability, KeyBinding, OpenError, Retention, StorageFault, Swept,
+    Transaction,
+    seal::{Sealed, Tip, seal},
+    validate,
+};
+
+use super::{Shared, insert, rows, sweep};
+
+/// Jobs in one commit, at most: bounds how long the first of them waits for the last.
+const BATCH: usize = 512;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Append a transaction.
+    Append(Box<Transaction>, oneshot::Sender<Result<Committed, AppendError>>),
+    /// Forget what its time is over for.
+    Sweep(Retention, oneshot::Sender<Result<Swept, StorageFault>>),
+}
+
+impl Job {
+    fn hurries(&self) -> bool {
+        match self {
+            Self::Append(transaction, _) => transaction.durability == Durability::Await,
+            Self::Sweep(..) => true,
+        }
+    }
+}
+
+/// Why a transaction is not part of the batch.
+enum Stopped {
+    /// It cannot be appended; the batch goes on without it.
+    Refused(AppendError),
+    /// The disk failed; nothing goes on.
+    Fault(StorageFault),
+}
+
+impl From<AppendError> for Stopped {
+    fn from(refused: AppendError) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<rusqlite::Error> for Stopped {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Fault(fault(&error))
+    }
+}
+
+/// What an error of SQLite's means.
+pub(super) fn fault(error: &rusqlite::Error) -> StorageFault {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StorageFault::Full,
+        _ => StorageFault::Io(error.to_string()),
+    }
+}
+
+/// The writer.
+pub(super) struct Writer {
+    connection: Connection,
+    tip: Tip,
+    shared: Arc<Shared>,
+    /// Types that only a newer Backstop knows: their streams are read-only here.
+    unknown: Vec<(String, u16)>,
+    /// Tells the checkpointer that the log grew.
+    nudge: SyncSender<()>,
+}
+
+/// What a job came to, told once the batch is on disk.
+enum Told {
+    Append(Result<Committed, AppendError>, oneshot::Sender<Result<Committed, AppendError>>),
+    Sweep(Swept, oneshot::Sender<Result<Swept, StorageFault>>),
+}
+
+impl Writer {
+    pub fn new(
+        connection: Connection,
+        tip: Tip,
+        shared: Arc<Shared>,
+        nudge: SyncSender<()>,
+    ) -> Result<Self, OpenError> {
+        let unknown = rows::unknown_kinds(&connection)?;
+        Ok(Self { connection, tip, shared, unknown, nudge })
+    }
+
+    /// Starts the thread. It ends when nobody can send jobs any more and none is left.
+    pub fn start(self, jobs: Receiver<Job>, ride: Duration) -> Result<JoinHandle<()>, OpenError> {
+        thread::Builder::new()
+            .name("ledger-writer".into())
+            .spawn(move || self.run(&jobs, ride))
+            .map_err(OpenError::Thread)
+    }
+
+    fn run(mut self, jobs: &Receiver<Job>, ride: Duration) {
+        while let Ok(first) = jobs.recv() {
+            let batch = gather(first, jobs, ride);
+            match self.write(batch) {
+                Ok(()) => drop(self.nudge.try_send(())),
+                Err(fault) => drop(self.shared.fail(fault)),
+            }
+        }
+    }
+
+    /// Writes a batch and tells everybody in it.
+    fn write(&mut self, batch: Vec<Job>) -> Result<(), StorageFault> {
+        if let Some(fault) = self.shared.fault() {
+            refuse(batch, &fault);
+            return Ok(());
+        }
+        let before = self.tip;
+        let mut told = Vec::with_capacity(batch.len());
+        let mut jobs = batch.into_iter();
+        let done = self.attempt(&mut jobs, &mut told);
+        if let Err(fault) = done {
+            // What SQLite has not rolled back by itself is rolled back here; nothing is retried.
+            drop(self.connection.execute_batch("ROLLBACK"));
+            self.tip = before;
+            let fault = self.shared.fail(fault);
+            for one in told {
+                tell_fault(one, &fault);
+            }
+            refuse(jobs, &fault);
+            return Err(fault);
+        }
+        self.account(&told, before);
+        self.shared.position.send_if_modified(|position| {
+            std::mem::replace(position, self.tip.position) != self.tip.position
+        });
+        told.into_iter().for_each(tell);
+        Ok(())
+    }
+
+    fn attempt(
+        &mut self,
+        jobs: &mut impl Iterator<Item = Job>,
+        told: &mut Vec<Told>,
+    ) -> Result<(), StorageFault> {
+        self.execute("BEGIN IMMEDIATE").map_err(|error| fault(&error))?;
+        for job in jobs {
+            match job {
+                Job::Append(transaction, answer) => match self.append(*transaction) {
+                    Ok(committed) => told.push(Told::Append(Ok(committed), answer)),
+                    Err(Stopped::Refused(why)) => told.push(Told::Append(Err(why), answer)),
+                    Err(Stopped::Fault(fault)) => {
+                        told.push(Told::Append(Err(fault.clone().into()), answer));
+                        return Err(fault);
+                    }
+                },
+                Job::Sweep(retention, answer) => {
+                    let swept = sweep::sweep(&self.connection, retention);
+                    let failed = swept.as_ref().err().map(fault);
+                    told.push(Told::Sweep(swept.unwrap_or_default(), answer));
+                    failed.map_or(Ok(()), Err)?;
+                }
+            }
+        }
+        self.execute("COMMIT").map_err(|error| fault(&error))
+    }
+
+    fn append(&mut self, transaction: Transaction) -> Result<Committed, Stopped> {
+        validate::well_formed(&transaction)?;
+        self.fits(&transaction)?;
+        let before = self.tip;
+        self.execute("SAVEPOINT one")?;
+        match self.put(transaction) {
+            Ok(committed) => {
+                self.execute("RELEASE one")?;
+                Ok(committed)
+            }
+            // A constraint that the checks above do not know: this transaction is at fault alone.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                self.tip = before;
+                self.execute("ROLLBACK TO one")?;
+                self.execute("RELEASE one")?;
+                tracing::error!(%error, "the store refused a transaction that seemed right");
+                Err(AppendError::Malformed("the store refused it").into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether it can be appended to what stands there now, earlier ones of the batch included.
+    fn fits(&self, transaction: &Transaction) -> Result<(), Stopped> {
+        if let Some(claim) = &transaction.key {
+            let bound = rows::key(&self.connection, &claim.scope, &claim.key)?;
+            if let Some(KeyBinding { call, fingerprint }) = bound {
+                return Err(AppendError::KeyTaken { call, fingerprint }.into());
+            }
+        }
+        for append in &transaction.appends {
+            let found = rows::head(&self.connection, &append.stream)?;
+            if found != append.expected_seq {
+                let (stream, expected) = (append.stream.clone(), append.expected_seq);
+                return Err(AppendError::Conflict { stream, expected, found }.into());
+            }
+            let unknown = rows::unknown_in(&self.connection, &append.stream, &self.unknown)?;
+            if let Some(kind) = unknown {
+                return Err(AppendError::ReadOnly { stream: append.stream.clone(), kind }.into());
+            }
+        }
+        for new in transaction.events() {
+            if rows::has_event(&self.connection, &new.id)? {
+                return Err(AppendError::Repeated { id: new.id.clone() }.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, transaction: Transaction) -> rusqlite::Result<Committed> {
+        let first = self.tip.position + 1;
+        let at = transaction.last_time();
+        for body in &transaction.bodies {
+            let (digest, private) = (body.digest(), body.is_private());
+            insert::body(&self.connection, digest, body.bytes(), private, at)?;
+        }
+        if let Some(claim) = &transaction.key {
+            insert::key(&self.connection, claim)?;
+        }
+        let mut seqs = Vec::with_capacity(transaction.appends.len());
+        for append in transaction.appends {
+            let stream = append.stream;
+            let seals = append.events.into_iter().zip(append.expected_seq + 1..);
+            let sealed: Vec<Sealed> =
+                seals.map(|(new, seq)| seal(&mut self.tip, &stream, seq, new)).collect();
+            for one in &sealed {
+                insert::event(&self.connection, one)?;
+                insert::kind(&self.connection, one)?;
+            }
+            insert::summary(&self.connection, &stream, &sealed)?;
+            seqs.push(append.expected_seq + sealed.len() as u64);
+        }
+        Ok(Committed { first, last: self.tip.position, seqs })
+    }
+
+    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn account(&self, told: &[Told], before: Tip) {
+        let done = told.iter().filter(|one| matches!(one, Told::Append(Ok(_), _))).count();
+        let events = self.tip.position - before.position;
+        self.shared.transactions.fetch_add(done as u64, Ordering::Relaxed);
+        self.shared.events.fetch_add(events, Ordering::Relaxed);
+        self.shared.commits.fetch_add(u64::from(events > 0), Ordering::Relaxed);
+    }
+}
+
+/// Everything that waits. While only riding transactions do, waits a little for one that hurries.
+fn gather(first: Job, jobs: &Receiver<Job>, ride: Duration) -> Vec<Job> {
+    #[expect(clippy::disallowed_methods, reason = "how long a thread waits is no recorded time")]
+    let now = std::time::Instant::now;
+    let until = now() + ride;
+    let mut hurries = first.hurries();
+    let mut batch = vec![first];
+    while batch.len() < BATCH {
+        let next = match jobs.try_recv() {
+            Ok(next) => next,
+            Err(_) if hurries => break,
+            Err(_) => match jobs.recv_timeout(until.saturating_duration_since(now())) {
+                Ok(next) => next,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            },
+        };
+        hurries |= next.hurries();
+        batch.push(next);
+    }
+    batch
+}
+
+/// Tells what a job came to. Whoever asked may have gone; it stands all the same.
+fn tell(told: Told) {
+    match told {
+        Told::Append(result, answer) => drop(answer.send(result)),
+        Told::Sweep(swept, answer) => drop(answer.send(Ok(swept))),
+    }
+}
+
+fn tell_fault(told: Told, fault: &StorageFault) {
+    match told {
+        Told::Append(_, answer) => drop(answer.send(Err(fault.clone().into()))),
+        Told::Sweep(_, answer) => drop(answer.send(Err(fault.clone()))),
+    }
+}
+
+fn refuse(jobs: impl IntoIterator<Item = Job>, fault: &StorageFault) {
+    for job in jobs {
+        match job {
+            Job::Append(_, answer) => drop(answer.send(Err(fault.clone().into()))),
+            Job::Sweep(_, answer) => drop(answer.send(Err(fault.clone()))),
+        }
+    }
+}
