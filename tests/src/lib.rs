@@ -1,1 +1,15 @@
-//! What the stories in `it/` stand on.
+//! What the stories in `it/` stand on: the real binary on a folder of its own, a scripted model
+//! behind it, and a caller in front of it. Nothing here knows the gateway's code, only its face.
+
+pub mod binary;
+pub mod caller;
+pub mod gateway;
+pub mod scratch;
+pub mod upstream;
+pub mod workspace;
+
+pub use caller::{Answered, Caller};
+pub use gateway::Gateway;
+pub use scratch::Scratch;
+pub use upstream::{Reply, Upstream};
+pub use workspace::Workspace;

@@ -1,0 +1,120 @@
+//! The running gateway: the real binary in a process of its own, which can be killed and started
+//! again on the same folder. It is known by its HTTP face and its log only.
+
+use crate::{Caller, Workspace, binary, workspace};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How long the gateway may take until it listens, recovery of a ledger included.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// A gateway that listens. Dropping it kills it.
+#[derive(Debug)]
+pub struct Gateway {
+    child: Child,
+    url: String,
+}
+
+impl Gateway {
+    /// Starts the binary on `workspace`, at a port that the system picks.
+    ///
+    /// # Panics
+    /// If it does not listen in time: with the end of its log.
+    pub fn start(workspace: &Workspace) -> Self {
+        Self::start_with(workspace, &[])
+    }
+
+    /// As [`Self::start`], with more environment.
+    pub fn start_with(workspace: &Workspace, environment: &[(&str, &str)]) -> Self {
+        fs::create_dir_all(workspace.data()).expect("the data folder can be made");
+        let log = workspace.data().join("gateway.log");
+        let errors = File::options().create(true).append(true).open(&log).expect("a log");
+        let mut child = Command::new(binary::path())
+            .args(["serve", "--listen", "127.0.0.1:0", "--workspace"])
+            .arg(workspace.path())
+            .arg("--data")
+            .arg(workspace.data())
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .expect("the binary can be started");
+        let output = child.stdout.take().expect("its output is piped");
+        match listening(output) {
+            Some(url) => Self { child, url },
+            None => {
+                let _ = child.kill();
+                panic!("the gateway did not listen in {START_MAX:?}; {}", log_end(&log))
+            }
+        }
+    }
+
+    /// Such as `http://127.0.0.1:40123`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Its process, for measuring.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A caller with the key of `sdk`.
+    pub fn caller(&self) -> Caller {
+        Caller::new(&self.url, Some(workspace::KEY))
+    }
+
+    /// A caller with another key, or none.
+    pub fn caller_with(&self, key: Option<&str>) -> Caller {
+        Caller::new(&self.url, key)
+    }
+
+    /// Ends it at once, as a power cut would: no handler runs, nothing is flushed.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it can be waited for");
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether `backstop verify` finds the ledger whole; its words otherwise.
+pub fn verify(data: &Path) -> Result<String, String> {
+    let run = Command::new(binary::path()).args(["verify", "--data"]).arg(data).output();
+    let run = run.expect("the binary can be started");
+    let words = [run.stdout, run.stderr].concat();
+    let words = String::from_utf8_lossy(&words).into_owned();
+    if run.status.success() { Ok(words) } else { Err(words) }
+}
+
+/// The address on the line that says it, if it comes in time. Goes on reading, so that the pipe
+/// never fills up.
+fn listening(output: impl std::io::Read + Send + 'static) -> Option<String> {
+    let (told, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if let Some((_, url)) = line.split_once("listening on http://") {
+                let address = url.split_whitespace().next().unwrap_or_default();
+                let _ = told.send(format!("http://{}", address.trim_end_matches('/')));
+            }
+        }
+    });
+    heard.recv_timeout(START_MAX).ok()
+}
+
+fn log_end(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let end = lines.iter().rev().take(20).rev().copied().collect::<Vec<_>>();
+    format!("the end of {}:\n{}", log.display(), end.join("\n"))
+}

@@ -1,0 +1,65 @@
+//! The test workspace (`tests/workspace`) as a copy of one test's own, with its scripted model.
+
+use crate::Scratch;
+use std::fs;
+use std::path::Path;
+
+/// Key of the caller `sdk`, who may do everything that a caller may.
+pub const KEY: &str = "bsk_test_0123456789abcdef0123456789abcdef";
+/// Key of the reviewer `ada`.
+pub const REVIEWER_KEY: &str = "bsk_test_ada456789abcdef0123456789abcdef";
+
+/// A copied workspace and the data folder beside it.
+#[derive(Debug)]
+pub struct Workspace(Scratch);
+
+impl Workspace {
+    /// Copies `tests/workspace`; its models answer at `upstream`, such as `http://127.0.0.1:9/v1`.
+    pub fn new(upstream: &str) -> Self {
+        let scratch = Scratch::new("workspace");
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("workspace");
+        copy(&from, scratch.path(), &|text| {
+            text.replace("http://127.0.0.1:1/v1", upstream)
+                .replace("KEY_OF_SDK", &hash(KEY))
+                .replace("KEY_OF_ADA", &hash(REVIEWER_KEY))
+        });
+        Self(scratch)
+    }
+
+    /// The workspace.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Where its ledger lies.
+    pub fn data(&self) -> std::path::PathBuf {
+        self.0.path().join(".backstop")
+    }
+
+    /// Replaces the text of one of its files.
+    pub fn write(&self, file: &str, text: &str) {
+        fs::write(self.path().join(file), text).expect("the copy can be written");
+    }
+}
+
+/// What stands in gateway.yaml in place of a key, as `backstop key` writes it.
+fn hash(key: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(key.as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+fn copy(from: &Path, to: &Path, change: &dyn Fn(String) -> String) {
+    fs::create_dir_all(to).expect("the copy can be made");
+    for entry in fs::read_dir(from).expect("tests/workspace is there") {
+        let path = entry.expect("tests/workspace can be listed").path();
+        let target = to.join(path.file_name().expect("an entry has a name"));
+        if path.is_dir() {
+            copy(&path, &target, change);
+        } else {
+            let text = fs::read_to_string(&path).expect("the workspace is text");
+            fs::write(target, change(text)).expect("the copy can be written");
+        }
+    }
+}
