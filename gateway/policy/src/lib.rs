@@ -5,12 +5,19 @@
 //! clock, an environment variable or the network.
 #![deny(missing_docs)]
 
+pub mod answer;
+pub mod compiled;
 pub mod decode;
 pub mod diagnostics;
+pub mod judge;
 pub mod path;
+pub mod prompt;
+mod seam;
 pub mod source;
 pub mod units;
 pub mod yaml;
 
+pub use answer::{Answer, Choice, NotAnAnswer, ToolCall};
+pub use compiled::Policy;
 pub use diagnostics::{Code, Problem, Report, Severity};
 pub use source::{FileId, Sources, Span, Spanned};

@@ -8,17 +8,13 @@ mod contain;
 mod documents;
 mod graph;
 mod message;
-mod shape;
 mod sub;
 mod weight;
 
 #[cfg(test)]
-mod corpus;
-#[cfg(test)]
 mod suite;
 #[cfg(test)]
 mod tests;
-mod types;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -209,7 +205,7 @@ fn refusal(name: &str, error: &jsonschema::ValidationError<'_>) -> SchemaError {
         _ => SchemaError::NotASchema {
             file,
             pointer: error.instance_path().to_string(),
-            message: message::of_schema(error),
+            message: message::clip(&error.to_string()),
         },
     }
 }

@@ -1,0 +1,268 @@
+//! What is known of a call: built once, extended cheaply with what an answer brings.
+//!
+//! Time and the sample's salt are handed in. Large things (data files) are borrowed, never copied.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use backstop_domain::{Cause, MicroMoney, Millis, Source};
+use serde_json::{Map, Value, json};
+
+use super::input::{Contract, contract};
+use crate::compiled::Policy;
+use crate::prompt::keep_newest;
+
+/// A request, as the edge hands it in.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// The input, as [`Policy::read_input`] made it.
+    pub input: Value,
+    /// The caller's messages; empty off the chat face.
+    pub messages: Vec<Value>,
+    /// The chat body, for a policy that passes it through.
+    pub body: Option<Value>,
+    /// Who asks.
+    pub caller: Caller,
+    /// Id of the call.
+    pub id: String,
+    /// Idempotency key, if one was sent.
+    pub key: Option<String>,
+    /// What the caller sent along.
+    pub tags: BTreeMap<String, String>,
+    /// When the call was received.
+    pub received: Millis,
+    /// Secret that keys `sample`.
+    pub salt: Vec<u8>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Default)]
+pub struct Caller {
+    /// Its name in the gateway file.
+    pub name: String,
+    /// Its tenant.
+    pub tenant: Option<String>,
+    /// Its roles.
+    pub roles: Vec<String>,
+}
+
+/// The facts of one call, for every judgement of it.
+#[derive(Debug)]
+pub struct Facts {
+    policy: Arc<Policy>,
+    fixed: BTreeMap<&'static str, Value>,
+    messages: Vec<Value>,
+    body: Option<Value>,
+    salt: Vec<u8>,
+    contract: OnceLock<Option<Contract>>,
+}
+
+impl Facts {
+    /// The facts of that request.
+    pub fn new(policy: Arc<Policy>, asked: Asked) -> Self {
+        let mut fixed = BTreeMap::new();
+        let call = json!({
+            "id": asked.id, "key": asked.key.as_ref().unwrap_or(&asked.id), "tags": asked.tags,
+            "received": asked.received.0, "attempts": 0, "cost": 0.0,
+        });
+        fixed.insert("call", call);
+        fixed.insert("now", Value::from(asked.received.0));
+        let caller = &asked.caller;
+        let tenant = caller.tenant.as_deref().unwrap_or_default();
+        let who = json!({ "name": caller.name, "tenant": tenant, "roles": caller.roles });
+        fixed.insert("caller", who);
+        let kept = policy
+            .conversation
+            .map_or(asked.messages.as_slice(), |keep| keep_newest(&asked.messages, keep));
+        if let Some(message) = newest_message(&asked.messages, &asked.input) {
+            fixed.insert("message", Value::String(message));
+        }
+        fixed.insert("messages", kept.iter().map(plain).collect());
+        fixed.insert("history", history(kept));
+        let messages = kept.to_vec();
+        fixed.insert("input", asked.input);
+        Self {
+            policy,
+            fixed,
+            messages,
+            body: asked.body,
+            salt: asked.salt,
+            contract: OnceLock::new(),
+        }
+    }
+
+    /// With what the call has used so far, for conditions on `call.attempts` and `call.cost`.
+    pub fn set_progress(&mut self, attempts: u32, cost: MicroMoney) {
+        if let Some(call) = self.fixed.get_mut("call").and_then(Value::as_object_mut) {
+            call.insert("attempts".to_owned(), Value::from(attempts));
+            // Whole units of the currency: shown and compared by conditions, recorded nowhere.
+            call.insert("cost".to_owned(), Value::from(cost.0 as f64 / 1e6));
+        }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The input.
+    pub fn input(&self) -> &Value {
+        self.fixed.get("input").unwrap_or(&Value::Null)
+    }
+
+    /// The caller's messages that are passed on.
+    pub fn messages(&self) -> &[Value] {
+        &self.messages
+    }
+
+    /// The chat body that is passed through.
+    pub const fn body(&self) -> Option<&Value> {
+        self.body.as_ref()
+    }
+
+    /// What a passed-through request brings along. One that cannot be read was refused before a
+    /// call existed; here it counts as a text without tools, which lets the least through.
+    pub(super) fn contract(&self) -> Option<&Contract> {
+        let read = || contract(&self.policy, self.body.as_ref()?).ok();
+        self.contract.get_or_init(read).as_ref()
+    }
+
+    pub(crate) fn salt(&self) -> &[u8] {
+        &self.salt
+    }
+
+    /// A view of these facts alone.
+    pub(crate) fn view(&self) -> View<'_> {
+        View { facts: self, local: BTreeMap::new() }
+    }
+
+    /// Every variable in `names`, as one object: what a prompt is rendered with.
+    pub(crate) fn object(&self, view: &View<'_>, names: &[&str]) -> Value {
+        let found = names.iter().filter_map(|name| {
+            view.variable(name).map(|value| ((*name).to_owned(), value.clone()))
+        });
+        Value::Object(found.collect::<Map<_, _>>())
+    }
+}
+
+/// The facts of a call and what one answer brings.
+#[derive(Debug, Clone)]
+pub(crate) struct View<'f> {
+    facts: &'f Facts,
+    local: BTreeMap<&'static str, Value>,
+}
+
+impl<'f> View<'f> {
+    /// With one more variable, or another value of it.
+    pub fn set(&mut self, name: &'static str, value: Value) {
+        self.local.insert(name, value);
+    }
+
+    /// The value of a variable; `None` where it is not known.
+    pub fn variable(&self, name: &str) -> Option<&Value> {
+        if name == "data" {
+            return Some(&self.facts.policy.data);
+        }
+        self.local.get(name).or_else(|| self.facts.fixed.get(name))
+    }
+
+    /// The facts that it extends.
+    pub const fn facts(&self) -> &'f Facts {
+        self.facts
+    }
+
+    /// With whose answer it is.
+    pub fn set_answer(&mut self, source: Source, model: Option<&str>, attempt: Option<u32>) {
+        let by = match source {
+            Source::Model => "model",
+            Source::Cache => "cache",
+            Source::Fallback => "fallback",
+            Source::Human => "human",
+        };
+        self.set(
+            "answer",
+            json!({
+                "by": by, "model": model.unwrap_or_default(), "attempt": attempt.unwrap_or(0),
+            }),
+        );
+    }
+
+    /// With what led here.
+    pub fn set_cause(&mut self, cause: &Cause) {
+        let by = cause.by.as_deref().unwrap_or_default();
+        let named = |prefix| by.split_once(prefix).map_or("", |(_, name)| name);
+        self.set(
+            "cause",
+            json!({
+                "class": cause.class.map_or("", |class| class.name()),
+                "rule": named("rules."), "check": named("checks."),
+            }),
+        );
+    }
+}
+
+/// What the user said last: the input itself where that is a text.
+fn newest_message(messages: &[Value], input: &Value) -> Option<String> {
+    if let Value::String(text) = input {
+        return Some(text.clone());
+    }
+    let user = |message: &&Value| crate::prompt::role(message) == "user";
+    messages.iter().rev().find(user).map(text_of)
+}
+
+/// The words of a message, parts that are no text left out.
+pub(crate) fn text_of(message: &Value) -> String {
+    match message.get("content") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => {
+            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
+            texts.collect::<Vec<_>>().join("\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// A message as conditions see it.
+fn plain(message: &Value) -> Value {
+    json!({ "role": crate::prompt::role(message), "content": text_of(message) })
+}
+
+/// Earlier tool calls of the conversation, each with its result if one is there.
+fn history(messages: &[Value]) -> Value {
+    let mut calls = Vec::new();
+    for message in messages {
+        for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
+            calls.push(past_call(call, messages));
+        }
+    }
+    Value::Array(calls)
+}
+
+fn past_call(call: &Value, messages: &[Value]) -> Value {
+    let id = call.get("id").and_then(Value::as_str).unwrap_or_default();
+    let text = |name: &str| {
+        call.pointer(&format!("/function/{name}")).and_then(Value::as_str).unwrap_or_default()
+    };
+    let answers = |message: &&Value| {
+        crate::prompt::role(message) == "tool"
+            && message.get("tool_call_id").and_then(Value::as_str) == Some(id)
+    };
+    let result = messages.iter().find(answers).map(text_of);
+    let args: Value = serde_json::from_str(text("arguments")).unwrap_or_else(|_| json!({}));
+    json!({
+        "name": text("name"), "args": args,
+        "status": result.as_deref().map_or("open", status_of),
+        "result": result.unwrap_or_default(),
+    })
+}
+
+/// `error` where the result says so itself; a tool that says nothing of the kind went well.
+fn status_of(result: &str) -> &'static str {
+    let said: Option<Value> = serde_json::from_str(result).ok();
+    let failed = said.as_ref().is_some_and(|value| {
+        let error = value.get("error").is_some_and(|error| !error.is_null() && error != false);
+        let status = value.get("status").and_then(Value::as_str);
+        error || status.is_some_and(|word| matches!(word, "error" | "failed" | "denied"))
+    });
+    if failed { "error" } else { "ok" }
+}
