@@ -11,6 +11,7 @@ pub mod path;
 pub mod schema;
 pub mod text;
 pub mod tokens;
+pub mod tools;
 
 pub use canonical::canonical;
 pub use mend::{Malformed, Mended, Step, read_json};

@@ -23,6 +23,22 @@ pub(super) fn problem(error: &ValidationError<'_>) -> SchemaProblem {
     SchemaProblem { pointer, schema_pointer: error.evaluation_path().to_string(), message }
 }
 
+/// What is wrong with a schema itself, in words.
+pub(super) fn of_schema(error: &ValidationError<'_>) -> String {
+    let keyword = error.instance_path().to_string();
+    let text = error.to_string();
+    if keyword.ends_with("/pattern") || keyword.contains("/patternProperties") {
+        let linear =
+            "it must run in linear time: no look-around, no back-references, not too large";
+        return format!("{} is no pattern that can be taken; {linear}", quoted(error.instance()));
+    }
+    if keyword.ends_with("/format") && text.starts_with("Unknown format") {
+        let other = "leave it out, or use a `pattern`";
+        return format!("the format {} is not known; {other}", quoted(error.instance()));
+    }
+    clip(&text)
+}
+
 /// The value is not valid, but the validator names no error. Still a problem, never a pass.
 pub(super) fn unexplained() -> SchemaProblem {
     SchemaProblem {

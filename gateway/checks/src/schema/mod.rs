@@ -8,13 +8,17 @@ mod contain;
 mod documents;
 mod graph;
 mod message;
+mod shape;
 mod sub;
 mod weight;
 
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod suite;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -205,7 +209,7 @@ fn refusal(name: &str, error: &jsonschema::ValidationError<'_>) -> SchemaError {
         _ => SchemaError::NotASchema {
             file,
             pointer: error.instance_path().to_string(),
-            message: message::clip(&error.to_string()),
+            message: message::of_schema(error),
         },
     }
 }

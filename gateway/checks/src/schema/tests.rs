@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Proof, Schema, SchemaError, contains};
+use crate::expression::{Bounds, Type};
 use crate::path::Path;
 
 fn schema(value: &Value) -> Schema {
@@ -224,4 +225,79 @@ fn a_place_inside_a_branch_proves_nothing_as_the_outer_side() {
     }));
     let at = outer.subschema_at(&Path::parse("a").unwrap()).unwrap();
     assert!(matches!(contains(&at, &schema(&json!({"type": "string"}))), Proof::NotProven(_)));
+}
+
+#[test]
+fn a_schema_is_written_as_the_type_that_conditions_are_checked_against() {
+    let line = Type::object([("amount_cents", Type::Int(Bounds::between(0.0, 100_000.0)), true)]);
+    let lines = Type::List { item: line.opened().into(), min_items: 0, max_items: Some(9) };
+    let wanted = Type::object([
+        ("vendor", Type::TEXT, true),
+        ("route", Type::words(["pay", "hold"]), false),
+        ("lines", lines, true),
+    ]);
+    assert_eq!(schema(&invoice()).type_of(), wanted);
+    let amount = schema(&invoice()).type_at(&Path::parse("lines.*.amount_cents").unwrap());
+    assert_eq!(amount, Some(Type::Int(Bounds::between(0.0, 100_000.0))));
+}
+
+#[test]
+fn what_a_schema_does_not_say_for_sure_stays_open_in_the_type() {
+    for (value, wanted) in [
+        (json!({}), Type::Any),
+        (json!({"properties": {"a": {"type": "string"}}}), Type::Any),
+        (json!({"not": {"type": "string"}}), Type::Any),
+        (json!({"type": ["string", "null"]}), Type::or_null(Type::TEXT)),
+        (
+            json!({"type": "object", "additionalProperties": {"type": "integer"}}),
+            Type::map(Type::INT),
+        ),
+        (json!({"anyOf": [{"type": "integer"}, {"type": "number", "minimum": 1}]}), Type::DOUBLE),
+        (
+            json!({"allOf": [{"type": "number"}, {"type": "integer", "maximum": 4}]}),
+            Type::Int(Bounds { min: None, max: Some(4.0) }),
+        ),
+        (
+            json!({"type": "string", "anyOf": [{"const": "a"}, {"const": "b"}]}),
+            Type::words(["a", "b"]),
+        ),
+        (
+            json!({"type": "array", "items": {"type": "array", "items": {"type": "boolean"}}}),
+            Type::list(Type::list(Type::Bool)),
+        ),
+        (
+            json!({"type": "array", "prefixItems": [{"type": "string"}], "items": false}),
+            Type::List { item: Type::TEXT.into(), min_items: 0, max_items: Some(1) },
+        ),
+    ] {
+        assert_eq!(schema(&value).type_of(), wanted, "{value}");
+    }
+    let tree = json!({"type": "object", "properties": {"next": {"$ref": "#"}}});
+    assert_eq!(schema(&tree).type_of(), Type::object([("next", Type::Any, false)]).opened());
+}
+
+#[test]
+fn the_forms_of_a_union_share_only_what_both_have() {
+    let either = json!({"oneOf": [
+        {"type": "object", "required": ["kind", "a"], "additionalProperties": false,
+            "properties": {"kind": {"const": "x"}, "a": {"type": "integer"}}},
+        {"type": "object", "required": ["kind"], "additionalProperties": false,
+            "properties": {"kind": {"const": "y"}, "b": {"type": "string"}}},
+    ]});
+    let wanted = Type::object([
+        ("kind", Type::words(["x", "y"]), true),
+        ("a", Type::INT, false),
+        ("b", Type::TEXT, false),
+    ]);
+    assert_eq!(schema(&either).type_of(), wanted);
+}
+
+#[test]
+fn the_values_that_a_schema_lists_are_known_for_confidence() {
+    let schema = schema(
+        &json!({"properties": {"l": {"enum": ["a", "b"]}, "t": {"type": "boolean"}, "s": {}}}),
+    );
+    let at = |text: &str| schema.allowed_at(&Path::parse(text).unwrap());
+    assert_eq!(at("l"), [json!("a"), json!("b")]);
+    assert_eq!((at("t").len(), at("s").len(), at("x").len()), (2, 0, 0));
 }
