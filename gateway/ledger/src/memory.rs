@@ -219,8 +219,9 @@ impl State {
         }
         if let Some(before) = retention.bodies_unused_since {
             let in_use = self.oldest_in_use().map_or(before, |oldest| oldest.min(before));
-            let old = self.bodies.values_mut().filter(|kept| kept.used < in_use);
-            swept.bodies = old.filter_map(|kept| kept.body.bytes.take()).count() as u64;
+            let mut old: Vec<_> = self.bodies.values_mut().collect();
+            old.retain(|kept| kept.body.private && kept.used < in_use);
+            swept.bodies = old.into_iter().filter_map(|kept| kept.body.bytes.take()).count() as u64;
         }
         swept
     }

@@ -8,7 +8,8 @@ use backstop_domain::Millis;
 pub struct Retention {
     /// Keys of calls that ended before this time are free again.
     pub keys_of_calls_ended_before: Option<Millis>,
-    /// Bodies that nothing used since this time are erased; their digests stay.
+    /// Private bodies that nothing used since this time are erased; their digests stay. Others,
+    /// such as the files that a revision was compiled from, are kept.
     pub bodies_unused_since: Option<Millis>,
 }
 

@@ -110,7 +110,8 @@ pub struct Body {
 }
 
 impl Body {
-    /// A body under its own digest. `private`: it may hold what a caller or person wrote.
+    /// A body under its own digest. `private`: it may hold what a caller, model or person wrote,
+    /// so retention erases it; any other body is kept.
     pub fn new(bytes: Vec<u8>, private: bool) -> Self {
         Self { digest: Digest::of(&bytes), bytes, private }
     }

@@ -8,6 +8,7 @@ mod rebuild;
 mod rows;
 mod schema;
 mod sweep;
+mod verify;
 mod writer;
 
 use std::{
@@ -33,7 +34,10 @@ use crate::{
 
 use self::{open::Held, read::Readers, writer::Job};
 
-pub use self::rebuild::rebuild_summaries;
+pub use self::{
+    rebuild::rebuild_summaries,
+    verify::{Break, Report, verify},
+};
 
 /// Transactions that may wait for the writer.
 const QUEUE: usize = 8192;

@@ -14,7 +14,8 @@ pub(super) fn sweep(connection: &Connection, retention: Retention) -> rusqlite::
     }
     if let Some(before) = retention.bodies_unused_since {
         let before = in_use(connection)?.map_or(before, |oldest| oldest.min(before));
-        let sql = "UPDATE bodies SET bytes = NULL WHERE used < ?1 AND bytes IS NOT NULL";
+        let sql = "UPDATE bodies SET bytes = NULL \
+                   WHERE used < ?1 AND private AND bytes IS NOT NULL";
         swept.bodies = connection.execute(sql, params![before.0])? as u64;
     }
     Ok(swept)

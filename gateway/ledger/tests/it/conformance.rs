@@ -332,7 +332,9 @@ async fn keys_are_kept_from_the_end_of_the_call(ledger: Any) {
 
 async fn erased_bodies_leave_their_envelopes(ledger: Any) {
     let bytes = Body::new(b"request".to_vec(), true);
-    let old = call_events("old", 0, way_of_an_accepted_call()).with_bodies([bytes.clone()]);
+    let ours = Body::new(b"policy files".to_vec(), false);
+    let old = call_events("old", 0, way_of_an_accepted_call());
+    let old = old.with_bodies([bytes.clone(), ours.clone()]);
     committed(&ledger, old).await;
     let all = Retention { bodies_unused_since: Some(Millis(START * 2)), ..Retention::default() };
     let mut young = call_events("young", 0, vec![received("p")]);
@@ -342,6 +344,7 @@ async fn erased_bodies_leave_their_envelopes(ledger: Any) {
     assert!(ledger.sweep(all).await.unwrap().bodies > 0);
     let kept = ledger.body(bytes.digest()).await.unwrap().unwrap();
     assert_eq!((kept.bytes, kept.private), (None, true));
+    assert!(ledger.body(ours.digest()).await.unwrap().unwrap().bytes.is_some());
     let read = ledger.stream(&call_stream("old"), 0).await.unwrap();
     assert_eq!(read[0].event, Err(Unreadable::Erased));
     assert!(read.iter().all(|one| one.envelope.computed_hash() == one.envelope.hash));

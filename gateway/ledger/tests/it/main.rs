@@ -9,6 +9,10 @@
 )]
 
 mod conformance;
+mod disk;
+mod golden;
+mod measure;
 mod memory;
 mod sqlite;
 mod stories;
+mod verify;

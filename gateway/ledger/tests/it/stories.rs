@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use backstop_domain::{
     Act, Actor, ActorKind, AnsweredBy, AttemptEnded, AttemptResult, AttemptStarted, CallEvent,
     CallId, Cause, ControlEvent, Criticality, Decision, Digest, Ended, Event, EventId, Face,
-    FailureClass, Finding, Judged, MicroMoney, Millis, Mode, OnExpiry, Opened, Outcome, Priority,
-    Purpose, Reason, Received, Requested, Resolution, Resolved, ReviewEvent, ReviewId, ReviewKind,
-    Show, Source, Stream, Subject, Usage, Verdict,
+    Finding, Judged, MicroMoney, Millis, Mode, OnExpiry, Opened, Outcome, Priority, Purpose,
+    Reason, Received, Requested, Resolution, Resolved, ReviewEvent, ReviewId, ReviewKind, Show,
+    Source, Stream, Subject, Usage, Verdict,
 };
 use backstop_ledger::{Append, KeyClaim, NewEvent, Scope, Transaction};
 
@@ -121,6 +121,15 @@ pub fn accepted() -> Ended {
     }
 }
 
+pub fn cancelled() -> Ended {
+    Ended {
+        outcome: Outcome::Cancelled,
+        answered_by: AnsweredBy::Nobody,
+        answer: None,
+        ..accepted()
+    }
+}
+
 pub fn verdict(verdict: Verdict, act: Act) -> CallEvent {
     CallEvent::VerdictReached(Decision {
         verdict,
@@ -140,6 +149,7 @@ pub fn way_of_an_accepted_call() -> Vec<CallEvent> {
         received("invoice-triage"),
         CallEvent::RequestJudged { findings: Vec::new() },
         verdict(Verdict::Accept, Act::Begin { model: "small".into() }),
+        CallEvent::CacheLooked { hit: None },
         started(1),
         answered(1),
         judged(),
@@ -228,20 +238,4 @@ pub fn paused(reason: &str) -> ControlEvent {
         reason: reason.into(),
         until: None,
     }
-}
-
-pub fn throttled(attempt: u32) -> CallEvent {
-    CallEvent::AttemptEnded(AttemptEnded {
-        attempt,
-        result: AttemptResult::Failed {
-            class: FailureClass::Throttled,
-            message: "429 from the provider".into(),
-            status: Some(429),
-            until: Some(Millis(START + 3_000)),
-            raw: None,
-        },
-        took_ms: 40,
-        usage: Usage::default(),
-        cost: MicroMoney(0),
-    })
 }

@@ -1,0 +1,413 @@
+//! The stored format of every event type, pinned. A file in `tests/golden` is never edited: what
+//! was written once must be read for ever. A new type, or a new optional field, gets a new file.
+
+use std::{collections::BTreeMap, collections::BTreeSet, fs, path::PathBuf};
+
+use backstop_domain::{
+    Act, AnsweredBy, Ask, AtDoor, AttemptEnded, AttemptResult, CallEvent, CallId, Cause,
+    ControlEvent, Criticality, Decision, Digest, Ended, Envelope, Escalation, Estimate, Event,
+    Face, FailureClass, Finding, Judged, MicroMoney, Millis, Mode, Objection, OnExpiry, Opened,
+    Outcome, Priority, Purpose, Reason, Received, Requested, Resolution, Resolved, ReviewEvent,
+    ReviewId, ReviewKind, ReviewSpec, RungRef, Scored, Show, Signal, SkipReason, Skipped, Source,
+    Status, Stream, Subject, Usage, Verdict,
+    envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
+};
+use backstop_ledger::{Ledger, MemoryLedger, NewEvent, Transaction};
+use serde_json::{Value, json};
+
+use crate::{
+    sqlite::Folder,
+    stories::{START, accepted, answered, judged, new, started, subject},
+};
+
+fn human() -> Subject {
+    Subject { source: Source::Human, digest: Digest::of(b"edited"), attempt: None, model: None }
+}
+
+fn full_received() -> CallEvent {
+    CallEvent::CallReceived(Received {
+        policy: "invoice-triage".into(),
+        revision: Digest::of(b"revision"),
+        caller: "billing".into(),
+        tenant: Some("north".into()),
+        key: Some("order-1".into()),
+        fingerprint: Digest::of(b"body"),
+        request: Digest::of(b"request"),
+        tags: BTreeMap::from([("order".into(), "1".into()), ("ümlaut".into(), "\"é\"\n".into())]),
+        face: Face::Chat,
+        criticality: Criticality::Critical,
+        mode: Mode::Observe,
+        deadline: Millis(START + 20_000),
+        estimates: vec![Estimate {
+            model: "small".into(),
+            usage: Usage { input: 100, cached: 0, output: 50 },
+            cost: MicroMoney(40),
+        }],
+        held_at_door: Some(AtDoor {
+            class: FailureClass::Shed,
+            reason: "brown-out".into(),
+            until: Some(Millis(START + 500)),
+        }),
+    })
+}
+
+fn failed() -> CallEvent {
+    CallEvent::AttemptEnded(AttemptEnded {
+        attempt: 2,
+        result: AttemptResult::Failed {
+            class: FailureClass::Throttled,
+            message: "429 from the provider".into(),
+            status: Some(429),
+            until: Some(Millis(START + 3_000)),
+            raw: Some(Digest::of(b"slow down")),
+        },
+        took_ms: 40,
+        usage: Usage::default(),
+        cost: MicroMoney(0),
+    })
+}
+
+fn full_finding() -> Finding {
+    Finding {
+        by: "rules.large-amount".into(),
+        status: Status::Fail,
+        class: Some(FailureClass::Rule),
+        at: Some("/total".into()),
+        message: "Over 10,000.".into(),
+        evidence: Some("12000".into()),
+        objection: Some(Objection {
+            ladder: "rules.large-amount".into(),
+            texts: vec![None, Some("Check the sum.".into())],
+            excluded: vec!["ada".into()],
+        }),
+        also_review: Some("ap-audit".into()),
+    }
+}
+
+fn full_judged() -> CallEvent {
+    CallEvent::AnswerJudged(Judged {
+        subject: subject(),
+        shape: Some(FailureClass::Schema),
+        findings: vec![Finding::plain("checks.secrets", Status::Skipped), full_finding()],
+        signals: vec![
+            Scored {
+                name: "label".into(),
+                value: Signal::from_millionths(913_000),
+                accept: Signal::from_millionths(800_000),
+                at: Some("/label".into()),
+                note: String::new(),
+            },
+            Scored {
+                name: "votes".into(),
+                value: None,
+                accept: None,
+                at: None,
+                note: "the model gave no log-probabilities".into(),
+            },
+        ],
+        mended: vec!["code fence removed".into()],
+        complete: true,
+        writes: true,
+    })
+}
+
+fn decided(verdict: Verdict, act: Act) -> CallEvent {
+    CallEvent::VerdictReached(Decision {
+        verdict,
+        because: vec!["rules.large-amount".into()],
+        class: Some(FailureClass::Rule),
+        spends: vec![RungRef { ladder: "on.schema".into(), rung: 0 }],
+        skipped: vec![Skipped {
+            rung: RungRef { ladder: "on.schema".into(), rung: 1 },
+            why: SkipReason::NoModelLeft,
+        }],
+        overruled: vec!["rules.other".into()],
+        renewed: Some(Millis(START + 60_000)),
+        act,
+    })
+}
+
+fn verdicts() -> Vec<(&'static str, CallEvent)> {
+    let ask = Ask {
+        model: "large".into(),
+        purpose: Purpose::Repair,
+        not_before: Some(Millis(START + 900)),
+        tell: vec!["The total does not add up.".into()],
+        doublings: 1,
+    };
+    let to = Escalation {
+        due_ms: Some(3_600_000),
+        priority: Priority::High,
+        approvals: Some(2),
+        blind: Some(true),
+        show: Show::Paths(vec!["output.total".into()]),
+        may_edit: Some(vec!["output.total".into()]),
+        ..Escalation::to("ap-review".into())
+    };
+    let reasons = vec![Reason { by: "rules.large-amount".into(), text: "Over 10,000.".into() }];
+    let review = ReviewSpec { to, reasons, excluded: vec!["ada".into()] };
+    let mask = Act::Mask { checks: vec!["checks.iban".into()] };
+    vec![
+        ("begin", decided(Verdict::Accept, Act::Begin { model: "small".into() })),
+        ("miss", decided(Verdict::NextModel, Act::Miss)),
+        ("ask", decided(Verdict::Repair, Act::Ask(ask))),
+        ("mask", decided(Verdict::Repair, mask)),
+        ("fallback", decided(Verdict::Fallback, Act::Fallback)),
+        ("review", decided(Verdict::Escalate, Act::Review { reviews: vec![review] })),
+        ("end", decided(Verdict::Accept, Act::End(accepted()))),
+    ]
+}
+
+fn full_ended() -> Ended {
+    Ended {
+        outcome: Outcome::Expired,
+        answered_by: AnsweredBy::Model,
+        answer: Some(Digest::of(b"answer")),
+        cause: Cause {
+            class: Some(FailureClass::LowConfidence),
+            by: Some("review_expired".into()),
+            text: "Nobody looked in time.".into(),
+        },
+        unreviewed: true,
+        audits: vec!["ap-audit".into()],
+    }
+}
+
+fn resolved(resolution: Resolution) -> CallEvent {
+    CallEvent::ReviewResolved(Resolved {
+        review: ReviewId::from("rev_1"),
+        queue: "ap-review".into(),
+        resolution,
+        by: vec!["grace".into()],
+        reason: Some("wrong-vendor: see the file".into()),
+        undo_until: Some(Millis(START + 30_000)),
+    })
+}
+
+fn resolutions() -> Vec<(&'static str, Resolution)> {
+    vec![
+        ("approved", Resolution::Approved { subject: human() }),
+        ("edited", Resolution::Edited { subject: human() }),
+        ("rejected", Resolution::Rejected),
+        ("changes", Resolution::ChangesRequested { tell: "Name the vendor.".into() }),
+        ("fallback", Resolution::FallbackChosen),
+        ("expired", Resolution::Expired { action: OnExpiry::Approve }),
+    ]
+}
+
+fn call_examples() -> Vec<(&'static str, CallEvent)> {
+    let requested = Requested {
+        review: ReviewId::from("rev_1"),
+        queue: "ap-review".into(),
+        due: Millis(START + 3_600_000),
+        subject: Some(Digest::of(b"answer")),
+    };
+    let blocked = CallEvent::AttemptBlocked {
+        model: "small".into(),
+        class: FailureClass::BreakerOpen,
+        until: Some(Millis(START + 15_000)),
+        reason: "availability breaker of small".into(),
+    };
+    let fallback = Subject {
+        source: Source::Fallback,
+        digest: Digest::of(b"fallback"),
+        attempt: None,
+        model: None,
+    };
+    let cached = Subject { source: Source::Cache, ..subject() };
+    let mut examples = vec![
+        ("full", full_received()),
+        ("plain", crate::stories::received("invoice-triage")),
+        ("", CallEvent::DuplicateJoined { request: "req_2".into() }),
+        ("", CallEvent::RequestJudged { findings: vec![full_finding()] }),
+        ("hit", CallEvent::CacheLooked { hit: Some(cached) }),
+        ("miss", CallEvent::CacheLooked { hit: None }),
+        ("", started(1)),
+        ("answered", answered(1)),
+        ("failed", failed()),
+        ("", blocked),
+        ("full", full_judged()),
+        ("plain", judged()),
+        ("", CallEvent::AnswerMasked { subject: subject() }),
+        ("", CallEvent::WaitEnded),
+        ("", CallEvent::FallbackTaken { row: 1, subject: fallback }),
+        ("", CallEvent::FallbackFailed { reason: "no row matched".into() }),
+        ("", CallEvent::ReviewRequested(requested)),
+        ("", CallEvent::DecisionUndone { review: ReviewId::from("rev_1") }),
+        ("", CallEvent::InterimReleased { digest: Digest::of(b"fallback") }),
+        ("full", CallEvent::CallEnded(full_ended())),
+        ("plain", CallEvent::CallEnded(accepted())),
+    ];
+    examples.extend(verdicts());
+    examples.extend(resolutions().into_iter().map(|(name, what)| (name, resolved(what))));
+    examples
+}
+
+fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
+    let opened = Opened {
+        call: CallId::from("call_1"),
+        generation: 1,
+        policy: "invoice-triage".into(),
+        queue: "ap-review".into(),
+        kind: ReviewKind::Audit,
+        reasons: vec![Reason { by: "rules.large-amount".into(), text: "Over 10,000.".into() }],
+        subject: Some(Digest::of(b"answer")),
+        due: Millis(START + 3_600_000),
+        on_expiry: OnExpiry::Fallback,
+        priority: Priority::High,
+        approvals: 2,
+        blind: true,
+        excluded: vec!["ada".into()],
+        may_edit: Some(vec!["output.total".into()]),
+        show: Show::Weak,
+        claim_ms: 600_000,
+        undo_ms: 10_000,
+        changes_left: 2,
+    };
+    let until = Millis(START + 600_000);
+    let by = || String::from("grace");
+    let vote = Resolution::Approved { subject: human() };
+    let decided = ReviewEvent::ReviewDecided {
+        by: vec![by()],
+        resolution: Resolution::Edited { subject: human() },
+        reason: Some("typo".into()),
+        undo_until: Some(Millis(START + 10_000)),
+    };
+    let step = ReviewEvent::ReviewStepTaken { step: 0, did: "told the lead".into() };
+    vec![
+        ("", ReviewEvent::ReviewOpened(opened)),
+        ("", ReviewEvent::ReviewClaimed { by: by(), lease: 3, until }),
+        ("", ReviewEvent::ReviewRenewed { lease: 3, until }),
+        ("", ReviewEvent::ReviewReleased { lease: 3 }),
+        ("", ReviewEvent::VoteCast { by: by(), vote, reason: Some("fine".into()) }),
+        ("", decided),
+        ("", ReviewEvent::ReviewUndone { by: by() }),
+        ("", ReviewEvent::ReviewExpired { action: OnExpiry::Reject }),
+        ("", ReviewEvent::ReviewWithdrawn { reason: "the caller cancelled".into() }),
+        ("", ReviewEvent::ReviewCommented { by: by(), text: "Asked the vendor.".into() }),
+        ("", step),
+    ]
+}
+
+fn control_examples() -> Vec<(&'static str, ControlEvent)> {
+    let breaker = ControlEvent::BreakerChanged {
+        model: "small".into(),
+        from: "closed".into(),
+        to: "open".into(),
+        reason: "5 failures in a row".into(),
+        until: Some(Millis(START + 15_000)),
+    };
+    let latch = ControlEvent::LatchChanged {
+        provider: "acme".into(),
+        until: Some(Millis(START + 60_000)),
+        reason: "insufficient quota".into(),
+    };
+    let revision = Digest::of(b"revision");
+    let sources = Digest::of(b"sources");
+    let loaded = ControlEvent::RevisionLoaded {
+        policy: "invoice-triage".into(),
+        revision,
+        sources: Some(sources),
+    };
+    let acted = ControlEvent::OperatorActed {
+        act: "pause".into(),
+        target: "model/small".into(),
+        reason: "bad answers since noon".into(),
+        until: Some(Millis(START + 60_000)),
+    };
+    vec![("", breaker), ("", latch), ("", loaded), ("", acted)]
+}
+
+fn examples() -> Vec<(Stream, &'static str, Event)> {
+    let call = Stream::from("call/call_1");
+    let review = Stream::from("review/rev_1");
+    let control = Stream::from("control/gateway");
+    let calls = call_examples().into_iter();
+    let reviews = review_examples().into_iter();
+    let controls = control_examples().into_iter();
+    calls
+        .map(|(name, event)| (call.clone(), name, Event::Call(event)))
+        .chain(reviews.map(|(name, event)| (review.clone(), name, Event::Review(event))))
+        .chain(controls.map(|(name, event)| (control.clone(), name, Event::Control(event))))
+        .collect()
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+fn path(kind: &str, name: &str) -> PathBuf {
+    let dot = if name.is_empty() { "" } else { "." };
+    folder().join(format!("{kind}{dot}{name}.json"))
+}
+
+/// The event as a ledger stores it: its envelope, and the body if that stands beside.
+async fn stored(ledger: &dyn Ledger, stream: &Stream, event: &Event) -> Value {
+    let id = "evt_1";
+    let new = NewEvent { causation: Some("evt_0".into()), ..new(id, 7, event.clone()) };
+    ledger.append(Transaction::one(stream.clone(), 0, vec![new]).hurried()).await.unwrap();
+    let read = ledger.stream(stream, 0).await.unwrap().remove(0);
+    assert_eq!(read.event.as_ref(), Ok(event));
+    let beside = match read.envelope.body_digest {
+        Some(digest) => ledger.body(digest).await.unwrap().unwrap().bytes,
+        None => None,
+    };
+    let beside: Value = beside.map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
+    json!({ "envelope": read.envelope, "beside": beside })
+}
+
+#[tokio::test]
+async fn every_type_is_stored_as_it_always_was() {
+    let mut new_files = Vec::new();
+    for (stream, name, event) in examples() {
+        let found = stored(&MemoryLedger::new(), &stream, &event).await;
+        let path = path(event.name(), name);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let golden: Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(found, golden, "{}", path.display());
+            }
+            Err(_) => {
+                fs::create_dir_all(folder()).unwrap();
+                let text = serde_json::to_string_pretty(&found).unwrap() + "\n";
+                fs::write(&path, text).unwrap();
+                new_files.push(path);
+            }
+        }
+    }
+    assert!(new_files.is_empty(), "written, look at them and add them: {new_files:?}");
+}
+
+#[tokio::test]
+async fn sqlite_stores_what_memory_does() {
+    let ledger = Folder::new();
+    for (stream, name, event) in examples() {
+        drop(fs::remove_dir_all(ledger.path()));
+        let found = stored(&ledger.open(), &stream, &event).await;
+        let golden = fs::read_to_string(path(event.name(), name)).unwrap();
+        assert_eq!(found, serde_json::from_str::<Value>(&golden).unwrap());
+    }
+}
+
+#[test]
+fn every_golden_file_is_read_and_its_hash_holds() {
+    let mut kinds = BTreeSet::new();
+    for file in fs::read_dir(folder()).unwrap() {
+        let path = file.unwrap().path();
+        let golden: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let envelope: Envelope = serde_json::from_value(golden["envelope"].clone()).unwrap();
+        assert_eq!(envelope.computed_hash(), envelope.hash, "{}", path.display());
+        let beside = golden["beside"].clone();
+        if let Some(digest) = envelope.body_digest {
+            assert_eq!(Digest::of_json(&beside), digest, "{}", path.display());
+        }
+        let body = envelope.body.unwrap_or(beside);
+        let event =
+            Event::read(&envelope.stream, &envelope.kind, envelope.version, body.clone()).unwrap();
+        assert_eq!(event.body(), body, "{}", path.display());
+        kinds.insert(envelope.kind);
+    }
+    for kind in CALL_TYPES.iter().chain(&REVIEW_TYPES).chain(&CONTROL_TYPES) {
+        assert!(kinds.contains(*kind), "no golden file for `{kind}`");
+    }
+}
