@@ -135,7 +135,7 @@ fn read_choice(place: u64, choice: &Value) -> Result<Choice, String> {
         content: read_content(message.get("content"))?,
         refusal: optional_text(message, "refusal")?.filter(|text| !text.is_empty()),
         tool_calls: read_tool_calls(message)?,
-        finish_reason: optional_text(choice, "finish_reason")?,
+        finish_reason: optional_text(choice, "finish_reason")?.filter(|text| !text.is_empty()),
         logprobs: choice.get("logprobs").and_then(read_logprobs),
     })
 }
@@ -178,6 +178,8 @@ fn read_tool_calls(message: &Value) -> Result<Vec<ToolCall>, String> {
     }
     match message.get("function_call") {
         None | Some(Value::Null) => {}
+        // Some servers fill every field of the schema, with nothing.
+        Some(call) if call.get("name") == Some(&Value::from("")) => {}
         Some(call) => {
             let call = named(call, "arguments");
             let (name, arguments) =

@@ -22,7 +22,7 @@ pub struct MonotonicClock {
 impl MonotonicClock {
     /// A clock that says `origin` now.
     pub fn starting_at(origin: Millis) -> Self {
-        Self { origin, started: Instant::now() }
+        Self { origin, started: instant() }
     }
 }
 
@@ -30,6 +30,12 @@ impl Clock for MonotonicClock {
     fn now(&self) -> Millis {
         self.origin.plus(millis(self.started.elapsed()))
     }
+}
+
+/// Where the timers of this crate start. They are tokio's, so that a paused clock moves them.
+#[expect(clippy::disallowed_methods, reason = "timers run on tokio's time, as its sleeps do")]
+pub(crate) fn instant() -> Instant {
+    Instant::now()
 }
 
 /// Whole milliseconds of a duration.

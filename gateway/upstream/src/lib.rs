@@ -5,11 +5,14 @@
 
 pub mod adapters;
 pub mod answer;
+pub mod chaos;
 pub mod classify;
 pub mod client;
 pub mod clock;
 pub mod model;
 pub mod outcome;
+pub mod recorded;
+pub mod recorder;
 pub mod retry_after;
 pub mod secrets;
 pub mod simulated;
@@ -19,12 +22,14 @@ mod transport;
 
 pub use adapters::{
     Blocked, CredentialGate, GateSnapshot, LimitPermit, LimitSet, ModelGate, ModelGuards, Permit,
-    Purpose, Refused,
+    Purpose, Refused, acquire_all,
 };
 pub use answer::{Answer, Choice, LogProb, ToolCall};
 pub use client::{Endpoint, EndpointConfig, EndpointError, HeaderText, HttpModel, ModelConfig};
 pub use clock::{Clock, MonotonicClock};
 pub use model::{AskRequest, BoxFuture, Model, Timeouts};
 pub use outcome::{AttemptResult, Failure, Settle, Timer, Timing};
+pub use recorded::{Recorded, RecordingError, Recordings};
+pub use recorder::Recorder;
 pub use secrets::{SecretError, SecretRef, SecretSource};
 pub use simulated::Simulated;

@@ -2,6 +2,9 @@
 //!
 //! It knows the framing and nothing of what the events mean.
 
+/// Bytes in which the last line of a finished stream fits, line ends and blanks included.
+const TAIL: usize = 64;
+
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
@@ -40,7 +43,8 @@ pub(crate) fn events(body: &str) -> Vec<Event> {
 
 /// Whether the last line says that nothing follows. A server may keep the connection open then.
 pub(crate) fn is_done(body: &[u8]) -> bool {
-    let body = body.trim_ascii_end();
+    // Only the end is looked at: this is asked for every piece of a body that may be huge.
+    let body = body.get(body.len().saturating_sub(TAIL)..).unwrap_or(body).trim_ascii_end();
     let last = body.rsplit(|byte| *byte == b'\n' || *byte == b'\r').next().unwrap_or(body);
     last.strip_prefix(b"data:").is_some_and(|data| data.trim_ascii() == b"[DONE]")
 }

@@ -15,7 +15,8 @@ const INDEX_MAX: u64 = 1_024;
 pub(crate) enum StreamFault {
     /// The provider sent an error event.
     Error(Value),
-    /// It ended before every choice had a finish reason, or its framing broke.
+    /// It ended without `[DONE]` and before every choice had a finish reason, or its framing
+    /// broke.
     Cut(String),
     /// Its events are not pieces of a chat completion.
     Foreign,
@@ -104,11 +105,9 @@ impl Whole {
         }
         let finished =
             |(_, choice): &(u64, Map<String, Value>)| choice.contains_key("finish_reason");
+        // Some servers give no finish reason, but all that end in good order say `[DONE]`.
         if self.choices.is_empty() || !(done || self.choices.iter().all(finished)) {
             return Err(StreamFault::Cut("it ended before the answer did".to_owned()));
-        }
-        if !self.choices.iter().all(finished) {
-            return Err(StreamFault::Cut("a choice has no finish reason".to_owned()));
         }
         self.choices.sort_by_key(|(index, _)| *index);
         let choices = self.choices.into_iter().map(|(index, choice)| closed(index, choice));

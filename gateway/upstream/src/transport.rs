@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 use crate::classify::Delivered;
-use crate::clock::millis;
+use crate::clock::{instant, millis};
 use crate::model::BoxFuture;
 use crate::outcome::{Failure, Settle, Timer, Timing};
 use crate::sse;
@@ -73,7 +73,7 @@ impl tower::Service<HttpRequestFactory> for Transport {
 }
 
 async fn deliver(http: &reqwest::Client, request: reqwest::Request, bounds: Bounds) -> Delivery {
-    let started = Instant::now();
+    let started = instant();
     let end = started + bounds.total;
     let first_by = (started + bounds.first_byte).min(end);
     let timing =
@@ -128,7 +128,7 @@ impl Body {
             if sse::is_done(&self.bytes) {
                 return Ok(None);
             }
-            by = (Timer::Idle, (Instant::now() + bounds.idle).min(end));
+            by = (Timer::Idle, (instant() + bounds.idle).min(end));
         }
     }
 }

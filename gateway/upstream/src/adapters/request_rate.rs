@@ -82,8 +82,7 @@ impl RequestRate {
     pub(crate) fn standing(&self, now: Millis, key: &str) -> Standing {
         let full_at = self.store.0.lock().get(key).copied().unwrap_or(0);
         let step = interval_ns(self.rate);
-        // governor's state lies one interval ahead of the time at which the bucket is full.
-        let used_ns = full_at.saturating_sub(step).saturating_sub(nanos(now));
+        let used_ns = full_at.saturating_sub(nanos(now));
         let limit = u64::from(quota(self.rate).burst_size().get());
         let remaining = limit.saturating_sub(used_ns.div_ceil(step));
         Standing { limit, remaining, reset_ms: used_ns.div_ceil(NANOS_PER_MILLI) }
@@ -95,13 +94,12 @@ impl RequestRate {
         if held.len() < self.keys_max || held.contains_key(key) {
             return true;
         }
-        let full = nanos(now).saturating_add(interval_ns(self.rate));
-        held.retain(|_, at| *at > full);
+        held.retain(|_, at| *at > nanos(now));
         held.len() < self.keys_max
     }
 }
 
-/// Times at which each key's bucket is full, plus one interval, in nanoseconds.
+/// Times at which each key's bucket is full again, in nanoseconds: governor's whole state.
 #[derive(Clone, Default)]
 struct Store(Arc<Mutex<HashMap<String, u64>>>);
 

@@ -1,0 +1,265 @@
+//! The breaker: when it opens, that one probe at a time goes, and that the past cannot vote.
+
+use alloc::vec::Vec;
+
+use proptest::prelude::*;
+
+use crate::Millis;
+use crate::guard::{Breaker, BreakerRules, BreakerState, Change, Sample, Ticket};
+
+const NOW: Millis = Millis(1_000_000_000);
+/// Dice that leave a cool-down as it is.
+const EVEN: u64 = 20;
+
+fn breaker() -> Breaker {
+    Breaker::new(BreakerRules::default())
+}
+
+fn admit(breaker: &mut Breaker, now: Millis) -> Ticket {
+    breaker.admit(now, EVEN).0.expect("admitted")
+}
+
+fn ask(breaker: &mut Breaker, now: Millis, sample: Sample) -> Option<Change> {
+    let ticket = admit(breaker, now);
+    breaker.record(now, ticket, sample, None, EVEN)
+}
+
+fn opened(breaker: &mut Breaker, now: Millis) -> Millis {
+    loop {
+        if let Some(Change { to: BreakerState::Open { until }, .. }) =
+            ask(breaker, now, Sample::Bad)
+        {
+            return until;
+        }
+    }
+}
+
+#[test]
+fn five_failures_in_a_row_open_it_for_fifteen_seconds() {
+    let mut breaker = breaker();
+    for _ in 0..4 {
+        assert_eq!(ask(&mut breaker, NOW, Sample::Bad), None);
+    }
+    let change = ask(&mut breaker, NOW, Sample::Bad).expect("the fifth opens");
+    assert_eq!(change.to, BreakerState::Open { until: NOW.plus(15_000) });
+    let closed = breaker.admit(NOW.plus(14_999), EVEN).0.unwrap_err();
+    assert_eq!(closed.until, Some(NOW.plus(15_000)));
+}
+
+#[test]
+fn half_of_ten_opens_it_and_half_of_nine_does_not() {
+    let mut breaker = breaker();
+    for _ in 0..4 {
+        assert_eq!(ask(&mut breaker, NOW, Sample::Good), None);
+        assert_eq!(ask(&mut breaker, NOW, Sample::Bad), None);
+    }
+    assert_eq!(ask(&mut breaker, NOW, Sample::Good), None);
+    assert_eq!(ask(&mut breaker, NOW, Sample::Bad).unwrap().cause, "share of failures");
+}
+
+#[test]
+fn failures_of_a_minute_ago_do_not_count() {
+    let mut breaker = breaker();
+    for _ in 0..4 {
+        ask(&mut breaker, NOW, Sample::Good);
+        ask(&mut breaker, NOW, Sample::Bad);
+    }
+    let later = NOW.plus(60_000);
+    ask(&mut breaker, later, Sample::Good);
+    assert_eq!(ask(&mut breaker, later, Sample::Bad), None);
+}
+
+#[test]
+fn throttling_and_the_callers_own_mistakes_open_nothing() {
+    let mut breaker = breaker();
+    for _ in 0..200 {
+        assert_eq!(ask(&mut breaker, NOW, Sample::Throttled), None);
+        assert_eq!(ask(&mut breaker, NOW, Sample::Neutral), None);
+    }
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[test]
+fn calls_that_are_stuck_count_before_they_end() {
+    let mut breaker = breaker();
+    let stuck: Vec<Ticket> = (0..10).map(|_| admit(&mut breaker, NOW)).collect();
+    assert!(breaker.admit(NOW.plus(29_999), EVEN).0.is_ok());
+    let (refused, change) = breaker.admit(NOW.plus(30_000), EVEN);
+    assert_eq!(change.expect("opens while they are in flight").cause, "share of slow calls");
+    assert!(refused.is_err());
+    for ticket in stuck {
+        assert_eq!(breaker.record(NOW.plus(31_000), ticket, Sample::Good, None, EVEN), None);
+    }
+    assert!(matches!(breaker.state(), BreakerState::Open { .. }), "late answers change nothing");
+}
+
+#[test]
+fn callers_who_give_up_on_a_stuck_model_cannot_hide_it() {
+    let mut breaker = breaker();
+    let mut change = None;
+    for _ in 0..10 {
+        let ticket = admit(&mut breaker, NOW);
+        change = breaker.record(NOW.plus(30_000), ticket, Sample::Neutral, None, EVEN);
+    }
+    assert_eq!(change.expect("opens").cause, "share of slow calls");
+}
+
+#[test]
+fn one_probe_at_a_time_and_three_good_ones_close_it() {
+    let mut breaker = breaker();
+    let until = opened(&mut breaker, NOW);
+    for probe in 0..3 {
+        let ticket = admit(&mut breaker, until);
+        assert!(breaker.admit(until, EVEN).0.is_err(), "a second probe while one is out");
+        let change = breaker.record(until, ticket, Sample::Good, None, EVEN);
+        assert_eq!(change.is_some(), probe == 2);
+    }
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
+
+#[test]
+fn a_probe_that_proves_nothing_lets_the_next_one_go() {
+    let mut breaker = breaker();
+    let until = opened(&mut breaker, NOW);
+    assert_eq!(ask(&mut breaker, until, Sample::Neutral), None);
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    assert!(ask(&mut breaker, until, Sample::Throttled).is_some(), "a 429 fails the probe");
+}
+
+#[test]
+fn a_probe_that_never_comes_back_counts_as_failed() {
+    let mut breaker = breaker();
+    let until = opened(&mut breaker, NOW);
+    let _lost = admit(&mut breaker, until);
+    let (refused, change) = breaker.admit(until.plus(30_000), EVEN);
+    assert!(refused.is_err());
+    assert_eq!(change.expect("opens again").cause, "probe too slow");
+}
+
+#[test]
+fn the_cool_down_doubles_up_to_five_minutes_and_forgets_after_a_healthy_while() {
+    let mut breaker = breaker();
+    let mut at = opened(&mut breaker, NOW);
+    let mut waits = Vec::new();
+    for _ in 0..6 {
+        let Some(Change { to: BreakerState::Open { until }, .. }) =
+            ask(&mut breaker, at, Sample::Bad)
+        else {
+            panic!("a failed probe opens it again")
+        };
+        waits.push(until.since(at) / 1_000);
+        at = until;
+    }
+    assert_eq!(waits, [30, 60, 120, 240, 300, 300]);
+    for _ in 0..3 {
+        ask(&mut breaker, at, Sample::Good);
+    }
+    let healthy = at.plus(300_000);
+    assert_eq!(opened(&mut breaker, healthy), healthy.plus(15_000));
+}
+
+#[test]
+fn it_stays_open_at_least_as_long_as_the_provider_asks() {
+    let mut breaker = breaker();
+    for _ in 0..4 {
+        ask(&mut breaker, NOW, Sample::Bad);
+    }
+    let ticket = admit(&mut breaker, NOW);
+    let change = breaker.record(NOW, ticket, Sample::Bad, Some(90_000), EVEN).unwrap();
+    assert_eq!(change.to, BreakerState::Open { until: NOW.plus(90_000) });
+}
+
+#[test]
+fn by_hand_it_is_out_of_use_until_somebody_releases_it() {
+    let mut breaker = breaker();
+    assert!(breaker.isolate().is_some());
+    assert_eq!(breaker.isolate(), None);
+    assert_eq!(breaker.admit(NOW.plus(u64::MAX / 2), EVEN).0.unwrap_err().until, None);
+    assert_eq!(breaker.release().unwrap().to, BreakerState::HalfOpen);
+}
+
+#[derive(Debug, Clone)]
+enum Act {
+    Ask,
+    End { which: usize, sample: u8 },
+    Wait { ms: u64 },
+    Isolate,
+    Release,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => Just(Act::Ask),
+        6 => (any::<usize>(), 0_u8..8).prop_map(|(which, sample)| Act::End { which, sample }),
+        3 => (0_u64..40_000).prop_map(|ms| Act::Wait { ms }),
+        1 => Just(Act::Isolate),
+        1 => Just(Act::Release),
+    ]
+}
+
+fn sample(number: u8) -> Sample {
+    match number {
+        0 | 1 => Sample::Good,
+        2 => Sample::Neutral,
+        3 => Sample::Throttled,
+        _ => Sample::Bad,
+    }
+}
+
+proptest! {
+    /// Two promises under any history. A model that is being probed sees one request at a time,
+    /// and a result that belongs to an earlier state changes nothing.
+    #[test]
+    fn one_probe_at_most_and_no_vote_from_the_past(
+        acts in prop::collection::vec(act(), 1..300), dice in any::<u64>(),
+    ) {
+        let mut breaker = breaker();
+        let mut now = NOW;
+        let mut open: Vec<(Ticket, u64)> = Vec::new();
+        for act in acts {
+            match act {
+                Act::Ask => {
+                    let (admitted, _) = breaker.admit(now, dice);
+                    if let Ok(ticket) = admitted {
+                        open.push((ticket, breaker.epoch()));
+                        let state = breaker.state();
+                        prop_assert!(
+                            matches!(state, BreakerState::Closed | BreakerState::HalfOpen)
+                        );
+                    }
+                }
+                Act::End { which, sample: number } if !open.is_empty() => {
+                    let (ticket, epoch) = open.remove(which % open.len());
+                    let (state, current) = (breaker.state(), breaker.epoch());
+                    let change = breaker.record(now, ticket, sample(number), None, dice);
+                    if epoch != current {
+                        prop_assert_eq!(change, None);
+                        prop_assert_eq!(breaker.state(), state);
+                        prop_assert_eq!(breaker.epoch(), current);
+                    }
+                }
+                Act::Wait { ms } => now = now.plus(ms),
+                Act::Isolate => { breaker.isolate(); }
+                Act::Release => { breaker.release(); }
+                Act::End { .. } => {}
+            }
+            if breaker.state() == BreakerState::HalfOpen {
+                let current = breaker.epoch();
+                let probes = open.iter().filter(|(_, epoch)| *epoch == current).count();
+                prop_assert!(probes <= 1);
+            }
+        }
+    }
+
+    /// A cool-down is spread by a fifth either way, so that a fleet does not come back as one.
+    #[test]
+    fn a_cool_down_is_spread_within_a_fifth(dice in any::<u64>()) {
+        let mut breaker = breaker();
+        for _ in 0..5 {
+            let ticket = breaker.admit(NOW, dice).0.unwrap();
+            breaker.record(NOW, ticket, Sample::Bad, None, dice);
+        }
+        let BreakerState::Open { until } = breaker.state() else { panic!("open") };
+        prop_assert!((12_000..=18_000).contains(&until.since(NOW)));
+    }
+}

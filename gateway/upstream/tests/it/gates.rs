@@ -1,0 +1,231 @@
+//! The gate of a model: who is let out, what a result means to each guard, and what is reported.
+
+use std::sync::Arc;
+
+use backstop_domain::guard::{
+    Amounts, BreakerRules, BreakerState, Cap, LimitRule, Quantity, Rate, RetryRules,
+};
+use backstop_domain::plan::Price;
+use backstop_domain::{ControlEvent, FailureClass, MicroMoney};
+use backstop_upstream::simulated::{failed, text};
+use backstop_upstream::{
+    AttemptResult, Blocked, CredentialGate, Failure, ModelGate, ModelGuards, Permit, Purpose,
+    Settle, Timer,
+};
+
+use crate::bench::{Hand, NOW};
+
+const HOLD: u64 = 90_000;
+
+struct Yard {
+    clock: Hand,
+    gate: Arc<ModelGate>,
+    sibling: Arc<ModelGate>,
+}
+
+/// Two models of one provider.
+fn yard() -> Yard {
+    let clock = Hand::new();
+    let shared: Arc<Hand> = Arc::new(clock.clone());
+    let credential = CredentialGate::new("openai", shared.clone());
+    let guards = |name: &str| ModelGuards {
+        name: name.to_owned(),
+        breaker: BreakerRules::default(),
+        limits: vec![
+            LimitRule {
+                name: "tokens".to_owned(),
+                quantity: Quantity::Tokens,
+                cap: Cap::Rate(Rate::new(60_000, 60_000, 10_000).unwrap()),
+            },
+            LimitRule {
+                name: "cost".to_owned(),
+                quantity: Quantity::Cost,
+                cap: Cap::Rate(Rate::new(60_000, 60_000, 10_000).unwrap()),
+            },
+            LimitRule {
+                name: "at once".to_owned(),
+                quantity: Quantity::Concurrency,
+                cap: Cap::AtOnce(20),
+            },
+        ],
+        retry: RetryRules::default(),
+        price: Some(Price {
+            input: MicroMoney(1_000_000),
+            cached: MicroMoney(1_000_000),
+            output: MicroMoney(2_000_000),
+        }),
+    };
+    let gate = ModelGate::new(guards("small"), credential.clone(), shared.clone(), 7);
+    let sibling = ModelGate::new(guards("large"), credential, shared, 8);
+    Yard { clock, gate, sibling }
+}
+
+impl Yard {
+    fn acquire(&self) -> Result<Permit, Box<Blocked>> {
+        let cost = MicroMoney(1_000);
+        let estimate = Amounts { requests: 1, tokens: 1_000, cost };
+        self.gate.acquire(estimate, Purpose::First, HOLD)
+    }
+
+    fn ask(&self, result: &AttemptResult) {
+        self.acquire().unwrap().settle(result);
+    }
+
+    fn remaining(&self) -> Vec<u64> {
+        self.gate.snapshot().limits.iter().map(|(_, standing)| standing.remaining).collect()
+    }
+}
+
+fn failure(class: FailureClass, change: impl FnOnce(&mut Failure)) -> AttemptResult {
+    let mut failure = Failure::new(class, "as told");
+    change(&mut failure);
+    AttemptResult::Failed(failure)
+}
+
+#[test]
+fn a_result_is_charged_by_its_settlement() {
+    for (result, tokens, cost) in [
+        (text("fine"), 15, 20),
+        (failed(FailureClass::Overloaded), 1_000, 1_000),
+        (failure(FailureClass::Overloaded, |failure| failure.settle = Settle::Half), 500, 500),
+        (failure(FailureClass::Throttled, |failure| failure.settle = Settle::RequestOnly), 0, 0),
+        (failure(FailureClass::Transport, |failure| failure.settle = Settle::Nothing), 0, 0),
+    ] {
+        let yard = yard();
+        yard.ask(&result);
+        assert_eq!(yard.remaining(), [10_000 - tokens, 10_000 - cost, 20], "{result:?}");
+    }
+}
+
+#[test]
+fn a_permit_that_nobody_settles_gives_its_place_back() {
+    let yard = yard();
+    let permits: Vec<Permit> = (0..10).map(|_| yard.acquire().unwrap()).collect();
+    assert_eq!(yard.remaining(), [0, 0, 10]);
+    drop(permits);
+    assert_eq!(yard.remaining(), [0, 0, 20], "the tokens may have been used");
+    let yard = self::yard();
+    yard.acquire().unwrap().cancel();
+    assert_eq!(yard.remaining(), [10_000, 10_000, 20]);
+}
+
+#[test]
+fn a_limit_blocks_with_its_name_and_time_and_takes_no_probe_or_retry() {
+    let yard = yard();
+    let _held: Vec<Permit> = (0..10).map(|_| yard.acquire().unwrap()).collect();
+    let blocked = yard.acquire().err().unwrap();
+    assert_eq!(blocked.class, FailureClass::Limit);
+    assert_eq!(blocked.until, Some(NOW.plus(1_000)));
+    assert!(blocked.which.contains("`small`"), "{}", blocked.which);
+    assert!(blocked.refused.is_some());
+}
+
+#[test]
+fn five_failures_open_the_breaker_and_the_change_is_reported_once() {
+    let yard = yard();
+    for _ in 0..5 {
+        yard.ask(&failed(FailureClass::Overloaded));
+    }
+    let blocked = yard.acquire().err().unwrap();
+    assert_eq!(blocked.class, FailureClass::BreakerOpen);
+    let until = blocked.until.unwrap().since(NOW);
+    assert!((12_000..=18_000).contains(&until), "{until}");
+    assert!(yard.sibling.acquire(Amounts::default(), Purpose::First, HOLD).is_ok());
+    let changes = yard.gate.take_changes();
+    let [ControlEvent::BreakerChanged { model, from, to, .. }] = changes.as_slice() else {
+        panic!("{changes:?}")
+    };
+    assert_eq!((model.as_str(), from.as_str(), to.as_str()), ("small", "closed", "open"));
+    assert!(yard.gate.take_changes().is_empty());
+
+    yard.clock.turn(18_000);
+    let probe = yard.acquire().unwrap();
+    assert_eq!(yard.acquire().err().unwrap().class, FailureClass::BreakerOpen, "one probe");
+    drop(probe);
+    for _ in 0..3 {
+        yard.ask(&text("well again"));
+    }
+    assert_eq!(yard.gate.snapshot().breaker, BreakerState::Closed);
+}
+
+#[test]
+fn a_429_holds_everybody_and_opens_nothing() {
+    let yard = yard();
+    for _ in 0..6 {
+        let wait = |failure: &mut Failure| failure.retry_after_ms = Some(2_000);
+        yard.ask(&failure(FailureClass::Throttled, wait));
+        let blocked = yard.acquire().err().unwrap();
+        assert_eq!(blocked.class, FailureClass::Throttled);
+        let until = blocked.until.unwrap().since(backstop_upstream::Clock::now(&yard.clock));
+        assert!((2_000..=2_200).contains(&until), "{until}");
+        yard.clock.turn(2_200);
+    }
+    assert_eq!(yard.gate.snapshot().breaker, BreakerState::Closed);
+}
+
+#[test]
+fn a_spent_quota_rests_the_credential_for_every_model_that_uses_it() {
+    let yard = yard();
+    yard.ask(&failed(FailureClass::Quota));
+    assert_eq!(yard.acquire().err().unwrap().class, FailureClass::Quota);
+    let blocked = yard.sibling.acquire(Amounts::default(), Purpose::First, HOLD).err().unwrap();
+    assert_eq!(blocked.class, FailureClass::Quota);
+    assert!(matches!(yard.gate.take_changes().as_slice(), [ControlEvent::LatchChanged { .. }]));
+    yard.clock.turn(600_000);
+    assert!(yard.acquire().is_ok());
+}
+
+#[test]
+fn a_key_that_is_turned_down_twice_rests() {
+    let yard = yard();
+    let denied = failure(FailureClass::Misconfigured, |failure| failure.status = Some(401));
+    yard.ask(&denied);
+    yard.ask(&denied);
+    assert_eq!(yard.acquire().err().unwrap().class, FailureClass::Misconfigured);
+    let missing = failure(FailureClass::Misconfigured, |failure| failure.status = Some(404));
+    let yard = self::yard();
+    yard.ask(&missing);
+    yard.ask(&missing);
+    assert!(yard.acquire().is_ok(), "a model that is not there says nothing about the key");
+}
+
+#[test]
+fn hurried_callers_cannot_close_the_model_for_everybody() {
+    let yard = yard();
+    for _ in 0..20 {
+        yard.ask(&failure(FailureClass::Timeout, |failure| {
+            failure.timer = Some(Timer::Total);
+            failure.timing.total_ms = 10;
+            failure.settle = Settle::RequestOnly;
+        }));
+        yard.ask(&failure(FailureClass::InvalidRequest, |failure| {
+            failure.settle = Settle::RequestOnly;
+        }));
+    }
+    assert_eq!(yard.gate.snapshot().breaker, BreakerState::Closed);
+}
+
+#[test]
+fn retries_end_when_their_budget_does() {
+    let yard = yard();
+    let retry = || yard.gate.acquire(Amounts::default(), Purpose::Retry, HOLD);
+    for _ in 0..3 {
+        retry().unwrap().cancel();
+    }
+    let blocked = retry().err().unwrap();
+    assert_eq!(blocked.class, FailureClass::Limit);
+    assert!(blocked.which.contains("retry budget"), "{}", blocked.which);
+    assert!(!yard.gate.may_retry(Purpose::Retry));
+    assert!(yard.acquire().is_ok(), "first attempts go on");
+}
+
+#[test]
+fn an_isolated_model_is_out_of_use_until_it_is_released() {
+    let yard = yard();
+    yard.gate.isolate();
+    let blocked = yard.acquire().err().unwrap();
+    assert_eq!((blocked.class, blocked.until), (FailureClass::BreakerOpen, None));
+    yard.gate.release();
+    assert!(yard.acquire().is_ok());
+    assert_eq!(yard.gate.take_changes().len(), 2);
+}
