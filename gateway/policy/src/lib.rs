@@ -13,6 +13,7 @@ pub mod judge;
 pub mod path;
 pub mod prompt;
 mod seam;
+pub mod raw;
 pub mod source;
 pub mod units;
 pub mod yaml;

@@ -17,6 +17,7 @@ pub struct Fields<'n> {
     what: &'static str,
     known: Vec<&'static str>,
     missing: Vec<&'static str>,
+    one_of: Option<&'static [&'static str]>,
 }
 
 impl<'n> Fields<'n> {
@@ -29,6 +30,7 @@ impl<'n> Fields<'n> {
                 what,
                 known: Vec::new(),
                 missing: Vec::new(),
+                one_of: None,
             }),
             _ => d.expected(&format!("{what} (a map of keys)"), node, None),
         }
@@ -84,6 +86,26 @@ impl<'n> Fields<'n> {
         self.optional(key, d).unwrap_or_default()
     }
 
+    /// The one key of `keys` that stands there. None or several are reported.
+    pub fn one_of(
+        &mut self,
+        keys: &'static [&'static str],
+        d: &mut Decoder<'_>,
+    ) -> Option<&'static str> {
+        // Every key is asked for, so that `finish` knows all of them.
+        let present: Vec<_> = keys.iter().filter(|key| self.has(key)).collect();
+        let Some((first, others)) = present.split_first() else {
+            self.one_of = Some(keys);
+            return None;
+        };
+        for other in others {
+            let span = self.key_span(other).unwrap_or(self.span);
+            let message = format!("{} has one of {}, not several", self.what, list(keys));
+            d.report.push(Problem::error(Code::Conflict, span, message));
+        }
+        Some(first)
+    }
+
     /// Refuses a key of the reference that this version does not carry out yet.
     pub fn not_yet(&mut self, key: &'static str, d: &mut Decoder<'_>) {
         if let Some(span) = self.key_span(key) {
@@ -105,9 +127,13 @@ impl<'n> Fields<'n> {
             let problem = self.unknown(entry);
             d.report.push(problem);
         }
+        let start = Span { end: self.span.start, ..self.span };
+        if let Some(keys) = self.one_of {
+            let message = format!("{} needs one of the keys {}", self.what, list(keys));
+            d.report.push(Problem::error(Code::MissingKey, start, message));
+        }
         for key in &self.missing {
             let message = format!("{} needs the key `{key}`", self.what);
-            let start = Span { end: self.span.start, ..self.span };
             let help = format!("add `{key}:`");
             d.report.push(Problem::error(Code::MissingKey, start, message).help(help));
         }
@@ -123,6 +149,7 @@ impl<'n> Fields<'n> {
         let meant = suggest::nearest(key, self.known.iter().copied());
         if let Some(meant) = meant {
             self.missing.retain(|missing| *missing != meant);
+            self.one_of = self.one_of.filter(|keys| !keys.contains(&meant));
         }
         let message = format!("`{key}` is not a key of {}", self.what);
         Problem::error(Code::UnknownKey, entry.key.span, message)
@@ -135,4 +162,8 @@ impl<'n> Fields<'n> {
         }
         self.entries.iter().find(|entry| entry.key.value == key)
     }
+}
+
+fn list(keys: &[&str]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }

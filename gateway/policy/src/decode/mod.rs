@@ -12,7 +12,7 @@ pub use values::{Name, Named, OneOrMany};
 pub(crate) use word::words;
 
 use crate::diagnostics::{Code, Problem, Report};
-use crate::source::{Sources, Span, Spanned};
+use crate::source::{Sources, Spanned};
 use crate::yaml::Node;
 
 /// Where decoders report.
@@ -59,13 +59,6 @@ impl<T: Decode> Decode for Spanned<T> {
 impl<T: Decode> Decode for Box<T> {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         T::decode(node, d).map(Self::new)
-    }
-}
-
-/// Reports `problem` unless `fine`.
-pub(crate) fn insist(fine: bool, d: &mut Decoder<'_>, code: Code, span: Span, say: &str) {
-    if !fine {
-        d.report.push(Problem::error(code, span, say));
     }
 }
 

@@ -4,7 +4,7 @@
 //! out of the picture.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Code, Problem, Report, Severity};
 use crate::source::{Sources, Span};
@@ -125,28 +125,30 @@ pub fn json(report: &Report, sources: &Sources) -> Value {
 fn one_as_json(problem: &Problem, sources: &Sources) -> Value {
     let related = problem.related.iter().map(|related| {
         let mut place = place_as_json(related.span, sources);
-        place["message"] = json!(related.message);
-        place
+        place.insert("message".to_owned(), json!(related.message));
+        Value::Object(place)
     });
     let mut all = place_as_json(problem.span, sources);
-    all["code"] = json!(problem.code.id());
-    all["severity"] = json!(problem.severity.name());
-    all["message"] = json!(problem.message);
-    all["help"] = json!(problem.help);
-    all["related"] = related.collect();
-    all
+    let mut put = |key: &str, value: Value| all.insert(key.to_owned(), value);
+    put("code", json!(problem.code.id()));
+    put("severity", json!(problem.severity.name()));
+    put("message", json!(problem.message));
+    put("help", json!(problem.help));
+    put("related", related.collect());
+    Value::Object(all)
 }
 
-fn place_as_json(span: Span, sources: &Sources) -> Value {
+fn place_as_json(span: Span, sources: &Sources) -> Map<String, Value> {
     let start = sources.line_column(span);
     let end = sources.line_column(Span { start: span.end, ..span });
-    json!({
-        "file": sources.path(span.file),
-        "line": start.line,
-        "column": start.column,
-        "end_line": end.line,
-        "end_column": end.column,
-        "start": span.start,
-        "end": span.end,
-    })
+    let pairs = [
+        ("file", json!(sources.path(span.file))),
+        ("line", json!(start.line)),
+        ("column", json!(start.column)),
+        ("end_line", json!(end.line)),
+        ("end_column", json!(end.column)),
+        ("start", json!(span.start)),
+        ("end", json!(span.end)),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

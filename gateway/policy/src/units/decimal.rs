@@ -2,7 +2,7 @@
 
 /// `text` (digits, perhaps a point and more digits) times `factor`, if that is a whole number
 /// that fits. Signs, exponents and separators are not read.
-pub(super) fn times(text: &str, factor: u128) -> Option<u64> {
+pub(crate) fn times(text: &str, factor: u128) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     if whole.is_empty() || (part.is_empty() && text.contains('.')) {
         return None;
@@ -22,7 +22,7 @@ pub(super) fn times(text: &str, factor: u128) -> Option<u64> {
 }
 
 /// Splits `text` where its number ends: `("1.5", "M")`.
-pub(super) fn split(text: &str) -> (&str, &str) {
+pub(crate) fn split(text: &str) -> (&str, &str) {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     text.split_at(end)
 }

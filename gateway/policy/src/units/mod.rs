@@ -5,7 +5,7 @@
 
 mod amount;
 mod clock;
-mod decimal;
+pub(crate) mod decimal;
 mod time;
 
 pub use amount::{Count, Money, MoneyRate, Period, Price, Rate, Share};

@@ -7,7 +7,8 @@
 mod explain;
 mod read;
 
-pub use read::parse;
+pub(crate) use read::parse_text;
+pub use read::{BYTES_MAX, DEPTH_MAX, NODES_MAX, parse};
 
 use crate::source::{Span, Spanned};
 

@@ -159,7 +159,14 @@ impl Reader<'_, '_> {
                     ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
                     ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
                 };
-                let kind = Kind::Scalar(Scalar { text: text.into_owned(), style });
+                let mut text = text.into_owned();
+                if tag.is_some() {
+                    // The tag was refused; with its text the value is not reported as empty too.
+                    let start = (span.start as usize).saturating_sub(self.place.base);
+                    let end = (span.end as usize).saturating_sub(self.place.base);
+                    text = self.text.get(start..end).unwrap_or("?").to_owned();
+                }
+                let kind = Kind::Scalar(Scalar { text, style });
                 self.value(Node { kind, span })
             }
             Event::SequenceStart(anchor, tag) => {
