@@ -43,7 +43,11 @@ pub fn of_value(answer: &str, tokens: &[Token], pointer: &str, allowed: &[Value]
             let spans = core::slice::from_ref(&span);
             product(answer, &tokens, spans, Spellings::of_values(allowed, value).as_ref())
         }
-        _ => product(answer, &tokens, &leaves(answer, node), None),
+        _ => {
+            let mut spans = leaves(answer, node);
+            spans.sort_by_key(|span| span.start);
+            product(answer, &tokens, &spans, None)
+        }
     }
 }
 
@@ -102,6 +106,7 @@ fn keys(answer: &str, node: &Node, fields: &[(String, Node)]) -> Vec<Range<usize
     out
 }
 
+/// The product over the tokens that touch one of `spans`, which are in order and apart.
 fn product(
     answer: &str,
     tokens: &[(Range<usize>, &Token)],
@@ -111,7 +116,8 @@ fn product(
     let mut probability = 1.0;
     let mut covered = 0;
     for (range, token) in tokens {
-        let touched = spans.iter().find(|span| range.start < span.end && span.start < range.end);
+        let next = spans.partition_point(|span| span.end <= range.start);
+        let touched = spans.get(next).filter(|span| span.start < range.end && !range.is_empty());
         let Some(span) = touched else { continue };
         covered += 1;
         probability *= match allowed {

@@ -10,5 +10,5 @@ mod tree;
 mod tests;
 
 pub use reader::{DEPTH_MAX, JSON_BYTES_MAX, Malformed, read_strict};
-pub(crate) use reader::{Edit, Read, apply, read_at};
+pub(crate) use reader::{Edit, Fault, Read, apply, read_at};
 pub use tree::{Node, Shape};

@@ -45,6 +45,24 @@ impl Malformed {
     }
 }
 
+/// A fault before its line and column are counted, which costs a pass over the text.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub byte: usize,
+    pub message: String,
+}
+
+impl Fault {
+    fn at(byte: usize, message: impl Into<String>) -> Self {
+        Self { byte, message: message.into() }
+    }
+
+    /// The fault with its place in `text`.
+    pub fn placed(self, text: &str) -> Malformed {
+        Malformed::at(text, self.byte, self.message)
+    }
+}
+
 /// One change that the lenient reader made while reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edit {
@@ -68,7 +86,7 @@ pub(crate) struct Read {
 /// [`Malformed`] with the first fault: syntax, a key given twice, nesting beyond [`DEPTH_MAX`],
 /// more than [`JSON_BYTES_MAX`] bytes, or a whole number that would lose digits.
 pub fn read_strict(text: &str) -> Result<(Value, Node), Malformed> {
-    let read = read_at(text, 0, false)?;
+    let read = read_at(text, 0, false).map_err(|fault| fault.placed(text))?;
     let rest = text.get(read.node.span.end..).unwrap_or_default();
     match rest.find(|c| !matches!(c, ' ' | '\t' | '\n' | '\r')) {
         None => Ok((read.value, read.node)),
@@ -79,10 +97,10 @@ pub fn read_strict(text: &str) -> Result<(Value, Node), Malformed> {
 }
 
 /// Reads the value that starts at `start` (white space aside); what follows it is not looked at.
-pub(crate) fn read_at(text: &str, start: usize, lenient: bool) -> Result<Read, Malformed> {
+pub(crate) fn read_at(text: &str, start: usize, lenient: bool) -> Result<Read, Fault> {
     if text.len() > JSON_BYTES_MAX {
         let message = format!("the text is larger than {JSON_BYTES_MAX} bytes");
-        return Err(Malformed::at(text, 0, message));
+        return Err(Fault::at(0, message));
     }
     let mut reader = Reader { text, at: start, depth: 0, lenient, edits: Vec::new() };
     reader.space();
@@ -103,8 +121,8 @@ impl Reader<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn fail<T>(&self, message: impl Into<String>) -> Result<T, Malformed> {
-        Err(Malformed::at(self.text, self.at, message))
+    fn fail<T>(&self, message: impl Into<String>) -> Result<T, Fault> {
+        Err(Fault::at(self.at, message))
     }
 
     fn space(&mut self) {
@@ -113,7 +131,7 @@ impl Reader<'_> {
         }
     }
 
-    fn value(&mut self) -> Result<(Value, Node), Malformed> {
+    fn value(&mut self) -> Result<(Value, Node), Fault> {
         let start = self.at;
         match self.peek() {
             None => self.fail("the text ends where a value should stand"),
@@ -137,8 +155,8 @@ impl Reader<'_> {
 
     fn nested(
         &mut self,
-        read: fn(&mut Self) -> Result<(Value, Node), Malformed>,
-    ) -> Result<(Value, Node), Malformed> {
+        read: fn(&mut Self) -> Result<(Value, Node), Fault>,
+    ) -> Result<(Value, Node), Fault> {
         if self.depth == DEPTH_MAX {
             return self.fail(format!("nested deeper than {DEPTH_MAX}"));
         }
@@ -148,7 +166,7 @@ impl Reader<'_> {
         read
     }
 
-    fn object(&mut self) -> Result<(Value, Node), Malformed> {
+    fn object(&mut self) -> Result<(Value, Node), Fault> {
         let start = self.at;
         let (mut map, mut fields, mut seen) = (Map::new(), Vec::new(), BTreeSet::new());
         self.at += 1;
@@ -161,7 +179,7 @@ impl Reader<'_> {
             let key = self.string()?;
             if !seen.insert(key.clone()) {
                 let message = format!("the key `{key}` is given twice");
-                return Err(Malformed::at(self.text, key_at, message));
+                return Err(Fault::at(key_at, message));
             }
             self.space();
             if self.peek() != Some(b':') {
@@ -178,7 +196,7 @@ impl Reader<'_> {
         Ok((Value::Object(map), Node { span: start..self.at, shape: Shape::Object(fields) }))
     }
 
-    fn array(&mut self) -> Result<(Value, Node), Malformed> {
+    fn array(&mut self) -> Result<(Value, Node), Fault> {
         let start = self.at;
         let (mut items, mut nodes) = (Vec::new(), Vec::new());
         self.at += 1;
@@ -194,7 +212,7 @@ impl Reader<'_> {
     }
 
     /// After a part: a comma and a further part, or the closing bracket (which is not taken).
-    fn separator(&mut self, close: u8) -> Result<(), Malformed> {
+    fn separator(&mut self, close: u8) -> Result<(), Fault> {
         self.space();
         match self.peek() {
             Some(b',') => {
@@ -205,11 +223,7 @@ impl Reader<'_> {
                     return Ok(());
                 }
                 if !self.lenient {
-                    return Err(Malformed::at(
-                        self.text,
-                        comma,
-                        "a comma stands after the last part",
-                    ));
+                    return Err(Fault::at(comma, "a comma stands after the last part"));
                 }
                 self.edits.push(Edit::Comma(comma));
                 Ok(())
@@ -220,13 +234,13 @@ impl Reader<'_> {
         }
     }
 
-    fn string(&mut self) -> Result<String, Malformed> {
+    fn string(&mut self) -> Result<String, Fault> {
         let start = self.at;
         let first_edit = self.edits.len();
         self.at += 1;
         loop {
             match self.peek() {
-                None => return Err(Malformed::at(self.text, start, "a string is not closed")),
+                None => return Err(Fault::at(start, "a string is not closed")),
                 Some(b'"') => break,
                 Some(b'\\') => self.at += 2,
                 Some(byte) if byte < 0x20 => {
@@ -242,27 +256,26 @@ impl Reader<'_> {
         self.at += 1;
         let edits = self.edits.get(first_edit..).unwrap_or_default();
         let token = apply(self.text, start..self.at, edits);
-        serde_json::from_str(&token)
-            .map_err(|_| Malformed::at(self.text, start, "a string holds a broken escape"))
+        serde_json::from_str(&token).map_err(|_| Fault::at(start, "a string holds a broken escape"))
     }
 
-    fn number(&mut self) -> Result<(Value, Node), Malformed> {
+    fn number(&mut self) -> Result<(Value, Node), Fault> {
         let start = self.at;
         while matches!(self.peek(), Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')) {
             self.at += 1;
         }
         let token = self.text.get(start..self.at).unwrap_or_default();
         let value: Value = serde_json::from_str(token)
-            .map_err(|_| Malformed::at(self.text, start, format!("`{token}` is not a number")))?;
+            .map_err(|_| Fault::at(start, format!("`{token}` is not a number")))?;
         let whole = !token.contains(['.', 'e', 'E']);
         if whole && value.is_f64() && token != "-0" {
             let message = format!("the whole number `{token}` has more digits than can be kept");
-            return Err(Malformed::at(self.text, start, message));
+            return Err(Fault::at(start, message));
         }
         Ok((value, self.scalar(start)))
     }
 
-    fn word(&mut self) -> Result<Value, Malformed> {
+    fn word(&mut self) -> Result<Value, Fault> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let words =
             [("true", Value::Bool(true)), ("false", Value::Bool(false)), ("null", Value::Null)];

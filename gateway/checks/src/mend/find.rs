@@ -37,7 +37,7 @@ fn whole(text: &str) -> Result<Option<Found>, Malformed> {
     if !begins_value(text, start) {
         return Ok(None);
     }
-    let read = lenient(text, start)?;
+    let read = lenient(text, start).map_err(|fault| fault.placed(text))?;
     let after = text.get(read.node.span.end..).unwrap_or_default();
     Ok(after.trim().is_empty().then_some(Found { read, around: None }))
 }
@@ -67,7 +67,7 @@ fn whole_of(text: &str, fence: core::ops::Range<usize>) -> Result<Option<Read>, 
     let start = fence.start + (body.len() - body.trim_start().len());
     let read = match lenient(text, start) {
         Ok(read) if read.value.is_object() || read.value.is_array() => read,
-        Err(fault) if begins_value(text, start) => return Err(fault),
+        Err(fault) if begins_value(text, start) => return Err(fault.placed(text)),
         Ok(_) | Err(_) => return Ok(None),
     };
     let rest = text.get(read.node.span.end..fence.end);
@@ -92,7 +92,7 @@ fn values_outside(text: &str, fences: &[core::ops::Range<usize>]) -> Result<Vec<
                     at = read.node.span.end;
                     found.push(read);
                 }
-                Err(fault) if begins_value(text, at) => return Err(fault),
+                Err(fault) if begins_value(text, at) => return Err(fault.placed(text)),
                 Err(_) => at = closing(text, at)?,
             },
             b'}' | b']' => {

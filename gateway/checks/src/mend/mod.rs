@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use crate::json::Malformed;
-use crate::json::{Edit, Node, Read, apply, read_at, read_strict};
+use crate::json::{Edit, Fault, Node, Read, apply, read_at, read_strict};
 
 /// One thing that was done to read the text, for the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,6 +95,6 @@ struct Found {
 }
 
 /// The value that starts at `start`, read leniently.
-fn lenient(text: &str, start: usize) -> Result<Read, Malformed> {
+fn lenient(text: &str, start: usize) -> Result<Read, Fault> {
     read_at(text, start, true)
 }

@@ -29,6 +29,9 @@ pub fn mask(value: &mut Value, found: &[Found]) -> Result<(), MaskError> {
     });
     for group in merged(&found) {
         let fail = |message| MaskError { path: group.path.to_owned(), message };
+        if group.in_name {
+            return Err(fail("the find is in the name of a field"));
+        }
         let place = value.pointer_mut(group.path).ok_or_else(|| fail("there is no such place"))?;
         let mut text = match &*place {
             Value::String(text) => text.clone(),
@@ -50,6 +53,7 @@ struct Stretch<'a> {
     start: usize,
     end: usize,
     kind: &'a str,
+    in_name: bool,
 }
 
 /// Finds that overlap, joined into one stretch named after the longest. `found` runs backwards.
@@ -65,10 +69,17 @@ fn merged<'a>(found: &[&'a Found]) -> Vec<Stretch<'a>> {
                 }
                 last.end = last.end.max(find.span.end);
                 last.start = find.span.start;
+                last.in_name |= find.in_name;
             }
             _ => {
                 let (start, end) = (find.span.start, find.span.end);
-                out.push(Stretch { path: &find.path, start, end, kind: find.kind });
+                out.push(Stretch {
+                    path: &find.path,
+                    start,
+                    end,
+                    kind: find.kind,
+                    in_name: find.in_name,
+                });
                 longest = length;
             }
         }

@@ -1,7 +1,8 @@
 //! Judges of texts: patterns, words, secrets, personal data, size; and the mask for what they find.
 //!
-//! They walk the texts inside a JSON value, keys of objects left out, and say where each find
-//! stands. They change nothing by themselves: only [`mask`] does, when it is asked to.
+//! They walk the texts inside a JSON value and say where each find stands. Names of fields are
+//! judged for secrets and personal data only. They change nothing by themselves: only [`mask`]
+//! does, when it is asked to.
 
 pub mod checksum;
 pub mod mask;
@@ -25,7 +26,8 @@ pub use size::{Size, SizeLimit};
 pub use walk::{Text, texts};
 pub use words::{Words, WordsError};
 
-/// Most finds that one judge reports for one value; one is enough to object.
+/// Most finds that one judge reports for one value; one is enough to object. A masked value has to
+/// be judged again, and is then found to hold the rest.
 pub const FOUND_MAX: usize = 1_000;
 
 /// Something found in a text.
@@ -39,18 +41,23 @@ pub struct Found {
     pub path: String,
     /// Bytes in that string.
     pub span: Range<usize>,
+    /// Whether it stands in the name of the field at `path`; then it cannot be masked.
+    pub in_name: bool,
 }
 
 /// A judge that finds pieces in one text.
 pub trait Finds {
+    /// Whether names of fields are judged too.
+    const NAMES: bool = false;
+
     /// Adds what it finds in `text` to `into`, in order.
     fn find_in(&self, text: &Text<'_>, into: &mut Vec<Found>);
 
     /// What it finds in all texts of `value`, at most [`FOUND_MAX`].
     fn find(&self, value: &serde_json::Value) -> Vec<Found> {
         let mut found = Vec::new();
-        for text in texts(value) {
-            self.find_in(&text, &mut found);
+        for text in texts(value).iter().filter(|text| Self::NAMES || !text.is_name) {
+            self.find_in(text, &mut found);
             if found.len() >= FOUND_MAX {
                 found.truncate(FOUND_MAX);
                 break;

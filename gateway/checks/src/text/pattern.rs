@@ -77,6 +77,7 @@ impl Finds for Pattern {
             text: found.as_str().to_owned(),
             path: text.path.clone(),
             span: found.range(),
+            in_name: text.is_name,
         }));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use base64::Engine;
 use regex::Regex;
 
-use super::{Finds, Found, Text};
+use super::{FOUND_MAX, Finds, Found, Text};
 
 macro_rules! kinds {
     ($($kind:ident $name:literal $doc:literal [$($pattern:expr),+];)*) => {
@@ -36,7 +36,7 @@ macro_rules! kinds {
 kinds! {
     PrivateKey "private_key" "A PEM or PGP private key, with its body if that is there." [
         concat!(r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
-            r"(?:[A-Za-z0-9+/=\s:,.\\-]*?",
+            r"(?:(?:[A-Za-z0-9+/=\s:,.\\]|-[A-Za-z0-9])*?",
             r"-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?")
     ];
     AwsKey "aws_key" "An access key id or secret access key of Amazon Web Services." [
@@ -94,6 +94,15 @@ static COMPILED: LazyLock<Vec<(SecretKind, Regex)>> = LazyLock::new(|| {
     PATTERNS.iter().filter_map(compile).collect()
 });
 
+/// Names of fields that hold a secret.
+static SECRET_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let names = concat!(
+        r"(?i)^(?:[a-z0-9]+[_-])*(?:password|passwd|passwort|pwd|passphrase|secret|secret[_-]?key|",
+        r"api[_-]?key|access[_-]?token|auth[_-]?token|private[_-]?key|client[_-]?secret)$"
+    );
+    Regex::new(names).ok()
+});
+
 /// Finds the chosen kinds.
 #[derive(Debug, Clone)]
 pub struct Secrets(Vec<SecretKind>);
@@ -124,24 +133,47 @@ impl Secrets {
 }
 
 impl Finds for Secrets {
+    const NAMES: bool = true;
+
     fn find_in(&self, text: &Text<'_>, into: &mut Vec<Found>) {
         let mut taken: Vec<Found> = Vec::new();
+        if self.0.contains(&SecretKind::Password) && !text.is_name && is_named_secret(text) {
+            taken.push(found(SecretKind::Password, text, 0..text.text.len()));
+        }
         for (kind, regex) in COMPILED.iter().filter(|(kind, _)| self.0.contains(kind)) {
-            for captures in regex.captures_iter(&text.text) {
-                let Some(found) = captures.name("of").or_else(|| captures.get(0)) else { continue };
-                let span = found.range();
+            for captures in regex.captures_iter(&text.text).take(FOUND_MAX) {
+                let Some(one) = captures.name("of").or_else(|| captures.get(0)) else { continue };
+                let span = one.range();
                 let free =
                     !taken.iter().any(|t| t.span.start < span.end && span.start < t.span.end);
-                if free && is_secret(*kind, found.as_str()) {
-                    let start: String = found.as_str().chars().take(4).collect();
-                    let (text, path) = (format!("{start}…"), text.path.clone());
-                    taken.push(Found { kind: kind.name(), text, path, span });
+                if taken.len() < FOUND_MAX && free && is_secret(*kind, one.as_str()) {
+                    taken.push(found(*kind, text, span));
                 }
             }
         }
         taken.sort_by_key(|found| found.span.start);
         into.append(&mut taken);
     }
+}
+
+/// A find that shows no more than the start of the secret.
+fn found(kind: SecretKind, text: &Text<'_>, span: core::ops::Range<usize>) -> Found {
+    let start = text.text.get(span.clone()).unwrap_or_default().chars().take(4);
+    Found {
+        kind: kind.name(),
+        text: start.chain(['…']).collect(),
+        path: text.path.clone(),
+        span,
+        in_name: text.is_name,
+    }
+}
+
+/// Whether the text stands in a field such as `password` or `api_key` and could be one.
+fn is_named_secret(text: &Text<'_>) -> bool {
+    let name = text.path.rsplit('/').next().unwrap_or_default();
+    let named = SECRET_NAME.as_ref().is_some_and(|regex| regex.is_match(name));
+    let plain = !text.text.contains(char::is_whitespace) && (6..=200).contains(&text.text.len());
+    named && plain && !is_placeholder(&text.text)
 }
 
 /// What a form alone cannot tell.
@@ -222,6 +254,7 @@ mod tests {
     #[test]
     fn every_pattern_of_the_program_compiles() {
         assert_eq!(COMPILED.len(), PATTERNS.len());
+        assert!(super::SECRET_NAME.is_some());
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Size {
             _ => 0,
         };
         let mut size = Self { items: items as u64, ..Self::default() };
-        for text in texts(value) {
+        for text in texts(value).iter().filter(|text| !text.is_name) {
             size.chars += text.text.chars().count() as u64;
             size.tokens = size.tokens.saturating_add(tokens_of(&text.text));
         }

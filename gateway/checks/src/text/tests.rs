@@ -64,6 +64,32 @@ fn a_find_that_stands_elsewhere_is_refused_not_ignored() {
 }
 
 #[test]
+fn names_of_fields_are_judged_for_secrets_and_personal_data_and_cannot_be_masked() {
+    let mut value =
+        json!({"a@b.example": {"refund": 1}, "db_password": "hunter2222", "pwd": "$PWD"});
+    let found = PersonalData::all().find(&value);
+    assert_eq!(found.iter().map(|f| f.path.as_str()).collect::<Vec<_>>(), ["/a@b.example"]);
+    assert!(mask(&mut value.clone(), &found).unwrap_err().message.contains("name"));
+    assert!(words(&["refund"], true).find(&value).is_empty());
+    let found = Secrets::all().find(&value);
+    mask(&mut value, &found).unwrap();
+    assert_eq!(value.get("db_password"), Some(&json!("[password]")));
+    assert_eq!(value.get("pwd"), Some(&json!("$PWD")));
+}
+
+#[test]
+fn a_text_full_of_finds_takes_no_more_than_its_length() {
+    for piece in
+        ["a@b.example ", "-----BEGIN PRIVATE KEY-----\n", "[a] ", "{a} ", "+44 20 7946 0958 "]
+    {
+        let text = json!(piece.repeat(4_000));
+        assert!(PersonalData::all().find(&text).len() <= super::FOUND_MAX);
+        assert!(Secrets::all().find(&text).len() <= super::FOUND_MAX);
+        assert!(crate::read_json(text.as_str().unwrap()).is_err());
+    }
+}
+
+#[test]
 fn whole_words_are_told_by_unicode_and_case_does_not_matter() {
     let list = words(&["refund", "straße", "C++", "no  way"], true);
     assert_eq!(texts_found(&list, "REFUND, refunds, prerefund, refund_x"), ["REFUND"]);

@@ -95,6 +95,7 @@ impl Finds for Words {
                         text: found.as_str().to_owned(),
                         path: text.path.clone(),
                         span: found.range(),
+                        in_name: text.is_name,
                     });
                 }
             }

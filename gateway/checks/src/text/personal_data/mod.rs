@@ -16,7 +16,7 @@ mod tests;
 
 use core::ops::Range;
 
-use super::{Finds, Found, Text};
+use super::{FOUND_MAX, Finds, Found, Text};
 
 /// A kind of personal data that a policy can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +102,8 @@ impl PersonalData {
 }
 
 impl Finds for PersonalData {
+    const NAMES: bool = true;
+
     fn find_in(&self, text: &Text<'_>, into: &mut Vec<Found>) {
         let mut taken: Vec<(PersonalKind, Range<usize>)> = Vec::new();
         // All kinds are looked for, since a card number is no telephone number even when only
@@ -112,6 +114,9 @@ impl Finds for PersonalData {
                 continue;
             }
             for span in kind.spans(&text.text) {
+                if taken.len() >= FOUND_MAX {
+                    break;
+                }
                 if !taken.iter().any(|(_, t)| t.start < span.end && span.start < t.end) {
                     taken.push((kind, span));
                 }
@@ -124,6 +129,7 @@ impl Finds for PersonalData {
             text: text.text.get(span.clone()).unwrap_or_default().to_owned(),
             path: text.path.clone(),
             span,
+            in_name: text.is_name,
         }));
     }
 }
