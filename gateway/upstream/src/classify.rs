@@ -18,6 +18,9 @@ const MESSAGE_MAX: usize = 500;
 /// Bytes of a body that is no answer that are kept for people to look at.
 const RAW_MAX: usize = 64 * 1024;
 
+/// Characters from which a key is looked for: a shorter one would blank out ordinary words.
+const KEY_MIN: usize = 8;
+
 /// An HTTP answer as it came.
 #[derive(Debug, Clone)]
 pub struct Delivered {
@@ -45,7 +48,7 @@ pub fn classify(delivered: Delivered, now: Millis, key: Option<&str>) -> Attempt
     failure.status = Some(status);
     failure.retry_after_ms = retry_after::wait_ms(&headers, now);
     failure.should_retry = retry_after::should_retry(&headers);
-    failure.raw = raw.iter().take(RAW_MAX).copied().collect();
+    failure.raw = without_key(head(&raw), key);
     failure.timing = timing;
     failure.message = scrub(&failure.message, key);
     AttemptResult::Failed(failure)
@@ -210,9 +213,21 @@ impl ProviderError {
     }
 }
 
+/// As much of a body that is no answer as is kept.
+pub(crate) fn head(body: &[u8]) -> Vec<u8> {
+    body.get(..RAW_MAX).unwrap_or(body).to_vec()
+}
+
+/// A provider may echo the key; the record must not hold it.
+fn without_key(raw: Vec<u8>, key: Option<&str>) -> Vec<u8> {
+    let Some(key) = key.filter(|key| key.len() >= KEY_MIN) else { return raw };
+    let text = String::from_utf8_lossy(&raw);
+    if text.contains(key) { text.replace(key, "[key]").into_bytes() } else { raw }
+}
+
 /// Takes our key, and whatever looks like one, out of a provider's words, and cuts them short.
 fn scrub(message: &str, key: Option<&str>) -> String {
-    let message = match key.filter(|key| key.len() >= 8) {
+    let message = match key.filter(|key| key.len() >= KEY_MIN) {
         Some(key) => message.replace(key, "[key]"),
         None => message.to_owned(),
     };

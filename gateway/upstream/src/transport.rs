@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::time::{Instant, timeout_at};
 
-use crate::classify::Delivered;
+use crate::classify::{Delivered, head};
 use crate::clock::{instant, millis};
 use crate::model::BoxFuture;
 use crate::outcome::{Failure, Settle, Timer, Timing};
@@ -90,7 +90,8 @@ async fn deliver(http: &reqwest::Client, request: reqwest::Request, bounds: Boun
         Ok(cut) => cut,
         Err((timer, by)) => {
             let failure = timed_out(timer, by, end, timing(body.first_at));
-            return Err(Failure { status: Some(status), raw: body.bytes.to_vec(), ..failure });
+            let raw = head(&body.bytes);
+            return Err(Failure { status: Some(status), raw, ..failure });
         }
     };
     let timing = timing(body.first_at);

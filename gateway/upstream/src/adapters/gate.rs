@@ -156,7 +156,7 @@ impl ModelGate {
             return Err(blocked(FailureClass::Limit, None, which));
         }
         let ticket = self.pass_breaker(&mut state, now)?;
-        let keys = vec![Some(self.name.as_str()); self.limits.rules().len()];
+        let keys = vec![Some(self.name.as_str()); self.limits.len()];
         match self.limits.acquire(&keys, estimate, hold_ms) {
             Ok(limits) => {
                 state.spend(now, purpose);

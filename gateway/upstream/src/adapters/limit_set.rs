@@ -73,6 +73,16 @@ impl LimitSet {
         self.inner.lock().rules.clone()
     }
 
+    /// How many rules there are: so many keys [`Self::acquire`] takes.
+    pub fn len(&self) -> usize {
+        self.inner.lock().rules.len()
+    }
+
+    /// Whether there are no rules.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Takes `amounts` from every limit that has a key, or from none. `keys` stands beside
     /// [`Self::rules`]; `None`: the limit does not apply. A permit that is not settled within
     /// `hold_ms` milliseconds gives its place back and stays charged.

@@ -140,6 +140,10 @@ async fn our_key_is_in_no_message() {
     let failure = result.failure().unwrap();
     assert!(!failure.message.contains("abcdefgh"), "{}", failure.message);
     assert!(failure.message.contains("Incorrect API key"), "{}", failure.message);
+    assert!(
+        !String::from_utf8_lossy(&failure.raw).contains(KEY),
+        "nor in what is kept of the body"
+    );
 }
 
 #[tokio::test]

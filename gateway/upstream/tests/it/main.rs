@@ -12,9 +12,11 @@
 
 mod bench;
 mod gates;
+mod hostile;
 mod http;
 mod limits;
 mod records;
+mod retry_after;
 mod streams;
 mod timers;
 mod transcripts;
