@@ -85,6 +85,12 @@ impl Bounds {
     pub const fn between(min: f64, max: f64) -> Self {
         Self { min: Some(min), max: Some(max) }
     }
+
+    /// The narrowest bounds that hold both.
+    fn around(self, other: Self) -> Self {
+        let min = self.min.zip(other.min).map(|(a, b)| a.min(b));
+        Self { min, max: self.max.zip(other.max).map(|(a, b)| a.max(b)) }
+    }
 }
 
 impl Type {
@@ -127,8 +133,9 @@ impl Type {
                 if part == Self::Any {
                     return Self::Any;
                 }
-                if !flat.contains(&part) {
-                    flat.push(part);
+                match flat.iter_mut().find_map(|known| Some((known.merged(&part)?, known))) {
+                    Some((merged, known)) => *known = merged,
+                    None => flat.push(part),
                 }
             }
         }
@@ -136,6 +143,21 @@ impl Type {
             0 => Self::Any,
             1 => flat.pop().unwrap_or(Self::Any),
             _ => Self::Union(flat.into()),
+        }
+    }
+
+    /// Both in one, where that loses nothing that a check needs.
+    fn merged(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (a, b) if a == b => Some(a.clone()),
+            (Self::Text(Some(a)), Self::Text(Some(b))) => {
+                let new = b.iter().filter(|word| !a.contains(word));
+                Some(Self::Text(Some(a.iter().chain(new).cloned().collect())))
+            }
+            (Self::Text(_), Self::Text(_)) => Some(Self::TEXT),
+            (Self::Int(a), Self::Int(b)) => Some(Self::Int(a.around(*b))),
+            (Self::Double(a), Self::Double(b)) => Some(Self::Double(a.around(*b))),
+            _ => None,
         }
     }
 

@@ -1,0 +1,258 @@
+//! Operators with two sides, and the minus sign.
+
+use super::super::functions::Takes;
+use super::super::problem::did_you_mean;
+use super::super::syntax::{Constant, Form, Operator, Syntax};
+use super::super::tree::Node;
+use super::super::types::{Bounds, Type};
+use super::decided::{decided, may_equal};
+use super::{Checked, Checker, Facts};
+
+impl Checker<'_> {
+    /// `-x`.
+    pub(super) fn negate(&mut self, of: &Syntax, known: &Facts) -> Option<Checked> {
+        let checked = self.argument(of, known, Takes::Number, "`-`")?;
+        let flip = |bounds: Bounds| Bounds {
+            min: bounds.max.map(|max| -max),
+            max: bounds.min.map(|min| -min),
+        };
+        let kind = match checked.kind {
+            Type::Int(bounds) => Type::Int(flip(bounds)),
+            Type::Double(bounds) => Type::Double(flip(bounds)),
+            _ => Type::Any,
+        };
+        Some(Checked::new(Node::Negate(Box::new(checked.node)), kind, checked.cost))
+    }
+
+    /// `a OPERATOR b`.
+    pub(super) fn binary(
+        &mut self,
+        operator: Operator,
+        a: &Syntax,
+        b: &Syntax,
+        whole: &Syntax,
+        known: &Facts,
+    ) -> Option<Checked> {
+        let left = self.check(a, known);
+        let right = self.check(b, known);
+        let (left, right) = (left?, right?);
+        let sides = [(a, &left), (b, &right)];
+        let kind = match operator {
+            Operator::Equal | Operator::NotEqual => self.compare(operator, sides, whole)?,
+            Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => {
+                let left = self.present(left.clone(), a);
+                let right = self.present(right.clone(), b);
+                let (left, right) = (left?, right?);
+                self.ordered(operator, [(a, &left), (b, &right)], whole)?
+            }
+            Operator::In => self.member([(a, &left), (b, &right)], whole)?,
+            _ => {
+                let left = self.present(left.clone(), a);
+                let right = self.present(right.clone(), b);
+                let (left, right) = (left?, right?);
+                self.arithmetic(operator, [(a, &left), (b, &right)], whole)?
+            }
+        };
+        let cost = left.cost.saturating_add(right.cost);
+        let node = Node::Binary(operator, Box::new(left.node), Box::new(right.node));
+        Some(Checked::new(node, kind, cost))
+    }
+
+    /// `==` and its kin: refused when the types already decide it.
+    fn compare(
+        &mut self,
+        operator: Operator,
+        sides: [(&Syntax, &Checked); 2],
+        whole: &Syntax,
+    ) -> Option<Type> {
+        let [(a, left), (b, right)] = sides;
+        // Two settings may be compared, even if the answer is known until somebody edits them.
+        let settings = left.constant && right.constant && (!is_literal(a) || !is_literal(b));
+        let Some(outcome) = decided(operator, &left.kind, &right.kind).filter(|_| !settings) else {
+            return Some(Type::Bool);
+        };
+        let always = if outcome { "is always true" } else { "can never be true" };
+        let mut why = Vec::new();
+        for (syntax, checked) in sides.iter().filter(|(syntax, _)| !is_literal(syntax)) {
+            why.push(format!("`{}` is {}", self.text(syntax), checked.kind));
+        }
+        let why = if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) };
+        let help = [(a, right), (b, left)].into_iter().find_map(|(literal, other)| {
+            let Form::Literal(Constant::Text(word)) = &literal.form else { return None };
+            known_word(word, &other.kind)
+        });
+        self.problem(whole.range.clone(), format!("this comparison {always}{why}"), help);
+        None
+    }
+
+    fn ordered(
+        &mut self,
+        operator: Operator,
+        sides: [(&Syntax, &Checked); 2],
+        whole: &Syntax,
+    ) -> Option<Type> {
+        let [(a, left), (b, right)] = sides;
+        let fits = left.kind.parts().iter().any(|left| {
+            right.kind.parts().iter().any(|right| match (left, right) {
+                (Type::Any, other) | (other, Type::Any) => {
+                    *other == Type::Any || rank(other).is_some()
+                }
+                (left, right) => rank(left).is_some() && rank(left) == rank(right),
+            })
+        });
+        if fits {
+            return self.compare(operator, sides, whole);
+        }
+        let (text, other) = (self.text(a), self.text(b));
+        let message = format!(
+            "`{}` cannot compare `{text}`, {}, with `{other}`, {}",
+            operator.word(),
+            left.kind,
+            right.kind
+        );
+        let dated = left.kind == Type::Date || right.kind == Type::Date;
+        let help = dated.then(|| "write `date(...)` around the text".to_owned());
+        self.problem(whole.range.clone(), message, help);
+        None
+    }
+
+    /// `a in b`.
+    fn member(&mut self, sides: [(&Syntax, &Checked); 2], whole: &Syntax) -> Option<Type> {
+        let [(a, left), (b, right)] = sides;
+        self.present(right.clone(), b)?;
+        let (item, list) = (self.text(a), self.text(b));
+        let text = left.kind.parts().iter().any(|k| matches!(k, Type::Any | Type::Text(_)));
+        if let (Form::List(items), Type::List { .. }) = (&b.form, &right.kind) {
+            return self.among(a, left, items);
+        }
+        let possible = right.kind.parts().iter().any(|part| match part {
+            Type::Any => true,
+            Type::List { item, .. } => may_equal(&left.kind, item),
+            Type::Map { .. } => text,
+            Type::Object(fields) => match &left.kind {
+                Type::Text(Some(words)) if !fields.open => {
+                    words.iter().any(|word| fields.known.contains_key(word))
+                }
+                _ => text,
+            },
+            _ => false,
+        });
+        if possible {
+            return Some(Type::Bool);
+        }
+        if matches!(right.kind, Type::Text(_)) {
+            let message = format!("`in` looks into lists and look-ups, `{list}` is a text");
+            let help = format!("write `{list}.contains({item})`");
+            self.problem(whole.range.clone(), message, help);
+        } else {
+            let (left, right) = (&left.kind, &right.kind);
+            let message =
+                format!("this can never be true: `{item}` is {left}, `{list}` is {right}");
+            self.problem(whole.range.clone(), message, None);
+        }
+        None
+    }
+
+    /// `a in ["x", "y"]`: each element has to be possible.
+    fn among(&mut self, a: &Syntax, left: &Checked, items: &[Syntax]) -> Option<Type> {
+        let mut fits = true;
+        for item in items {
+            let Form::Literal(constant) = &item.form else { continue };
+            let kind = super::literal(constant).kind;
+            if may_equal(&left.kind, &kind) {
+                continue;
+            }
+            fits = false;
+            let (text, word) = (self.text(a), self.text(item));
+            let help = match constant {
+                Constant::Text(word) => known_word(word, &left.kind),
+                _ => None,
+            };
+            let message = format!("`{text}` is never `{word}`: it is {}", left.kind);
+            self.problem(item.range.clone(), message, help);
+        }
+        fits.then_some(Type::Bool)
+    }
+
+    fn arithmetic(
+        &mut self,
+        operator: Operator,
+        sides: [(&Syntax, &Checked); 2],
+        whole: &Syntax,
+    ) -> Option<Type> {
+        let [(a, left), (b, right)] = sides;
+        let zero = matches!(b.form, Form::Literal(Constant::Int(0)));
+        if zero && matches!(operator, Operator::Divide | Operator::Remainder) {
+            self.problem(whole.range.clone(), "this divides by zero", None);
+            return None;
+        }
+        let add = operator == Operator::Add;
+        match (&left.kind, &right.kind) {
+            (Type::Int(_), Type::Int(_)) => Some(Type::INT),
+            (Type::Int(_) | Type::Double(_), Type::Int(_) | Type::Double(_)) => Some(Type::DOUBLE),
+            (Type::Text(_), Type::Text(_)) if add => Some(Type::TEXT),
+            (Type::List { item: a, .. }, Type::List { item: b, .. }) if add => {
+                Some(joined(&left.kind, &right.kind, Type::union([(**a).clone(), (**b).clone()])))
+            }
+            (left, right) if perhaps(left, add) && perhaps(right, add) => Some(Type::Any),
+            (left, right) => {
+                let (word, x, y) = (operator.word(), self.text(a), self.text(b));
+                let message = format!("`{word}` cannot take `{x}`, {left}, and `{y}`, {right}");
+                let text = |kind: &Type| matches!(kind, Type::Text(_));
+                let help = match (text(left), text(right)) {
+                    (true, false) if add => Some(format!("write `string({y})`")),
+                    (false, true) if add => Some(format!("write `string({x})`")),
+                    _ => None,
+                };
+                self.problem(whole.range.clone(), message, help);
+                None
+            }
+        }
+    }
+}
+
+/// Whether arithmetic with it can work out: for untyped values and unions only the call will tell.
+fn perhaps(kind: &Type, add: bool) -> bool {
+    match kind {
+        Type::Any | Type::Int(_) | Type::Double(_) => true,
+        Type::Text(_) | Type::List { .. } => add,
+        Type::Union(parts) => parts.iter().any(|part| perhaps(part, add)),
+        _ => false,
+    }
+}
+
+/// The type of two lists after one another.
+fn joined(a: &Type, b: &Type, item: Type) -> Type {
+    let (
+        Type::List { min_items: n, max_items: x, .. },
+        Type::List { min_items: m, max_items: y, .. },
+    ) = (a, b)
+    else {
+        return Type::list(item);
+    };
+    let max_items = x.zip(*y).map(|(x, y)| x.saturating_add(y));
+    Type::List { item: std::sync::Arc::new(item), min_items: n.saturating_add(*m), max_items }
+}
+
+/// Kinds that can be put in order; only those of one rank with each other.
+fn rank(kind: &Type) -> Option<u8> {
+    match kind {
+        Type::Int(_) | Type::Double(_) => Some(0),
+        Type::Text(_) => Some(1),
+        Type::Date => Some(2),
+        _ => None,
+    }
+}
+
+fn is_literal(syntax: &Syntax) -> bool {
+    matches!(syntax.form, Form::Literal(_))
+}
+
+/// The word that `word` was meant to be, among those that `kind` allows.
+fn known_word(word: &str, kind: &Type) -> Option<String> {
+    let words = kind.parts().iter().filter_map(|part| match part {
+        Type::Text(Some(words)) => Some(words),
+        _ => None,
+    });
+    did_you_mean(word, words.flat_map(|words| words.iter()).map(String::as_str))
+}
