@@ -91,6 +91,9 @@ fn missing_is_said_with_its_reason_and_is_no_low_number() {
     assert!(of_value(&text, &tokens, "/rout", &[]).is_err());
     assert!(of_value("no json", &tokens, "/route", &[]).is_err());
     assert!(of_value(&text, &tokens[1..], "/route", &[]).is_err());
+    tokens[3].token = "pax".to_owned();
+    assert!(of_value(&text, &tokens, "/route", &[]).is_err(), "other tokens of the same length");
+    tokens[3].token = "pay".to_owned();
     tokens[3].logprob = f64::NAN;
     assert!(of_value(&text, &tokens, "/route", &[]).is_err());
     tokens[3].logprob = 0.7;

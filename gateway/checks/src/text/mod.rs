@@ -47,16 +47,14 @@ pub struct Found {
 
 /// A judge that finds pieces in one text.
 pub trait Finds {
-    /// Whether names of fields are judged too.
-    const NAMES: bool = false;
-
-    /// Adds what it finds in `text` to `into`, in order.
+    /// Adds what it finds in `text` to `into`, in order. A judge that does not look at names of
+    /// fields passes them over.
     fn find_in(&self, text: &Text<'_>, into: &mut Vec<Found>);
 
     /// What it finds in all texts of `value`, at most [`FOUND_MAX`].
     fn find(&self, value: &serde_json::Value) -> Vec<Found> {
         let mut found = Vec::new();
-        for text in texts(value).iter().filter(|text| Self::NAMES || !text.is_name) {
+        for text in &texts(value) {
             self.find_in(text, &mut found);
             if found.len() >= FOUND_MAX {
                 found.truncate(FOUND_MAX);

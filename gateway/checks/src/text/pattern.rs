@@ -72,6 +72,9 @@ impl Pattern {
 
 impl Finds for Pattern {
     fn find_in(&self, text: &Text<'_>, into: &mut Vec<Found>) {
+        if text.is_name {
+            return;
+        }
         into.extend(self.0.find_iter(&text.text).take(FOUND_MAX).map(|found| Found {
             kind: "pattern",
             text: found.as_str().to_owned(),

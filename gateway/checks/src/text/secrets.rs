@@ -133,8 +133,6 @@ impl Secrets {
 }
 
 impl Finds for Secrets {
-    const NAMES: bool = true;
-
     fn find_in(&self, text: &Text<'_>, into: &mut Vec<Found>) {
         let mut taken: Vec<Found> = Vec::new();
         if self.0.contains(&SecretKind::Password) && !text.is_name && is_named_secret(text) {

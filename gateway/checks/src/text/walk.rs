@@ -23,6 +23,12 @@ impl<'a> Text<'a> {
     pub fn plain(text: &'a str) -> Self {
         Self { path: String::new(), text: text.into(), is_name: false }
     }
+
+    /// The same text seen from further out: its value stands at `pointer` there.
+    #[must_use]
+    pub fn below(self, pointer: &str) -> Self {
+        Self { path: format!("{pointer}{}", self.path), ..self }
+    }
 }
 
 /// Every string, number and field name in `value`, with its pointer.

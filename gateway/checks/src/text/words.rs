@@ -76,6 +76,9 @@ fn compile_part(words: &[&str]) -> Result<Regex, WordsError> {
 
 impl Finds for Words {
     fn find_in(&self, text: &Text<'_>, into: &mut Vec<Found>) {
+        if text.is_name {
+            return;
+        }
         let first = into.len();
         for part in &self.parts {
             let mut at = 0;

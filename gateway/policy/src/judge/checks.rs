@@ -1,6 +1,6 @@
 //! Checks that cost nothing: patterns, words, personal data, secrets, size.
 
-use backstop_checks::text::{Found, Size, SizeLimit, Text, texts};
+use backstop_checks::text::{Found, Size, SizeLimit, texts};
 use backstop_domain::{FailureClass, Finding, Status};
 use serde_json::{Value, json};
 
@@ -157,11 +157,10 @@ fn scan_all(scan: &Scan, allowed: &[String], places: &[Place]) -> Scanned {
     let mut scanned = Scanned::default();
     for place in places {
         for text in texts(&place.value) {
-            let pointer = format!("{}{}", place.pointer, text.path);
-            if scan.misses(&text.text) {
-                scanned.lacking.get_or_insert_with(|| pointer.clone());
+            let text = text.below(&place.pointer);
+            if !text.is_name && scan.misses(&text.text) {
+                scanned.lacking.get_or_insert_with(|| text.path.clone());
             }
-            let text = Text { path: pointer, text: text.text };
             scan.find(&text, &mut scanned.found);
         }
     }
@@ -176,7 +175,8 @@ fn too_large(limit: SizeLimit, places: &[Place]) -> Scanned {
 
 /// Every text in a value that an `allow` gave, bare of case and punctuation.
 fn texts_of(value: &Value) -> Vec<String> {
-    texts(value).iter().map(|text| bare(&text.text)).collect()
+    let texts = texts(value);
+    texts.iter().filter(|text| !text.is_name).map(|text| bare(&text.text)).collect()
 }
 
 /// A text as it is compared with an allowed one: `+49 30 1234` is `+49301234`.

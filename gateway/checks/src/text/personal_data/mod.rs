@@ -102,8 +102,6 @@ impl PersonalData {
 }
 
 impl Finds for PersonalData {
-    const NAMES: bool = true;
-
     fn find_in(&self, text: &Text<'_>, into: &mut Vec<Found>) {
         let mut taken: Vec<(PersonalKind, Range<usize>)> = Vec::new();
         // All kinds are looked for, since a card number is no telephone number even when only
