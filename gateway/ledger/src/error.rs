@@ -116,8 +116,8 @@ pub enum OpenError {
     InUse(PathBuf),
     /// A newer Backstop wrote it.
     #[error(
-        "data folder `{}` was written by a newer Backstop (format {found}, this one knows {known}): \
-         start that one again", .path.display()
+        "data folder `{}` was written by a newer Backstop (format {found}, this one knows \
+         {known}): start that one again", .path.display()
     )]
     Newer {
         /// The folder.

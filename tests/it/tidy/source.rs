@@ -59,8 +59,9 @@ fn no_function_is_longer_than_a_screen() {
 #[test]
 fn no_line_is_wider_than_the_page() {
     every_file("columns", |path, text| {
+        // Tests hold tables and recorded texts, which read worse when they are broken.
         numbered(text)
-            .filter(|(_, line)| line.chars().count() > COLUMNS_MAX)
+            .filter(|(_, line)| !is_test(path) && line.chars().count() > COLUMNS_MAX)
             .map(|(at, _)| format!("{path}:{at}: over {COLUMNS_MAX} columns; break the line"))
             .collect()
     });

@@ -33,7 +33,7 @@ codes! {
     TooLarge = "BS0102", "The file is too large, too deep or has too many values.";
     Syntax = "BS0103", "The text is not YAML.";
     DuplicateKey = "BS0104", "A key stands twice in one map.";
-    YamlFeature = "BS0105", "An anchor, alias, merge key, tag or second document: not in rules files.";
+    YamlFeature = "BS0105", "An anchor, alias, merge key, tag or second document in a rules file.";
     Tab = "BS0106", "A tab stands where YAML wants spaces.";
     Quoting = "BS0107", "A condition or text needs quotes or a block.";
 

@@ -1,4 +1,4 @@
-//! The request that goes to a model: an OpenAI chat completion body, built from the facts of a call.
+//! The request that goes to a model: an OpenAI chat completion body, built from a call's facts.
 
 use backstop_domain::{Ask, Purpose};
 use serde_json::{Map, Value, json};

@@ -165,10 +165,11 @@ fn lost_rows(connection: &Connection) -> Result<(), Break> {
 
 /// The columns that summaries are found by must say what the summaries say.
 fn columns(connection: &Connection) -> Result<(), Break> {
-    let calls = "SELECT 'call/' || id FROM calls WHERE (id, policy, caller, phase, received) IS NOT \
-                 (summary ->> 'id', summary ->> 'policy', summary ->> 'caller', \
+    let calls = "SELECT 'call/' || id FROM calls WHERE (id, policy, caller, phase, received) \
+                 IS NOT (summary ->> 'id', summary ->> 'policy', summary ->> 'caller', \
                   summary ->> 'phase', summary ->> 'received') \
-                 OR outcome IS NOT summary ->> 'outcome' OR ended IS NOT summary ->> 'ended' LIMIT 1";
+                 OR outcome IS NOT summary ->> 'outcome' OR ended IS NOT summary ->> 'ended' \
+                 LIMIT 1";
     let reviews = "SELECT 'review/' || id FROM reviews WHERE (id, call, policy, queue, phase, due) \
                    IS NOT (summary ->> 'id', summary ->> 'call', summary ->> 'policy', \
                    summary ->> 'queue', summary ->> 'phase', summary ->> 'due') \
