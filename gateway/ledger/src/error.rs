@@ -114,6 +114,17 @@ pub enum OpenError {
         .0.display()
     )]
     InUse(PathBuf),
+    /// It lies on a network file system, where neither locks nor fsync can be relied on.
+    #[error(
+        "data folder `{}` lies on a network file system ({kind}): give `--data` a local one",
+        .path.display()
+    )]
+    Remote {
+        /// The folder.
+        path: PathBuf,
+        /// Type of the file system.
+        kind: &'static str,
+    },
     /// A newer Backstop wrote it.
     #[error(
         "data folder `{}` was written by a newer Backstop (format {found}, this one knows \

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod insert;
 mod open;
+mod place;
 mod read;
 mod rebuild;
 mod rows;
@@ -15,7 +16,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
@@ -41,6 +42,9 @@ pub use self::{
 
 /// Transactions that may wait for the writer.
 const QUEUE: usize = 8192;
+
+/// Bytes of bodies that may wait for the writer.
+const QUEUE_BYTES: usize = 256 << 20;
 
 /// How a ledger is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,8 @@ pub struct Counts {
 struct Shared {
     position: watch::Sender<u64>,
     fault: Mutex<Option<StorageFault>>,
+    /// Bytes of bodies that wait for the writer.
+    waiting: AtomicUsize,
     transactions: AtomicU64,
     events: AtomicU64,
     commits: AtomicU64,
@@ -120,6 +126,7 @@ impl SqliteLedger {
         let shared = Arc::new(Shared {
             position: watch::Sender::new(tip.position),
             fault: Mutex::new(None),
+            waiting: AtomicUsize::new(0),
             transactions: AtomicU64::new(0),
             events: AtomicU64::new(0),
             commits: AtomicU64::new(0),
@@ -155,9 +162,17 @@ impl SqliteLedger {
             return Err(fault.into());
         }
         let jobs = self.jobs.as_ref().ok_or(StorageFault::Closed)?;
-        jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => AppendError::Busy,
-            TrySendError::Disconnected(_) => StorageFault::Closed.into(),
+        let bytes = job.bytes();
+        let before = self.shared.waiting.fetch_add(bytes, Ordering::Relaxed);
+        // A single transaction always fits, however large its bodies.
+        let room = before == 0 || before.saturating_add(bytes) <= QUEUE_BYTES;
+        let sent = if room { jobs.try_send(job) } else { Err(TrySendError::Full(job)) };
+        sent.map_err(|error| {
+            self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            match error {
+                TrySendError::Full(_) => AppendError::Busy,
+                TrySendError::Disconnected(_) => StorageFault::Closed.into(),
+            }
         })
     }
 }
@@ -232,7 +247,8 @@ impl Ledger for SqliteLedger {
     }
 
     fn fault(&self) -> Option<StorageFault> {
-        self.shared.fault()
+        let gone = self.threads.iter().any(JoinHandle::is_finished);
+        self.shared.fault().or_else(|| gone.then_some(StorageFault::Closed))
     }
 
     fn sweep(&self, retention: Retention) -> Reading<Swept> {

@@ -12,6 +12,8 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::OpenError;
 
+use super::place;
+
 /// Before this, a race while the log is reset could corrupt the file.
 const FLOOR: (i32, &str) = (3_051_003, "3.51.3");
 
@@ -37,7 +39,8 @@ impl Held {
 /// Takes the folder for this process alone; makes it if `create`.
 ///
 /// # Errors
-/// [`OpenError::InUse`] if another process has it, [`OpenError::Folder`] if it cannot be used.
+/// [`OpenError::InUse`] if another process has it, [`OpenError::Remote`] if it lies on a network
+/// file system, [`OpenError::Folder`] if it cannot be used.
 pub(super) fn hold(folder: &Path, create: bool) -> Result<Held, OpenError> {
     let failed = |error| OpenError::Folder(folder.into(), error);
     if create && !folder.exists() {
@@ -45,6 +48,9 @@ pub(super) fn hold(folder: &Path, create: bool) -> Result<Held, OpenError> {
     }
     if !create && !folder.join(DATABASE).exists() {
         return Err(failed(io::Error::new(io::ErrorKind::NotFound, "it holds no ledger.db")));
+    }
+    if let Some(kind) = place::remote(folder) {
+        return Err(OpenError::Remote { path: folder.into(), kind });
     }
     let mode = folder.metadata().map_err(failed)?.permissions().mode();
     if mode & 0o077 != 0 {

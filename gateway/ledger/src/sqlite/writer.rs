@@ -36,6 +36,16 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// Bytes of bodies in it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Append(transaction, _) => {
+                transaction.bodies.iter().map(|body| body.bytes().len()).sum()
+            }
+            Self::Sweep(..) => 0,
+        }
+    }
+
     fn hurries(&self) -> bool {
         match self {
             Self::Append(transaction, _) => transaction.durability == Durability::Await,
@@ -111,6 +121,8 @@ impl Writer {
     fn run(mut self, jobs: &Receiver<Job>, ride: Duration) {
         while let Ok(first) = jobs.recv() {
             let batch = gather(first, jobs, ride);
+            let bytes = batch.iter().map(Job::bytes).sum();
+            self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
             match self.write(batch) {
                 Ok(()) => drop(self.nudge.try_send(())),
                 Err(fault) => drop(self.shared.fail(fault)),
