@@ -139,7 +139,8 @@ pub struct Breaker {
     in_a_row: u32,
     // Calls in flight of this epoch, oldest first.
     in_flight: BTreeMap<u64, Millis>,
-    probe: Option<(u64, Millis)>,
+    // When the probe that is out was sent.
+    probe: Option<Millis>,
     probed_well: u32,
     reopened: u32,
     last_cool_down_ms: u64,
@@ -239,8 +240,8 @@ impl Breaker {
     fn decide(&mut self, now: Millis) -> Result<Ticket, Closed> {
         match (self.state, self.probe) {
             (BreakerState::Closed, _) => {}
-            (BreakerState::HalfOpen, None) => self.probe = Some((self.last_id + 1, now)),
-            (BreakerState::HalfOpen, Some((_, since))) => {
+            (BreakerState::HalfOpen, None) => self.probe = Some(now),
+            (BreakerState::HalfOpen, Some(since)) => {
                 let until = Some(since.plus(self.rules.probe_ms));
                 return Err(Closed { until, state: self.state });
             }
@@ -264,9 +265,7 @@ impl Breaker {
             (BreakerState::Open { until }, _) if until <= now => {
                 Some(self.turn(BreakerState::HalfOpen, "cool-down over"))
             }
-            (BreakerState::HalfOpen, Some((_, since)))
-                if now.since(since) >= self.rules.probe_ms =>
-            {
+            (BreakerState::HalfOpen, Some(since)) if now.since(since) >= self.rules.probe_ms => {
                 Some(self.open(now, "probe too slow", None, dice))
             }
             _ => None,
@@ -281,9 +280,7 @@ impl Breaker {
         retry_after_ms: Option<u64>,
         dice: u64,
     ) -> Option<Change> {
-        if self.probe.is_none_or(|(id, _)| id != ticket.id) {
-            return None;
-        }
+        // One probe at a time, so within an epoch this is the one.
         self.probe = None;
         match sample {
             Sample::Good if now.since(ticket.started) < self.rules.slow_ms => {

@@ -103,9 +103,8 @@ impl Bucket {
         let (reserved, actual) = (rate.cost_ns(reserved), rate.cost_ns(actual));
         let now = nanos(now);
         if actual <= reserved {
-            // A bucket that is full holds no more than its burst, so nothing comes back to it.
-            let back = self.full_at_ns.saturating_sub(reserved - actual);
-            self.full_at_ns = back.max(now.min(self.full_at_ns));
+            // A time before now is as good as now: a full bucket holds no more than its burst.
+            self.full_at_ns = self.full_at_ns.saturating_sub(reserved - actual);
             return;
         }
         let burst = rate.cost_ns(rate.burst);

@@ -149,6 +149,19 @@ fn five_failures_open_the_breaker_and_the_change_is_reported_once() {
 }
 
 #[test]
+fn a_limit_that_refuses_does_not_use_up_the_probe() {
+    let yard = yard();
+    for _ in 0..5 {
+        yard.ask(&failed(FailureClass::Overloaded));
+    }
+    yard.clock.turn(18_000);
+    let large = Amounts { requests: 1, tokens: 20_000, cost: MicroMoney(0) };
+    let blocked = yard.gate.acquire(large, Purpose::First, HOLD).err().unwrap();
+    assert_eq!(blocked.class, FailureClass::Limit);
+    assert!(yard.acquire().is_ok(), "the next caller probes");
+}
+
+#[test]
 fn a_429_holds_everybody_and_opens_nothing() {
     let yard = yard();
     for _ in 0..6 {

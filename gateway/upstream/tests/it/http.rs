@@ -101,6 +101,12 @@ async fn a_body_that_is_no_answer_is_never_taken_for_one() {
 }
 
 #[tokio::test]
+async fn a_body_without_end_is_left_at_its_cap() {
+    let failure = failure_while("huge=20000000").await;
+    assert!(failure.message.contains("larger than 8388608 bytes"), "{}", failure.message);
+}
+
+#[tokio::test]
 async fn cut_refused_and_filtered_answers_are_answers_with_their_reason() {
     for (behaviour, finish) in
         [("truncated", "length"), ("content_filter", "content_filter"), ("refusal", "stop")]

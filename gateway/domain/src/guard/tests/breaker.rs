@@ -118,6 +118,18 @@ fn one_probe_at_a_time_and_three_good_ones_close_it() {
 }
 
 #[test]
+fn good_probes_of_an_earlier_try_do_not_count() {
+    let mut breaker = breaker();
+    let until = opened(&mut breaker, NOW);
+    ask(&mut breaker, until, Sample::Good);
+    ask(&mut breaker, until, Sample::Good);
+    ask(&mut breaker, until, Sample::Bad);
+    let again = until.plus(30_000);
+    assert_eq!(ask(&mut breaker, again, Sample::Good), None);
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
+}
+
+#[test]
 fn a_probe_that_proves_nothing_lets_the_next_one_go() {
     let mut breaker = breaker();
     let until = opened(&mut breaker, NOW);
@@ -167,6 +179,35 @@ fn it_stays_open_at_least_as_long_as_the_provider_asks() {
     let ticket = admit(&mut breaker, NOW);
     let change = breaker.record(NOW, ticket, Sample::Bad, Some(90_000), EVEN).unwrap();
     assert_eq!(change.to, BreakerState::Open { until: NOW.plus(90_000) });
+}
+
+#[test]
+fn results_of_calls_from_before_the_outage_do_not_open_it_again() {
+    let mut breaker = breaker();
+    let late: Vec<Ticket> = (0..20).map(|_| admit(&mut breaker, NOW)).collect();
+    let until = opened(&mut breaker, NOW);
+    for _ in 0..3 {
+        ask(&mut breaker, until, Sample::Good);
+    }
+    let later = until.plus(60_000);
+    assert_eq!(breaker.counts(later), (0, 0, 0), "not even while they are stuck");
+    for ticket in late {
+        assert_eq!(breaker.record(later, ticket, Sample::Bad, None, EVEN), None);
+    }
+    assert_eq!((breaker.state(), breaker.counts(later)), (BreakerState::Closed, (0, 0, 0)));
+}
+
+#[test]
+fn an_answer_from_before_the_outage_is_no_successful_probe() {
+    let mut breaker = breaker();
+    let late: Vec<Ticket> = (0..3).map(|_| admit(&mut breaker, NOW)).collect();
+    let until = opened(&mut breaker, NOW);
+    let probe = admit(&mut breaker, until);
+    for ticket in late {
+        assert_eq!(breaker.record(until, ticket, Sample::Good, None, EVEN), None);
+    }
+    assert!(breaker.admit(until, EVEN).0.is_err(), "the probe is still out");
+    assert_eq!(breaker.record(until, probe, Sample::Good, None, EVEN), None, "one of three");
 }
 
 #[test]
