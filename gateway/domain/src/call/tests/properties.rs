@@ -84,7 +84,7 @@ prop_compose! {
 fn live(world: &mut World, people: Vec<Resolution>) {
     world.run();
     for resolution in people.into_iter().chain([Resolution::Rejected]) {
-        while matches!(world.state().phase, Phase::InReview { .. }) {
+        if matches!(world.state().phase, Phase::InReview { .. }) {
             let seen = world.state().subject().map(|subject| subject.digest);
             let resolution = match &resolution {
                 Resolution::Approved { .. } => match seen {
@@ -95,7 +95,6 @@ fn live(world: &mut World, people: Vec<Resolution>) {
             };
             world.resolve(resolution, None);
             world.run();
-            break;
         }
     }
     while matches!(world.state().phase, Phase::InReview { .. }) {
