@@ -1,6 +1,6 @@
 //! A prompt: Markdown with variables in, chat messages out.
 //!
-//! The file's form (front matter, `--- user` lines) is the raw layer's. Rendering is strict and
+//! The file's form (front matter, `# user` lines) is the raw layer's. Rendering is strict and
 //! bounded: a variable that is not there is an error and never an empty text.
 
 mod messages;

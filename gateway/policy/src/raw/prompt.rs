@@ -5,10 +5,11 @@
 //! `max_tokens`, `seed`, `stop`. The body is the system message. The caller's input follows as the
 //! user message, text as it is and anything else as JSON.
 //!
-//! An author who wants it otherwise divides the body by lines `--- system`, `--- user` and
-//! `--- assistant`: each begins a message of that role, so that examples can be shown and the
-//! input be put into words. A prompt with a `user` part at its end stands alone: the input is not
-//! added. Headings keep their meaning, because no Markdown heading divides anything.
+//! An author who wants it otherwise divides the body by the headings `# system`, `# user` and
+//! `# assistant`, alone on their line and in small letters: each begins a message of that role, so
+//! that examples can be shown and the input be put into words. A prompt that ends with a `user`
+//! part stands alone: the input is not added. Any other heading is text; one that is nearly a
+//! role (`# User`) is text with a warning.
 
 use super::secret::refuse_secret;
 use crate::decode::{Decode, Decoder, Fields, OneOrMany, words};
@@ -171,10 +172,10 @@ fn messages(body: &str, file: FileId, base: usize, d: &mut Decoder<'_>) -> Vec<M
     let mut role = MessageRole::System;
     let (mut start, mut at) = (0, 0);
     for line in body.split_inclusive('\n') {
-        if let Some(word) = divider(line) {
+        let span = Span::new(file, base + at, base + at + line.trim_end().len());
+        if let Some(next) = divider(line, span, d) {
             push(&mut all, role, body, start..at, (file, base));
-            let span = Span::new(file, base + at, base + at + line.trim_end().len());
-            role = role_of(word, span, d).unwrap_or(role);
+            role = next;
             start = at + line.len();
         }
         at += line.len();
@@ -183,18 +184,17 @@ fn messages(body: &str, file: FileId, base: usize, d: &mut Decoder<'_>) -> Vec<M
     all
 }
 
-/// The word of a line `--- word`.
-fn divider(line: &str) -> Option<&str> {
-    let word = line.strip_prefix("--- ")?.trim().trim_end_matches('-').trim_end();
-    (!word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphabetic())).then_some(word)
-}
-
-fn role_of(word: &str, span: Span, d: &mut Decoder<'_>) -> Option<MessageRole> {
-    MessageRole::parse(word).or_else(|| {
-        let say = format!("`{word}` is not a role");
-        let help = suggest::did_you_mean(word, MessageRole::ALL.iter().map(|role| role.name()));
-        d.refuse(Problem::error(Code::UnknownWord, span, say).help_if(help))
-    })
+/// The role that a heading line begins. A heading that is nearly one is warned about.
+fn divider(line: &str, span: Span, d: &mut Decoder<'_>) -> Option<MessageRole> {
+    let word = line.strip_prefix("# ")?.trim_end();
+    let role = MessageRole::parse(word);
+    let known = MessageRole::ALL.iter().map(|role| role.name());
+    if let (None, Some(meant)) = (role, suggest::nearest(word, known)) {
+        let say = format!("the heading `# {word}` is text, not the role `{meant}`");
+        let help = format!("write `# {meant}` to begin a message, or another heading");
+        d.report.push(Problem::warning(Code::FrontMatter, span, say).help(help));
+    }
+    role
 }
 
 fn push(

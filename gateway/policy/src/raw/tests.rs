@@ -1,9 +1,11 @@
 //! Policies as written: three that are right, and many that have one mistake each.
 #![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod any_bytes;
 mod mistakes;
 mod prompts;
 mod samples;
+mod workspace;
 
 use super::*;
 use crate::diagnostics::{Report, render};

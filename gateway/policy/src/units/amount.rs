@@ -51,6 +51,11 @@ pub struct MoneyRate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Price(pub MicroMoney);
 
+/// A number of bytes: `4MB` is 4,000,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Bytes(pub u64);
+
+const BYTES: &str = "write a number and a unit: `64kB`, `4MB`, `1GB`";
 const COUNT: &str = "write a whole number: `50`, `20k` (thousand) or `1.5M` (million)";
 const RATE: &str = "write a number per time: `600/min`, also `/s`, `/h`, `/day`";
 const SHARE: &str = "write a share between 0 and 1 as `2%` or `0.02`, with at most six decimals";
@@ -97,6 +102,27 @@ impl Count {
             .and_then(|factor| decimal::times(number, factor))
             .map(Self)
             .ok_or_else(|| UnitError::new(text, "a whole number", COUNT))
+    }
+}
+
+impl Bytes {
+    /// Reads a number of bytes.
+    ///
+    /// # Errors
+    /// [`UnitError`] unless it is a number with `B`, `kB`, `MB` or `GB` that gives whole bytes.
+    pub fn parse(text: &str) -> Result<Self, UnitError> {
+        let (number, unit) = decimal::split(text);
+        let factor = match unit.trim_start() {
+            "B" => Some(1),
+            "kB" => Some(1000),
+            "MB" => Some(1_000_000),
+            "GB" => Some(1_000_000_000),
+            _ => None,
+        };
+        factor
+            .and_then(|factor| decimal::times(number, factor))
+            .map(Self)
+            .ok_or_else(|| UnitError::new(text, "a number of bytes", BYTES))
     }
 }
 

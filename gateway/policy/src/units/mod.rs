@@ -8,7 +8,7 @@ mod clock;
 pub(crate) mod decimal;
 mod time;
 
-pub use amount::{Count, Money, MoneyRate, Period, Price, Rate, Share};
+pub use amount::{Bytes, Count, Money, MoneyRate, Period, Price, Rate, Share};
 pub use clock::ClockRange;
 pub use time::Time;
 
@@ -61,6 +61,7 @@ macro_rules! decode_by_parse {
 
 decode_by_parse! {
     Time => "a time such as `20s`",
+    Bytes => "a size such as `4MB`",
     Count => "a number such as `20k`",
     Rate => "a rate such as `600/min`",
     Share => "a share such as `2%` or `0.02`",

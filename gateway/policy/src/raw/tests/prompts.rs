@@ -21,7 +21,7 @@ fn a_plain_body_is_the_system_message_and_the_input_follows() {
 
 #[test]
 fn front_matter_and_role_lines_are_read() {
-    let text = "---\ndescription: d\ntemperature: 0.2\ntop_p: 0.9\nmax_tokens: 2k\nseed: 7\nstop: [END]\n---\nYou sort.\n--- user\nExample\n--- assistant ---\nham\n--- user\n{{ input }}\n";
+    let text = "---\ndescription: d\ntemperature: 0.2\ntop_p: 0.9\nmax_tokens: 2k\nseed: 7\nstop: [END]\n---\n# system\nYou sort.\n# user\nExample\n# assistant\nham\n# user\n{{ input }}\n";
     let (prompt, shown) = prompt(text);
     assert_eq!(shown, "");
     let prompt = prompt.expect("a prompt");
@@ -41,7 +41,7 @@ fn mistakes_in_a_prompt_have_a_place_and_help() {
         ("---\ntemprature: 1\n---\nx\n", ["p.md:2:1", "did you mean `temperature`?"]),
         ("---\ntemperature: 3\n---\nx\n", ["p.md:2:14", "from 0 to 2"]),
         ("---\ndescription: x\n", ["p.md:1:1", "close it with a line"]),
-        ("--- usr\nx\n", ["p.md:1:1", "did you mean `user`?"]),
+        ("# User\nx\n", ["p.md:1:1", "write `# user`"]),
         ("---\nseed: 1\n---\n\n", ["p.md:1:1", "says nothing"]),
         ("---\nstop: [a, b, c, d, e]\n---\nx\n", ["p.md:2:20", "at most four"]),
         ("Use sk-abcdefghij0123456789XYZ now\n", ["p.md:1:1", "secret"]),
