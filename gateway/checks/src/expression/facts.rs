@@ -22,7 +22,7 @@ pub(super) enum Fact {
 }
 
 /// How deep one shared value may use another, here and in the checker.
-pub(super) const SHARED_DEPTH_MAX: usize = 8;
+pub(super) const SHARED_DEPTH_MAX: usize = 3;
 
 /// What follows when `condition` is `outcome`.
 pub(super) fn facts(condition: &Syntax, outcome: bool, scope: &Scope) -> BTreeSet<Fact> {

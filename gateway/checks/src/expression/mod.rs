@@ -14,7 +14,6 @@ mod evaluate;
 mod facts;
 mod functions;
 mod parse;
-mod patterns;
 mod problem;
 mod sample;
 mod scan;

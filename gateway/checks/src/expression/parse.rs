@@ -13,7 +13,7 @@ use build::Builder;
 /// Longest source of one expression, in bytes.
 pub(super) const SOURCE_BYTES_MAX: usize = 4096;
 /// Deepest tree; keeps every recursive walk well within a small stack.
-const DEPTH_MAX: usize = 200;
+const DEPTH_MAX: usize = 64;
 
 /// Reads `source`.
 ///

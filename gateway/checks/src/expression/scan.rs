@@ -18,7 +18,7 @@ impl Outline {
     pub(super) fn of(source: &str) -> Self {
         let mut outline = Self::default();
         let mut open: Vec<(usize, usize)> = Vec::new();
-        let (mut here, mut outside) = (0_usize, 0_usize);
+        let (mut here, mut outside, mut choices) = (0_usize, 0_usize, 0_usize);
         for (at, byte) in Marks::new(source, 0) {
             match byte {
                 b'(' | b'[' | b'{' => {
@@ -35,10 +35,15 @@ impl Outline {
                         here = before;
                     }
                 }
-                b',' => here = 0,
+                // `&&` and `||` become balanced trees, so that a long row of them is not deep.
+                b',' | b'&' | b'|' => here = 0,
+                b'?' => {
+                    here = 0;
+                    choices += 1;
+                }
                 _ => here += 1,
             }
-            outline.depth = outline.depth.max(outside + here);
+            outline.depth = outline.depth.max(outside + here + choices);
         }
         outline
     }

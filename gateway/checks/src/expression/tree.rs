@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use crate::text::Pattern;
+
 use super::functions::Function;
 use super::syntax::{Constant, LoopKind, Operator};
 
@@ -30,7 +32,7 @@ pub(super) enum Node {
     Object(Vec<(Node, Node)>),
     Loop(Box<LoopNode>),
     Call(Function, Vec<Node>),
-    Matches(Box<Node>, regex::Regex),
+    Matches(Box<Node>, Pattern),
     /// The number as the schema calls it: `5.0` as a whole 5, `7` as the decimal 7.0.
     Numeric(Numeric, Box<Node>),
 }

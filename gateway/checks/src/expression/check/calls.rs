@@ -1,12 +1,14 @@
 //! Calls: which function is meant, and whether its arguments fit.
 
+use crate::text::Pattern;
+
+use super::super::dates;
 use super::super::facts::Fact;
 use super::super::functions::{Function, Signature, Style, TABLE, Takes};
 use super::super::problem::did_you_mean;
 use super::super::syntax::{Constant, Form, Name, Syntax};
 use super::super::tree::Node;
 use super::super::types::Type;
-use super::super::{dates, patterns};
 use super::{Checked, Checker, Facts};
 
 impl Checker<'_> {
@@ -191,7 +193,7 @@ impl Checker<'_> {
     }
 
     /// Compiles the pattern of `matches`: a text written out, or a constant of `values`.
-    fn pattern(&mut self, node: Node, syntax: &Syntax) -> Option<regex::Regex> {
+    fn pattern(&mut self, node: Node, syntax: &Syntax) -> Option<Pattern> {
         let pattern = match &node {
             Node::Literal(Constant::Text(text)) => Some(text.as_str()),
             Node::Constant(json) => json.as_str(),
@@ -202,10 +204,10 @@ impl Checker<'_> {
             self.problem(syntax.range.clone(), message, "or a constant of `values`".to_owned());
             return None;
         };
-        match patterns::compile(pattern) {
+        match Pattern::compile(pattern) {
             Ok(pattern) => Some(pattern),
-            Err((message, help)) => {
-                self.problem(syntax.range.clone(), message, help);
+            Err(error) => {
+                self.problem(syntax.range.clone(), error.to_string(), None);
                 None
             }
         }

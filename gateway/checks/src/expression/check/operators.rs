@@ -33,22 +33,32 @@ impl Checker<'_> {
         whole: &Syntax,
         known: &Facts,
     ) -> Option<Checked> {
-        let left = self.check(a, known);
-        let right = self.check(b, known);
-        let (left, right) = (left?, right?);
-        let sides = [(a, &left), (b, &right)];
+        let left = self.check(a, known).map(Box::new);
+        let right = self.check(b, known).map(Box::new);
+        self.joined(operator, (a, left?), (b, right?), whole)
+    }
+
+    /// Apart from [`Self::binary`], so that a deep tree needs little stack per level.
+    fn joined(
+        &mut self,
+        operator: Operator,
+        (a, left): (&Syntax, Box<Checked>),
+        (b, right): (&Syntax, Box<Checked>),
+        whole: &Syntax,
+    ) -> Option<Checked> {
+        let sides = [(a, &*left), (b, &*right)];
         let kind = match operator {
             Operator::Equal | Operator::NotEqual => self.compare(operator, sides, whole)?,
             Operator::Less | Operator::LessEqual | Operator::Greater | Operator::GreaterEqual => {
-                let left = self.present(left.clone(), a);
-                let right = self.present(right.clone(), b);
+                let left = self.present((*left).clone(), a);
+                let right = self.present((*right).clone(), b);
                 let (left, right) = (left?, right?);
                 self.ordered(operator, [(a, &left), (b, &right)], whole)?
             }
-            Operator::In => self.member([(a, &left), (b, &right)], whole)?,
+            Operator::In => self.member(sides, whole)?,
             _ => {
-                let left = self.present(left.clone(), a);
-                let right = self.present(right.clone(), b);
+                let left = self.present((*left).clone(), a);
+                let right = self.present((*right).clone(), b);
                 let (left, right) = (left?, right?);
                 self.arithmetic(operator, [(a, &left), (b, &right)], whole)?
             }
@@ -191,9 +201,11 @@ impl Checker<'_> {
             (Type::Int(_), Type::Int(_)) => Some(Type::INT),
             (Type::Int(_) | Type::Double(_), Type::Int(_) | Type::Double(_)) => Some(Type::DOUBLE),
             (Type::Text(_), Type::Text(_)) if add => Some(Type::TEXT),
-            (Type::List { item: a, .. }, Type::List { item: b, .. }) if add => {
-                Some(joined(&left.kind, &right.kind, Type::union([(**a).clone(), (**b).clone()])))
-            }
+            (Type::List { item: a, .. }, Type::List { item: b, .. }) if add => Some(concatenated(
+                &left.kind,
+                &right.kind,
+                Type::union([(**a).clone(), (**b).clone()]),
+            )),
             (left, right) if perhaps(left, add) && perhaps(right, add) => Some(Type::Any),
             (left, right) => {
                 let (word, x, y) = (operator.word(), self.text(a), self.text(b));
@@ -222,7 +234,7 @@ fn perhaps(kind: &Type, add: bool) -> bool {
 }
 
 /// The type of two lists after one another.
-fn joined(a: &Type, b: &Type, item: Type) -> Type {
+fn concatenated(a: &Type, b: &Type, item: Type) -> Type {
     let (
         Type::List { min_items: n, max_items: x, .. },
         Type::List { min_items: m, max_items: y, .. },

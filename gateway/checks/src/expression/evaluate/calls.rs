@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use crate::text::checksum;
+
 use super::super::dates;
 use super::super::error::EvalError;
 use super::super::functions::Function;
@@ -34,8 +36,8 @@ impl<'a> Evaluation<'a> {
             Function::Lower | Function::Squash | Function::Digits => {
                 self.rewritten(function, next()?)
             }
-            Function::IbanOk => Ok(Value::Bool(texts::iban_ok(&self.text(next()?)?))),
-            Function::LuhnOk => Ok(Value::Bool(texts::luhn_ok(&self.text(next()?)?))),
+            Function::IbanOk => Ok(Value::Bool(checksum::iban_ok(&self.text(next()?)?))),
+            Function::LuhnOk => Ok(Value::Bool(checksum::luhn_ok(&self.text(next()?)?))),
             Function::Contains
             | Function::StartsWith
             | Function::EndsWith

@@ -71,7 +71,14 @@ impl<'a> Evaluation<'a> {
             Node::Constant(json) => Ok(Value::of(json)),
             Node::Shared(node) => self.value(node, None),
             Node::Root(name) => self.root(name),
-            Node::Local(slot) => local(*slot, locals),
+            Node::Local(slot) => {
+                let value = local(*slot, locals)?;
+                if let Value::List(_) | Value::Object(_) = value {
+                    // A list made here is copied at each mention.
+                    self.spend(value.weight())?;
+                }
+                Ok(value)
+            }
             Node::Field(of, name) => self
                 .value(of, locals)?
                 .field(name)?

@@ -1,72 +1,115 @@
 //! What holds for every expression and every call: no panic, bounded steps, ranges in the source.
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde_json::{Map, Value as Json};
 
 use super::super::{EvalError, Scope, Type, Want, compile};
 use super::scope;
 
-/// Words from which sources are made that often parse and sometimes check.
+/// Sources that mostly check, made by following `choices` through a grammar of typed parts.
 fn any_source() -> impl Strategy<Value = String> {
-    let leaf = prop::sample::select(vec![
-        "x",
-        "y",
-        "1",
-        "-2",
-        "0",
-        "2.5",
-        "'a'",
-        "\"é🦀\"",
-        "true",
-        "null",
-        "[]",
-        "[1, 'a']",
-        "{'k': 1}",
-        "x.k",
-        "y[0]",
-        "9223372036854775807",
-        "values.v",
-    ])
-    .prop_map(ToOwned::to_owned);
-    leaf.prop_recursive(5, 60, 3, |inner| {
-        let operator = prop::sample::select(vec![
-            "+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "in",
-        ]);
-        let function = prop::sample::select(vec![
-            "size",
-            "sum",
-            "min",
-            "max",
-            "distinct",
-            "lower",
-            "squash",
-            "digits",
-            "string",
-            "int",
-            "double",
-            "bool",
-            "date",
-            "iban_ok",
-            "luhn_ok",
-            "math.round",
-            "math.abs",
-            "has",
-        ]);
-        let visit = prop::sample::select(vec!["map", "filter", "all", "exists", "exists_one"]);
-        prop_oneof![
-            (inner.clone(), operator, inner.clone()).prop_map(|(a, o, b)| format!("({a} {o} {b})")),
-            (function, inner.clone()).prop_map(|(f, a)| format!("{f}({a})")),
-            (inner.clone(), visit, inner.clone()).prop_map(|(a, m, b)| format!("{a}.{m}(x, {b})")),
-            (inner.clone(), inner.clone(), inner.clone())
-                .prop_map(|(a, b, c)| format!("({a} ? {b} : {c})")),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a}, {b}]")),
-            (inner.clone(), inner.clone())
-                .prop_map(|(a, b)| format!("({b} in {a} && {a}[{b}] == 1)")),
-            inner.clone().prop_map(|a| format!("(has({a}.k) && {a}.k == 1)")),
-            inner.clone().prop_map(|a| format!("(size({a}) > 0 && {a}[0] == 1)")),
-            inner.prop_map(|a| format!("!{a}")),
-        ]
+    prop::collection::vec(any::<u8>(), 4..60).prop_map(|choices| {
+        let mut choices = choices.into_iter();
+        grow(Part::Condition, &mut choices, 5)
     })
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Condition,
+    Number,
+    Text,
+    List,
+}
+
+/// One part; `$c $n $t $l` in a form stand for further parts.
+fn grow(part: Part, choices: &mut impl Iterator<Item = u8>, depth: usize) -> String {
+    let (leaves, forms): (&[&str], &[&str]) = match part {
+        Part::Condition => (
+            &["x == 1", "y != null", "x in [1, 'a']", "has(y.k)", "y == x"],
+            &[
+                "($n + x < $n)",
+                "($n - y >= $n)",
+                "($t + x == $t)",
+                "($c && $c)",
+                "($c || $c)",
+                "!$c",
+                "($c ? $c : $c)",
+                "$l.all(a, a == $n)",
+                "$l.exists(a, $n == a)",
+                "(x in $l)",
+                "$l.exists_one(a, a == y)",
+                "(has(x.k) && x.k == $n)",
+                "iban_ok($t)",
+                "luhn_ok($t)",
+                "quotes($t, $t)",
+                "(size(y) > 0 && y[0] == $t)",
+                "('k' in x && x['k'] == $l)",
+                "(x + $l == $l)",
+                "sample($t, 0.5)",
+                "$t.matches('a+|b')",
+                "$t.contains($t)",
+            ],
+        ),
+        Part::Number => (
+            &["x", "y", "1", "-2", "2.5", "9223372036854775807", "values.v"],
+            &[
+                "($n + $n)",
+                "($n - $n)",
+                "($n * $n)",
+                "($n / $n)",
+                "($n % $n)",
+                "-($n)",
+                "size($l)",
+                "sum($l)",
+                "min($l)",
+                "max($l)",
+                "int($t)",
+                "double($t)",
+                "math.round($n)",
+                "math.abs($n)",
+                "math.greatest($n, $n)",
+                "($c ? $n : $n)",
+                "days(x, $t)",
+                "similar($t, $t)",
+                "size($t)",
+            ],
+        ),
+        Part::Text => (
+            &["x", "y", "'a'", "\"é🦀\"", "'2026-11-22'"],
+            &["($t + $t)", "lower($t)", "squash($t)", "digits($t)", "string($n)", "($c ? $t : $t)"],
+        ),
+        Part::List => (
+            &["x", "y", "[x]", "[1, x, 'a']", "[2.5, 3]"],
+            &[
+                "($l + $l)",
+                "distinct($l)",
+                "$l.map(a, $n)",
+                "$l.filter(a, $c)",
+                "[$n, $n]",
+                "$l.map(a, $c, [a])",
+                "($c ? $l : $l)",
+            ],
+        ),
+    };
+    let choice = usize::from(choices.next().unwrap_or(0));
+    if depth == 0 || choices.size_hint().0 == 0 {
+        return leaves[choice % leaves.len()].to_owned();
+    }
+    let mut pieces = forms[choice % forms.len()].split('$');
+    let mut source = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (kind, rest) = piece.split_at(1);
+        let part = match kind {
+            "c" => Part::Condition,
+            "n" => Part::Number,
+            "t" => Part::Text,
+            _ => Part::List,
+        };
+        source += &(grow(part, choices, depth - 1) + rest);
+    }
+    source
 }
 
 fn any_json() -> impl Strategy<Value = Json> {
@@ -149,4 +192,36 @@ proptest! {
         let expression = compile(&source, &scope(), Want::Condition).unwrap();
         prop_assert!(expression.holds(&call).is_ok());
     }
+}
+
+/// Why it matters: the promises above would say nothing if no source passed the checker.
+#[test]
+fn many_of_the_sources_tried_pass_the_checker() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let scope = Scope::new().variable("x", Type::Any).variable("y", Type::Any);
+    let passing = (0..200)
+        .filter(|_| {
+            let source = any_source().new_tree(&mut runner).unwrap().current();
+            source.len() > 20 && compile(&source, &scope, Want::Any).is_ok()
+        })
+        .count();
+    assert!(passing >= 60, "only {passing} of 200 sources pass");
+}
+
+/// Why it matters: a stack that overflows ends the whole process. Test threads have 2 MiB.
+#[test]
+fn the_deepest_chain_of_shared_values_fits_a_small_stack() {
+    let mut scope = Scope::new().variable("x", Type::INT);
+    let deep = |inner: &str| format!("{inner}{}", " + x".repeat(60));
+    scope.share("v0", &deep("1")).unwrap();
+    for n in 1..3 {
+        scope.share(format!("v{n}"), &deep(&format!("values.v{}", n - 1))).unwrap();
+    }
+    let call: Map<String, Json> = [("x".to_owned(), Json::from(1))].into_iter().collect();
+    let expression =
+        compile(&format!("{} > 1", deep("values.v2")), &scope, Want::Condition).unwrap();
+    assert!(expression.holds(&call).unwrap());
+    scope.share("v3", "values.v2").unwrap();
+    let problems = compile("values.v3 > 1", &scope, Want::Condition).unwrap_err();
+    assert!(problems[0].message.ends_with("is too deep"), "{problems:?}");
 }
