@@ -21,7 +21,7 @@ pub(super) fn of_unix_ms(at: i64) -> Option<Date> {
     Some(moment.to_zoned(jiff::tz::TimeZone::UTC).date())
 }
 
-/// Milliseconds since the Unix epoch of a timestamp with its offset, such as `2026-11-22T08:00:00Z`.
+/// Milliseconds since the Unix epoch of a timestamp with offset, such as `2026-11-22T08:00:00Z`.
 pub(super) fn unix_ms(text: &str) -> Option<i64> {
     text.trim().parse::<jiff::Timestamp>().ok().map(|moment| moment.as_millisecond())
 }

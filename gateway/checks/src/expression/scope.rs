@@ -63,8 +63,8 @@ impl Scope {
         self
     }
 
-    /// Adds `values.name` as an expression. It is parsed now, and checked where it is used, since it
-    /// may use what its user may use.
+    /// Adds `values.name` as an expression. It is parsed now, and checked where it is used,
+    /// since it may use what its user may use.
     ///
     /// # Errors
     /// What the grammar does not allow; ranges count within `source`.

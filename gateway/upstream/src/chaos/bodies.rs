@@ -79,7 +79,10 @@ fn deltas(choice: &Value) -> Vec<Value> {
     let index = choice.get("index").cloned().unwrap_or_default();
     let message = choice.get("message").cloned().unwrap_or_default();
     let logprobs = choice.pointer("/logprobs/content").and_then(Value::as_array);
-    let delta = |delta: Value, logprobs: Value, finish: Value| json!({"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish});
+    let delta = |delta: Value, logprobs: Value, finish: Value| {
+        let index = index.clone();
+        json!({"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish})
+    };
     let mut all =
         vec![delta(json!({"role": "assistant", "content": ""}), Value::Null, Value::Null)];
     if let Some(refusal) = message.get("refusal").filter(|refusal| refusal.is_string()) {

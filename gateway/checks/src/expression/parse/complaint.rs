@@ -1,4 +1,4 @@
-//! The parser's complaints in the words of authors. Only the first is told: the rest follow from it.
+//! The parser's complaints in the words of authors. Only the first is told: the rest follow.
 
 use std::ops::Range;
 
