@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod answer;
+mod compile;
 pub mod compiled;
 pub mod decode;
 pub mod diagnostics;
@@ -14,7 +15,7 @@ pub mod judge;
 pub mod path;
 pub mod prompt;
 pub mod raw;
-mod seam;
+mod revision;
 pub mod source;
 pub mod units;
 pub mod yaml;

@@ -26,7 +26,7 @@ use backstop_checks::schema::Schema;
 use backstop_domain::plan::Plan;
 
 pub(crate) use around::Around;
-pub(crate) use files::Files;
+pub(crate) use files::{Files, reached};
 pub(crate) use policy::compile;
 
 use crate::compiled::LadderTexts;

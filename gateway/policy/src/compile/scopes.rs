@@ -90,19 +90,13 @@ pub(super) fn build(ground: &Ground<'_>, parts: &Parts<'_>) -> Scopes {
 }
 
 impl Scopes {
-    /// Adds a shared value to every phase; each user checks it by what it knows itself.
-    pub fn share(
-        &mut self,
-        name: &str,
-        add: impl Fn(Scope) -> Result<Scope, Vec<backstop_checks::expression::Problem>>,
-    ) -> Result<(), Vec<backstop_checks::expression::Problem>> {
-        let _ = name;
+    /// Changes the scope of every phase alike.
+    pub fn each(&mut self, mut change: impl FnMut(Scope) -> Scope) {
         for scope in
             [&mut self.before, &mut self.answer, &mut self.fallback, &mut self.ladder]
         {
-            *scope = add(core::mem::take(scope))?;
+            *scope = change(core::mem::take(scope));
         }
-        Ok(())
     }
 
     /// What the rules of a tool know.

@@ -1,6 +1,6 @@
 //! Checks, compiled.
 
-use crate::seam::Expression;
+use backstop_checks::expression::Expression;
 use backstop_checks::path::Path;
 use backstop_domain::Signal;
 

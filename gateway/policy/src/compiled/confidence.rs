@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::seam::Expression;
+use backstop_checks::expression::Expression;
 use backstop_checks::path::Path;
 use backstop_domain::Signal;
 

@@ -19,12 +19,12 @@ pub use check::{At, Check, Kind, Root};
 pub use confidence::{Accept, Block, ConfidenceSource, Evidence, Need};
 pub use rule::{LadderTexts, Rule, RungTexts, SourceSet};
 pub use settings::{
-    Cache, Durability, Limit, LimitOf, LimitPer, Model, OnDisconnect, Pending, PendingThen, Retain,
+    Cache, CachePer, Durability, Limit, LimitOf, LimitPer, Model, OnDisconnect, Pending, PendingThen, Retain,
 };
 pub use tool::{Tool, ToolEffect, ToolLimit, ToolLimitOf, Tools};
 
 use crate::prompt::{Keep, Prompt};
-use crate::seam::{Calendar, Expression, Template};
+use backstop_checks::expression::{Calendar, Expression, Template};
 
 /// A compiled policy. Shared between calls; never changed.
 #[derive(Debug)]
@@ -79,10 +79,12 @@ pub struct Policy {
     pub(crate) calendars: Calendars,
     pub(crate) texts: BTreeMap<String, LadderTexts>,
     pub(crate) prompts: BTreeMap<String, Arc<Prompt>>,
+    /// As it was written: where its tests stand.
+    pub(crate) written: crate::raw::Policy,
 }
 
 /// The calendars that conditions may ask, by name.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Calendars(pub BTreeMap<String, Arc<dyn Calendar + Send + Sync>>);
 
 impl core::fmt::Debug for Calendars {

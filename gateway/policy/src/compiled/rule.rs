@@ -1,6 +1,6 @@
 //! Rules, ladders' texts and named values, compiled.
 
-use crate::seam::{Expression, Template};
+use backstop_checks::expression::{Expression, Template};
 use backstop_domain::Source;
 
 /// A named condition with the ladder that it asks for.

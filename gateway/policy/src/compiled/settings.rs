@@ -1,6 +1,6 @@
 //! The plainer settings of a policy: models, limits, pending, cache, retention.
 
-use crate::seam::{Expression, Template};
+use backstop_checks::expression::{Expression, Template};
 use backstop_checks::path::Path;
 use backstop_domain::{MicroMoney, Price};
 

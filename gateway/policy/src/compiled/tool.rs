@@ -1,6 +1,6 @@
 //! Tools that a model may call, compiled.
 
-use crate::seam::Expression;
+use backstop_checks::expression::Expression;
 use backstop_checks::schema::Schema;
 
 use super::{Block, Rule};

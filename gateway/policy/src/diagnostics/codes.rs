@@ -69,6 +69,18 @@ codes! {
     MissingFile = "BS0507", "A file that is named is not there.";
 
     FrontMatter = "BS0601", "The prompt's front matter is not readable.";
+    Template = "BS0602", "The prompt is not a template.";
+    Variable = "BS0603", "A prompt's variable is not there, or may be missing.";
+
+    Expression = "BS0701", "A condition or text cannot be computed from what is known here.";
+    SchemaFile = "BS0702", "A schema file is not usable.";
+    DataFile = "BS0703", "A data file is not readable.";
+    NoPlace = "BS0704", "A path names a place that is not there.";
+    Pattern = "BS0705", "A pattern or list of words is not usable.";
+    Capability = "BS0706", "A model cannot do what the policy needs.";
+    FallbackOff = "BS0707", "A fallback may break the output's schema.";
+    BudgetShort = "BS0708", "The budget cannot pay for one accepted answer.";
+    Unjudged = "BS0709", "Nothing judges the answers of this policy.";
 }
 
 impl std::fmt::Display for Code {

@@ -1,6 +1,6 @@
 //! Evaluates conditions, formulas and texts over the facts of a call.
 
-use crate::seam::{Calendar, Environment, Expression, Sampling, Template};
+use backstop_checks::expression::{Calendar, Environment, Expression, Sampling, Template};
 use serde_json::Value;
 
 use super::View;
@@ -46,7 +46,9 @@ pub(super) fn holds(expression: &Expression, view: &View<'_>, by: &str) -> Resul
 /// # Errors
 /// Why it cannot be computed, in words.
 pub(super) fn value(expression: &Expression, view: &View<'_>, by: &str) -> Result<Value, String> {
-    expression.json(&seen(view, by)).map_err(|error| error.to_string())
+    let seen = seen(view, by);
+    let value = expression.evaluate(&seen).map_err(|error| error.to_string())?;
+    Ok(value.into_json())
 }
 
 /// A text with its expressions filled in.
