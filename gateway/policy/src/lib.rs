@@ -18,6 +18,7 @@ pub mod raw;
 mod revision;
 pub mod source;
 pub mod units;
+pub mod workspace;
 pub mod yaml;
 
 pub use answer::{Answer, Choice, NotAnAnswer, ToolCall};
@@ -25,3 +26,4 @@ pub use compiled::Policy;
 pub use diagnostics::{Code, Problem, Report, Severity};
 pub use gateway_file::Gateway;
 pub use source::{FileId, Sources, Span, Spanned};
+pub use workspace::Workspace;

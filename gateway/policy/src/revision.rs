@@ -98,9 +98,8 @@ fn gateway(tree: &Node, words: &BTreeSet<String>) -> Value {
     let mut kept = Map::new();
     for section in ["models", "queues", "services", "hours"] {
         let Some(Node { kind: Kind::Map(entries), .. }) = tree.get(section) else { continue };
-        let named = entries.iter().filter(|entry| {
-            section == "hours" || words.contains(&entry.key.value)
-        });
+        let named =
+            entries.iter().filter(|entry| section == "hours" || words.contains(&entry.key.value));
         let named = named.map(|entry| (entry.key.value.clone(), canonical(&entry.value)));
         kept.insert(section.to_owned(), Value::Object(named.collect()));
     }

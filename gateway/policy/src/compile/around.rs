@@ -51,9 +51,10 @@ pub(crate) struct Defaults {
 impl Around {
     /// What policies see of a gateway file; `tree` is the file as a tree.
     pub fn of(gateway: &Gateway, tree: Option<crate::yaml::Node>) -> Self {
-        let models = gateway.models.iter().map(|(name, model)| {
-            (name.clone(), (model_of(name, model), token_burst(model)))
-        });
+        let models = gateway
+            .models
+            .iter()
+            .map(|(name, model)| (name.clone(), (model_of(name, model), token_burst(model))));
         let queues = gateway.queues.iter().map(|(name, queue)| {
             let ends_in_fallback = queue.on_expiry == Expiry::Fallback;
             let approvals = u8::try_from(queue.approvals).unwrap_or(u8::MAX);

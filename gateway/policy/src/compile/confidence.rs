@@ -103,9 +103,7 @@ impl Compiler<'_> {
                 }
             }
             SourceKind::Reported(field) => Evidence::Reported { field: field.value.clone() },
-            SourceKind::Calc(calc) => {
-                Evidence::Calc(self.expression(calc, scope, Want::Number)?)
-            }
+            SourceKind::Calc(calc) => Evidence::Calc(self.expression(calc, scope, Want::Number)?),
         };
         Some(ConfidenceSource { name, when, evidence })
     }
@@ -119,7 +117,12 @@ impl Compiler<'_> {
                     self.raw.models.iter().map(|model| model.value.as_str()).collect();
                 for (name, _) in named.iter() {
                     if !models.contains(&name.value.as_str()) {
-                        self.unknown("model of this policy", name.as_str(), name.span, models.clone());
+                        self.unknown(
+                            "model of this policy",
+                            name.as_str(),
+                            name.span,
+                            models.clone(),
+                        );
                     }
                 }
                 if let Some(lacking) = models.iter().find(|model| named.get(model).is_none()) {
@@ -136,7 +139,12 @@ impl Compiler<'_> {
                     written.from.iter().map(raw::ConfidenceSource::signal).collect();
                 for (name, _) in named.iter() {
                     if !sources.contains(&name.value.as_str()) {
-                        self.unknown("source of this block", name.as_str(), name.span, sources.clone());
+                        self.unknown(
+                            "source of this block",
+                            name.as_str(),
+                            name.span,
+                            sources.clone(),
+                        );
                     }
                 }
                 if let Some(lacking) = sources.iter().find(|source| named.get(source).is_none()) {

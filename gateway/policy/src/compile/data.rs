@@ -41,8 +41,7 @@ pub(super) fn read(source: &DataSource, path: &str, text: &str) -> Result<Read, 
 }
 
 fn json(text: &str, key: Option<&str>) -> Result<Read, String> {
-    let (value, _) =
-        backstop_checks::json::read_strict(text).map_err(|fault| fault.to_string())?;
+    let (value, _) = backstop_checks::json::read_strict(text).map_err(|fault| fault.to_string())?;
     let Some(key) = key else {
         let kind = kind_of(&value);
         return Ok(Read { value, kind });
@@ -117,7 +116,9 @@ fn column(head: &str) -> Result<(String, Column), String> {
         "int" | "integer" => Column::Int,
         "number" | "double" | "decimal" => Column::Double,
         "bool" | "boolean" => Column::Bool,
-        other => return Err(format!("column `{name}`: `{other}` is not text, int, number or bool")),
+        other => {
+            return Err(format!("column `{name}`: `{other}` is not text, int, number or bool"));
+        }
     };
     Ok((name.trim().to_owned(), kind))
 }

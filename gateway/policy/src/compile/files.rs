@@ -16,11 +16,7 @@ pub(crate) struct Files {
 
 impl Files {
     /// The schema at `path` of the workspace; `None` if there is no such file.
-    pub fn schema(
-        &mut self,
-        sources: &Sources,
-        path: &str,
-    ) -> Option<Result<Schema, SchemaError>> {
+    pub fn schema(&mut self, sources: &Sources, path: &str) -> Option<Result<Schema, SchemaError>> {
         let id = sources.find(path)?;
         let reached = reached(sources, path);
         let key = (path.to_owned(), digest(sources, &reached));

@@ -102,11 +102,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn doubles(
-    what: &str,
-    names: impl Iterator<Item = (String, Span)>,
-    report: &mut Report,
-) {
+fn doubles(what: &str, names: impl Iterator<Item = (String, Span)>, report: &mut Report) {
     let mut seen: BTreeMap<String, Span> = BTreeMap::new();
     for (name, span) in names {
         match seen.get(&name) {

@@ -180,9 +180,10 @@ impl Compiler<'_> {
         let queue = queue.clone();
         self.queue_named(&queue);
         self.tightens(options, &queue);
-        let may_edit = options.may_edit.as_ref().map(|paths| {
-            paths.iter().filter_map(|path| self.editable(path)).collect::<Vec<_>>()
-        });
+        let may_edit = options
+            .may_edit
+            .as_ref()
+            .map(|paths| paths.iter().filter_map(|path| self.editable(path)).collect::<Vec<_>>());
         let not = options.not.as_ref().and_then(|not| self.expression(not, scope, Want::Texts));
         let approvals = options.approvals.as_ref();
         let rung = Rung::Escalate(Escalation {

@@ -4,8 +4,8 @@ use super::Compiler;
 use super::scopes::attempts_of;
 use crate::compiled::Model;
 use crate::decode::Name;
-use crate::prompt::Prompt;
 use crate::diagnostics::Code;
+use crate::prompt::Prompt;
 use crate::raw::{self, Need};
 use crate::source::{Span, Spanned};
 
@@ -79,7 +79,8 @@ impl Compiler<'_> {
                 self.error(Code::Capability, span, say, Some(help));
             }
             if cost.is_some() && model.price.is_none() {
-                let say = format!("`budget.cost` needs a price, and model `{}` has none", model.name);
+                let say =
+                    format!("`budget.cost` needs a price, and model `{}` has none", model.name);
                 let help = "add `price:` to the model in gateway.yaml".to_owned();
                 self.error(Code::Capability, span, say, Some(help));
             }
@@ -109,7 +110,8 @@ impl Compiler<'_> {
             parts.map(|part| backstop_checks::tokens::tokens_of(&part.text)).sum()
         });
         let conversation = self.raw.conversation.as_ref();
-        let conversation = conversation.and_then(|c| c.value.tokens.as_ref()).map_or(0, |t| t.value.0);
+        let conversation =
+            conversation.and_then(|c| c.value.tokens.as_ref()).map_or(0, |t| t.value.0);
         let answer = prompt.and_then(|prompt| prompt.setting("max_tokens"));
         let answer = answer.and_then(serde_json::Value::as_u64).unwrap_or(0);
         let needed = conversation.saturating_add(text).saturating_add(answer);
@@ -160,8 +162,11 @@ impl Compiler<'_> {
         }
         if needed > attempts {
             let span = own.map(|count| count.span).or(worst).unwrap_or(self.raw.policy.span);
-            let say = format!("one accepted answer can take {needed} attempts, the budget has {attempts}");
-            let help = format!("write `budget: {{attempts: {needed}}}` or more, or ask fewer votes");
+            let say = format!(
+                "one accepted answer can take {needed} attempts, the budget has {attempts}"
+            );
+            let help =
+                format!("write `budget: {{attempts: {needed}}}` or more, or ask fewer votes");
             self.error(Code::BudgetShort, span, say, Some(help));
         }
     }

@@ -79,9 +79,13 @@ impl Compiler<'_> {
         let pending = self.pending();
         let cache = self.cache();
         let durability = self.durability();
-        let private: Vec<String> = self.raw.private.clone().iter().filter_map(|path| {
-            self.place(path).map(|_| path.value.to_string())
-        }).collect();
+        let private: Vec<String> = self
+            .raw
+            .private
+            .clone()
+            .iter()
+            .filter_map(|path| self.place(path).map(|_| path.value.to_string()))
+            .collect();
         let plan = self.plan(&models, otherwise?, cache.is_some());
         let text = |text: Option<&crate::source::Spanned<String>>| {
             text.map(|text| text.value.clone()).unwrap_or_default()
@@ -268,9 +272,11 @@ impl Compiler<'_> {
         let Some(word) = sheddable.filter(|w| w.value == raw::Criticality::Sheddable) else {
             return;
         };
-        let ladder = self.parts.on.iter().find(|(class, _)| {
-            class.value == backstop_domain::FailureClass::Shed
-        });
+        let ladder = self
+            .parts
+            .on
+            .iter()
+            .find(|(class, _)| class.value == backstop_domain::FailureClass::Shed);
         let ends = ladder.is_some_and(|(_, ladder)| {
             ladder.steps.last().is_some_and(|step| {
                 matches!(

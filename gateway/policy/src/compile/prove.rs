@@ -13,8 +13,20 @@ use crate::source::Span;
 
 /// Keywords of an object schema that the proof, field by field, accounts for.
 const ACCOUNTED: [&str; 14] = [
-    "$schema", "$id", "$defs", "$comment", "title", "description", "examples", "default", "type",
-    "properties", "required", "additionalProperties", "definitions", "readOnly",
+    "$schema",
+    "$id",
+    "$defs",
+    "$comment",
+    "title",
+    "description",
+    "examples",
+    "default",
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "definitions",
+    "readOnly",
 ];
 
 impl Compiler<'_> {
@@ -37,7 +49,11 @@ impl Compiler<'_> {
             Shape::Text(_) => true,
             Shape::Formula(formula) => {
                 let text = matches!(formula.kind(), backstop_checks::expression::Type::Text(_));
-                text && (!last || matches!(self.raw.input.as_ref().map(|i| &i.value), None | Some(InputShape::Text)))
+                text && (!last
+                    || matches!(
+                        self.raw.input.as_ref().map(|i| &i.value),
+                        None | Some(InputShape::Text)
+                    ))
             }
             Shape::List(_) | Shape::Object(_) => false,
         };
@@ -64,9 +80,10 @@ impl Compiler<'_> {
             }
             Shape::Text(_) if last => {
                 let plain = schema.value().get("type") == Some(&Value::from("string"))
-                    && schema.value().as_object().is_some_and(|map| {
-                        map.keys().all(|key| ACCOUNTED.contains(&key.as_str()))
-                    });
+                    && schema
+                        .value()
+                        .as_object()
+                        .is_some_and(|map| map.keys().all(|key| ACCOUNTED.contains(&key.as_str())));
                 if !plain {
                     self.not_proven(data.span, "a text with `{{ }}` may be any text");
                 }

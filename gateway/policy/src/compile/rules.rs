@@ -9,7 +9,12 @@ use crate::source::Spanned;
 
 impl Compiler<'_> {
     /// A rule, named `prefix.id`, over what `scope` knows.
-    pub(super) fn rule(&mut self, written: &raw::Rule, prefix: &str, scope: &Scope) -> Option<Rule> {
+    pub(super) fn rule(
+        &mut self,
+        written: &raw::Rule,
+        prefix: &str,
+        scope: &Scope,
+    ) -> Option<Rule> {
         let before = self.report.error_count();
         let by = format!("{prefix}.{}", written.id.as_str());
         let when = self.condition(written.when.as_ref(), scope);

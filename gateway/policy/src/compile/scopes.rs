@@ -92,9 +92,7 @@ pub(super) fn build(ground: &Ground<'_>, parts: &Parts<'_>) -> Scopes {
 impl Scopes {
     /// Changes the scope of every phase alike.
     pub fn each(&mut self, mut change: impl FnMut(Scope) -> Scope) {
-        for scope in
-            [&mut self.before, &mut self.answer, &mut self.fallback, &mut self.ladder]
-        {
+        for scope in [&mut self.before, &mut self.answer, &mut self.fallback, &mut self.ladder] {
             *scope = change(core::mem::take(scope));
         }
     }
@@ -117,19 +115,25 @@ fn request_variables(ground: &Ground<'_>) -> BTreeMap<String, Type> {
     add("input", input(&ground.input));
     let data = ground.data.iter().map(|(name, kind)| (name.clone(), kind.clone(), true));
     add("data", Type::object(data));
-    add("caller", Type::object([
-        ("name", Type::TEXT, true),
-        ("tenant", Type::TEXT, true),
-        ("roles", Type::list(Type::TEXT), true),
-    ]));
-    add("call", Type::object([
-        ("id", Type::TEXT, true),
-        ("key", Type::TEXT, true),
-        ("tags", Type::map(Type::TEXT), true),
-        ("received", Type::INT, true),
-        ("attempts", Type::INT, true),
-        ("cost", Type::DOUBLE, true),
-    ]));
+    add(
+        "caller",
+        Type::object([
+            ("name", Type::TEXT, true),
+            ("tenant", Type::TEXT, true),
+            ("roles", Type::list(Type::TEXT), true),
+        ]),
+    );
+    add(
+        "call",
+        Type::object([
+            ("id", Type::TEXT, true),
+            ("key", Type::TEXT, true),
+            ("tags", Type::map(Type::TEXT), true),
+            ("received", Type::INT, true),
+            ("attempts", Type::INT, true),
+            ("cost", Type::DOUBLE, true),
+        ]),
+    );
     add("now", Type::INT);
     if ground.conversation || matches!(ground.input, Input::Text) {
         add("message", Type::TEXT);
@@ -138,12 +142,15 @@ fn request_variables(ground: &Ground<'_>) -> BTreeMap<String, Type> {
         let roles = ["system", "developer", "user", "assistant", "tool", "function"];
         let said = [("role", Type::words(roles), true), ("content", Type::TEXT, true)];
         add("messages", Type::list(Type::object(said)));
-        add("history", Type::list(Type::object([
-            ("name", Type::TEXT, true),
-            ("args", Type::Any, true),
-            ("status", Type::words(["ok", "error", "open"]), true),
-            ("result", Type::TEXT, true),
-        ])));
+        add(
+            "history",
+            Type::list(Type::object([
+                ("name", Type::TEXT, true),
+                ("args", Type::Any, true),
+                ("status", Type::words(["ok", "error", "open"]), true),
+                ("result", Type::TEXT, true),
+            ])),
+        );
     }
     known
 }

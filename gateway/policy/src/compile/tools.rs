@@ -22,7 +22,9 @@ impl Compiler<'_> {
             return Tools::Request;
         }
         let written = self.parts.tools.clone();
-        Tools::Listed(written.into_iter().filter_map(|(name, tool)| self.tool(name, tool)).collect())
+        Tools::Listed(
+            written.into_iter().filter_map(|(name, tool)| self.tool(name, tool)).collect(),
+        )
     }
 
     fn tool(&mut self, name: &Spanned<Name>, written: &raw::Tool) -> Option<Tool> {
@@ -130,4 +132,3 @@ impl Compiler<'_> {
         written.iter().filter_map(|rule| self.rule(rule, prefix, scope)).collect()
     }
 }
-

@@ -19,7 +19,8 @@ pub use check::{At, Check, Kind, Root};
 pub use confidence::{Accept, Block, ConfidenceSource, Evidence, Need};
 pub use rule::{LadderTexts, Rule, RungTexts, SourceSet};
 pub use settings::{
-    Cache, CachePer, Durability, Limit, LimitOf, LimitPer, Model, OnDisconnect, Pending, PendingThen, Retain,
+    Cache, CachePer, Durability, Limit, LimitOf, LimitPer, Model, OnDisconnect, Pending,
+    PendingThen, Retain,
 };
 pub use tool::{Tool, ToolEffect, ToolLimit, ToolLimitOf, Tools};
 
