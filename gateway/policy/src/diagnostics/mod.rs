@@ -94,6 +94,8 @@ impl Problem {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     problems: Vec<Problem>,
+    left_out: usize,
+    errors: usize,
 }
 
 impl Report {
@@ -102,15 +104,33 @@ impl Report {
         Self::default()
     }
 
-    /// Adds a problem. The same words at the same place are kept once.
+    /// Most problems that are kept; the rest is only counted.
+    pub const PROBLEMS_MAX: usize = 1000;
+
+    /// Adds a problem. The same words at the same place are kept once; an error counts even
+    /// when there is no room for it.
     pub fn push(&mut self, problem: Problem) {
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        if self.problems.contains(&problem) {
+            return;
         }
+        self.errors += usize::from(problem.severity == Severity::Error);
+        if self.problems.len() < Self::PROBLEMS_MAX {
+            self.problems.push(problem);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// How many problems were counted and not kept.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// Adds every problem of `other`.
     pub fn extend(&mut self, other: Self) {
+        let kept = other.problems.iter().filter(|p| p.severity == Severity::Error).count();
+        self.errors += other.errors.saturating_sub(kept);
+        self.left_out += other.left_out;
         for problem in other.problems {
             self.push(problem);
         }
@@ -128,13 +148,13 @@ impl Report {
 
     /// Whether any problem stops the load.
     pub fn has_errors(&self) -> bool {
-        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+        self.errors > 0
     }
 
     /// How many problems are errors: a caller that compares before and after knows whether a
     /// step of its own found any.
     pub fn error_count(&self) -> usize {
-        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.errors
     }
 
     /// Whether there is no problem at all.

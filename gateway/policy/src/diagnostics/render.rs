@@ -33,6 +33,9 @@ pub fn text(report: &Report, sources: &Sources, style: Style) -> String {
     }
     if !problems.is_empty() {
         out.push_str(&count(&problems));
+        if report.left_out() > 0 {
+            out.push_str(&format!(", and {} more that are not shown", report.left_out()));
+        }
         out.push('\n');
     }
     out

@@ -82,3 +82,15 @@ fn a_near_word_is_offered_and_a_far_one_is_not() {
     assert_eq!(suggest::nearest("on-error", known), Some("on_error"));
     assert_eq!(suggest::nearest("banana", known), None);
 }
+
+#[test]
+fn a_flood_of_problems_is_counted_and_cut() {
+    let sources = Sources::single("a.yaml", "x".repeat(3000));
+    let file = sources.find("a.yaml").expect("the file");
+    let mut report = Report::new();
+    for at in 0..1500 {
+        report.push(Problem::error(Code::Empty, Span::new(file, at, at + 1), "wrong"));
+    }
+    assert_eq!(report.error_count(), 1500);
+    assert_eq!((report.sorted().len(), report.left_out()), (Report::PROBLEMS_MAX, 500));
+}

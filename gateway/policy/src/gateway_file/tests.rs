@@ -17,7 +17,11 @@ fn read(text: &str) -> (Option<Gateway>, String) {
 const FULL: &str = r#"gateway: acme
 currency: EUR
 providers:
-  main: {url: "https://api.example.com/v1", key: {env: API_KEY}, headers: {X-Team: a, X-Key: {file: /run/k}}, connect: 1s}
+  main:
+    url: https://api.example.com/v1
+    key: {env: API_KEY}
+    headers: {X-Team: a, X-Key: {file: /run/k}}
+    connect: 1s
 models:
   small:
     provider: main
@@ -64,7 +68,11 @@ callers:
 reviewers:
   alex: {login: alex@example.com, queues: [review], roles: [reviewer, lead], sees_private: true}
 subscriptions:
-  feed: {url: "https://example.com/hook", secret: {env: HOOK}, policies: mail-triage, format: cloudevents}
+  feed:
+    url: https://example.com/hook
+    secret: {env: HOOK}
+    policies: mail-triage
+    format: cloudevents
 limits: [{concurrency: 200}]
 spend: [{cost: $500/day, per: tenant}]
 shared_limits: off
@@ -130,7 +138,8 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ),
     ("models: {m: {model: x}}", "2:13", "BS0202", "needs the key `provider`"),
     (
-        "queues: {q: {due: 1h, hours: ofice}}\nhours: {office: {zone: UTC, open: {mon: \"08:00-09:00\"}}}",
+        "queues: {q: {due: 1h, hours: ofice}}\n\
+         hours: {office: {zone: UTC, open: {mon: \"08:00-09:00\"}}}",
         "2:30",
         "BS0502",
         "`office`",

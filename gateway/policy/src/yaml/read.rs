@@ -3,6 +3,8 @@
 //! The parser counts characters; spans are bytes, so positions are translated once. Everything is
 //! bounded before it is read: bytes, depth, number of values.
 
+use std::collections::BTreeMap;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks};
 
 use super::{Entry, Kind, Node, Scalar, Style, explain};
@@ -109,8 +111,18 @@ impl Places {
 }
 
 enum Open {
-    List { items: Vec<Node>, span: Span, flow: bool },
-    Map { entries: Vec<Entry>, key: Option<Spanned<String>>, span: Span, flow: bool },
+    List {
+        items: Vec<Node>,
+        span: Span,
+        flow: bool,
+    },
+    Map {
+        entries: Vec<Entry>,
+        seen: BTreeMap<String, Span>,
+        key: Option<Spanned<String>>,
+        span: Span,
+        flow: bool,
+    },
 }
 
 struct Reader<'t, 'r> {
@@ -177,7 +189,8 @@ impl Reader<'_, '_> {
             Event::MappingStart(anchor, tag) => {
                 self.plain_features(anchor, tag.is_some(), span);
                 let flow = self.starts_with(span, '{');
-                self.open(Open::Map { entries: Vec::new(), key: None, span, flow }, span)
+                let seen = BTreeMap::new();
+                self.open(Open::Map { entries: Vec::new(), seen, key: None, span, flow }, span)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             _ => Some(()),
@@ -233,12 +246,14 @@ impl Reader<'_, '_> {
         } else if node.plain() == Some("") {
             self.say(Code::Syntax, node.span, "a key is missing before `:`");
         }
-        if let Some(Open::Map { entries, key, .. }) = self.stack.last_mut() {
-            if let Some(first) = entries.iter().find(|entry| entry.key.value == text) {
+        if let Some(Open::Map { seen, key, .. }) = self.stack.last_mut() {
+            if let Some(first) = seen.get(&text) {
                 let say = format!("the key `{text}` stands twice in this map");
                 let problem = Problem::error(Code::DuplicateKey, node.span, say);
-                let problem = problem.related(first.key.span, "first here");
+                let problem = problem.related(*first, "first here");
                 self.report.push(problem.help("keep one of them"));
+            } else {
+                seen.insert(text.clone(), node.span);
             }
             *key = Some(Spanned::new(text, node.span));
         }

@@ -94,3 +94,11 @@ fn an_empty_file_is_nothing_and_a_byte_order_mark_is_no_key() {
     let (_, node) = good("\u{feff}a: 1\n");
     assert!(node.get("a").is_some());
 }
+
+#[test]
+fn a_file_full_of_duplicate_keys_is_refused_in_a_moment() {
+    // 45,000 keys, each twice: quadratic work would take minutes here.
+    let text: String = (0..45_000).map(|key| format!("k{}: \n", key / 2)).collect();
+    let (_, _, report) = read(text);
+    assert_eq!(report.error_count(), 22_500);
+}

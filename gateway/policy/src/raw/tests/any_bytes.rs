@@ -41,7 +41,11 @@ fn samples() -> Vec<&'static str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: None,
+        ..Default::default()
+    })]
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -49,7 +53,9 @@ proptest! {
     }
 
     #[test]
-    fn what_yaml_is_made_of_never_panics(text in "[-a-c:{}\\[\\],#&*!|>'\"%@`?~ \n\u{e9}\u{1f600}0-9.=$/]{0,120}") {
+    fn what_yaml_is_made_of_never_panics(
+        text in "[-a-c:{}\\[\\],#&*!|>'\"%@`?~ \n\u{e9}\u{1f600}0-9.=$/]{0,120}",
+    ) {
         read_every_way(text.as_bytes())?;
     }
 

@@ -21,7 +21,10 @@ fn a_plain_body_is_the_system_message_and_the_input_follows() {
 
 #[test]
 fn front_matter_and_role_lines_are_read() {
-    let text = "---\ndescription: d\ntemperature: 0.2\ntop_p: 0.9\nmax_tokens: 2k\nseed: 7\nstop: [END]\n---\n# system\nYou sort.\n# user\nExample\n# assistant\nham\n# user\n{{ input }}\n";
+    let text = "---\ndescription: d\ntemperature: 0.2\ntop_p: 0.9\nmax_tokens: 2k\nseed: 7\n\
+        stop: [END]\n\
+        ---\n# system\nYou sort.\n# user\nExample\n# assistant\nham\n\
+        # user\n{{ input }}\n";
     let (prompt, shown) = prompt(text);
     assert_eq!(shown, "");
     let prompt = prompt.expect("a prompt");

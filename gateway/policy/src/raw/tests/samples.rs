@@ -67,7 +67,8 @@ fn every_form_of_a_step_is_read() {
         ("escalate", "escalate"),
         ("{escalate: q}", "escalate"),
         (
-            "{escalate: {queue: q, due: 4h, priority: high, approvals: 2, blind: true, not: caller.name, show: weak, may_edit: []}}",
+            "{escalate: {queue: q, due: 4h, priority: high, approvals: 2, blind: true, \
+             not: caller.name, show: weak, may_edit: []}}",
             "escalate",
         ),
         ("{escalate: {show: [output.a, input.b], may_edit: output.a}}", "escalate"),
@@ -112,8 +113,13 @@ checks:
   h: {service: injection, at: message, fail_over: 80%, on_error: reject}
 tools: request
 confidence:
-  - {at: output.a, from: [{votes: 3, compare: set, as: v}, {reported: sure}], need: all, accept: {v: 0.6, reported: 0.5}}
-  - {from: [{judge: tone, model: m}, {calc: "signals.v * 0.5"}], accept: 60%, then: [retry, escalate]}
+  - at: output.a
+    from: [{votes: 3, compare: set, as: v}, {reported: sure}]
+    need: all
+    accept: {v: 0.6, reported: 0.5}
+  - from: [{judge: tone, model: m}, {calc: "signals.v * 0.5"}]
+    accept: 60%
+    then: [retry, escalate]
 cache: {for: 1h, per: tenant, key: [input.a]}
 retain: {bodies: 7d, events: 1y}
 private: [input.customer]

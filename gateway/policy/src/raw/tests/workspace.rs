@@ -20,6 +20,12 @@ fn collect(root: &FilePath, folder: &str, into: &mut BTreeMap<String, Vec<u8>>) 
     }
 }
 
+/// Policies stand directly in their folder; below it are fragments, data and fixtures.
+fn is_policy(path: &str) -> bool {
+    let name = path.strip_prefix("policies/").and_then(|name| name.strip_suffix(".yaml"));
+    name.is_some_and(|name| !name.contains('/'))
+}
+
 #[test]
 fn the_sample_workspace_is_read_without_a_problem() {
     let root = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -35,7 +41,7 @@ fn the_sample_workspace_is_read_without_a_problem() {
             load_gateway(&sources, id, &mut report);
         } else if path.ends_with(".md") {
             load_prompt(&sources, id, &mut report);
-        } else if path.starts_with("policies/") && path.ends_with(".yaml") {
+        } else if is_policy(path) {
             policies += usize::from(load_policy(&sources, id, &mut report).is_some());
         }
     }
