@@ -22,8 +22,16 @@ pub mod workspace;
 pub mod yaml;
 
 pub use answer::{Answer, Choice, NotAnAnswer, ToolCall};
-pub use compiled::Policy;
+pub use compiled::{
+    Cache, CachePer, Durability, Limit, LimitOf, LimitPer, Model, OnDisconnect, Pending,
+    PendingThen, Policy, Retain, ToolEffect, Tools,
+};
 pub use diagnostics::{Code, Problem, Report, Severity};
-pub use gateway_file::Gateway;
+pub use gateway_file::{Expiry, Gateway, Queue, load_gateway};
+pub use judge::{
+    Asked, Caller, DoorLimit, Facts, FallbackError, Given, InputProblem, Judging, MaskRefused,
+    PaidAsk, PaidKind, PaidResult, ServiceScore, ToolUse, Vote,
+};
+pub use prompt::{Last, PromptError};
 pub use source::{FileId, Sources, Span, Spanned};
 pub use workspace::Workspace;

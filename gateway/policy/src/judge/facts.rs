@@ -71,15 +71,16 @@ impl Facts {
         let tenant = caller.tenant.as_deref().unwrap_or_default();
         let who = json!({ "name": caller.name, "tenant": tenant, "roles": caller.roles });
         fixed.insert("caller", who);
-        let kept = policy
-            .conversation
-            .map_or(asked.messages.as_slice(), |keep| keep_newest(&asked.messages, keep));
+        let kept = match policy.conversation {
+            Some(keep) => keep_newest(&asked.messages, keep),
+            None => asked.messages.clone(),
+        };
         if let Some(message) = newest_message(&asked.messages, &asked.input) {
             fixed.insert("message", Value::String(message));
         }
         fixed.insert("messages", kept.iter().map(plain).collect());
-        fixed.insert("history", history(kept));
-        let messages = kept.to_vec();
+        fixed.insert("history", history(&kept));
+        let messages = kept;
         fixed.insert("input", asked.input);
         Self {
             policy,

@@ -12,9 +12,17 @@ pub struct Keep {
     pub tokens: Option<u64>,
 }
 
-/// The newest messages within the caps. The newest one always stays. A tool's result never stays
-/// without the call that it answers, since providers refuse such a conversation.
-pub fn keep_newest(messages: &[Value], keep: Keep) -> &[Value] {
+/// The newest messages within the caps, after the instructions that open the conversation. The
+/// newest one always stays. A tool's result never stays without the call that it answers, since
+/// providers refuse such a conversation.
+pub fn keep_newest(messages: &[Value], keep: Keep) -> Vec<Value> {
+    let opens = |message: &&Value| matches!(role(message), "system" | "developer");
+    let opening = messages.iter().take_while(opens).count();
+    let (instructions, rest) = messages.split_at(opening.min(messages.len()));
+    instructions.iter().chain(newest(rest, keep)).cloned().collect()
+}
+
+fn newest(messages: &[Value], keep: Keep) -> &[Value] {
     let mut tokens = 0_u64;
     let mut kept = 0;
     for message in messages.iter().rev() {

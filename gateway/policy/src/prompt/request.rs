@@ -26,7 +26,7 @@ impl Policy {
         let model = self.model(&ask.model);
         let mut body = match &self.prompt {
             Some(prompt) => self.prompted(facts, prompt, model)?,
-            None => passed_through(facts),
+            None => self.passed_through(facts),
         };
         let name = model.map_or(ask.model.as_str(), |model| model.wire.as_str());
         body.insert("model".to_owned(), Value::from(name));
@@ -64,6 +64,16 @@ impl Policy {
         self.tell_schema(&mut body, model);
         self.tell_tools(&mut body);
         Ok(body)
+    }
+
+    /// The caller's own body, without what is ours to say.
+    fn passed_through(&self, facts: &Facts) -> Map<String, Value> {
+        let mut body = facts.body().and_then(Value::as_object).cloned().unwrap_or_default();
+        body.retain(|key, _| !OURS.contains(&key.as_str()));
+        if self.conversation.is_some() {
+            body.insert("messages".to_owned(), Value::Array(facts.messages().to_vec()));
+        }
+        body
     }
 
     /// Tells the model what its answer must look like: as a setting where it takes one, else in
@@ -144,13 +154,6 @@ const CAPS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
 fn cap_of(body: Option<&Map<String, Value>>) -> Option<u64> {
     let body = body?;
     CAPS.iter().find_map(|name| body.get(*name).and_then(Value::as_u64))
-}
-
-/// The caller's own body, without what is ours to say.
-fn passed_through(facts: &Facts) -> Map<String, Value> {
-    let mut body = facts.body().and_then(Value::as_object).cloned().unwrap_or_default();
-    body.retain(|key, _| !OURS.contains(&key.as_str()));
-    body
 }
 
 fn append(body: &mut Map<String, Value>, more: Vec<Value>) {
