@@ -17,6 +17,7 @@ pub mod prompt;
 pub mod raw;
 mod revision;
 pub mod source;
+pub mod tried;
 pub mod units;
 pub mod workspace;
 pub mod yaml;
@@ -34,4 +35,5 @@ pub use judge::{
 };
 pub use prompt::{Last, PromptError};
 pub use source::{FileId, Sources, Span, Spanned};
+pub use tried::{Tried, run_tests};
 pub use workspace::Workspace;

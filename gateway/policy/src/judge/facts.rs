@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use backstop_domain::{Cause, MicroMoney, Millis, Source};
+use backstop_domain::{Cause, MicroMoney, Millis, Signal, Source, Status};
 use serde_json::{Map, Value, json};
 
 use super::input::{Contract, contract};
@@ -55,6 +55,17 @@ pub struct Facts {
     body: Option<Value>,
     salt: Vec<u8>,
     contract: OnceLock<Option<Contract>>,
+    /// What a policy's own test says of signals and checks. Empty in every real call.
+    pretended: Pretended,
+}
+
+/// Signals and results of checks that a policy's own test states instead of having them computed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pretended {
+    /// By name in `signals`; `None` is missing.
+    pub signals: BTreeMap<String, Option<Signal>>,
+    /// By name of the check.
+    pub checks: BTreeMap<String, Status>,
 }
 
 impl Facts {
@@ -89,6 +100,7 @@ impl Facts {
             body: asked.body,
             salt: asked.salt,
             contract: OnceLock::new(),
+            pretended: Pretended::default(),
         }
     }
 
@@ -126,6 +138,15 @@ impl Facts {
     pub(super) fn contract(&self) -> Option<&Contract> {
         let read = || contract(&self.policy, self.body.as_ref()?).ok();
         self.contract.get_or_init(read).as_ref()
+    }
+
+    /// Takes signals and results of checks from a test.
+    pub(crate) fn pretend(&mut self, pretended: Pretended) {
+        self.pretended = pretended;
+    }
+
+    pub(crate) const fn pretended(&self) -> &Pretended {
+        &self.pretended
     }
 
     pub(crate) fn salt(&self) -> &[u8] {

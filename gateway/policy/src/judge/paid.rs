@@ -105,6 +105,11 @@ impl Judging<'_> {
                 continue;
             }
             for index in 0..self.choices.len() {
+                let choice = self.choices.get(index);
+                if let Some(came) = choice.and_then(|choice| self.pretended(check, choice)) {
+                    self.see(index, check, came);
+                    continue;
+                }
                 match self.paid_check(check, index) {
                     Ok(Some(ask)) => {
                         let paid = Paid::Check { check: at, choice: index };

@@ -41,3 +41,22 @@ fn the_sample_workspace_loads_without_a_problem() {
     let names: Vec<&str> = workspace.policies.keys().map(String::as_str).collect();
     assert_eq!(names, ["assistant", "invoice-triage", "mail-triage", "support-refund"]);
 }
+
+#[test]
+fn the_sample_policies_decide_as_their_own_tests_say() {
+    let sources = sample();
+    let (workspace, _) = Workspace::load(&sources);
+    let mut failed = Vec::new();
+    let mut count = 0;
+    for policy in workspace.policies.values() {
+        for tried in crate::run_tests(policy, &sources) {
+            count += 1;
+            if !tried.passed() {
+                let (failures, way) = (tried.failed.join("; "), tried.way.join("\n    "));
+                failed.push(format!("{}: {}: {failures}\n    {way}", policy.name, tried.name));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{} of {count} failed\n{}", failed.len(), failed.join("\n"));
+    assert!(count > 20, "only {count} tests ran");
+}
