@@ -1,1 +1,47 @@
-//! Skeleton.
+//! The engine: admits calls, carries them on step by step, and lets people decide.
+//!
+//! `run` is the loop; `admit` is the door; `attempt`, `judge`, `fallback`, `escalate` and `finish`
+//! each carry out one kind of step. It decides nothing: the policy's plan and the pure machine do.
+//! Nothing is shown to anybody before the ledger has it on disk.
+
+mod admit;
+mod attempt;
+mod cache;
+mod door;
+mod due;
+mod engine;
+mod escalate;
+mod estimate;
+pub mod explain;
+mod fallback;
+mod finish;
+mod ids;
+mod in_force;
+mod interim;
+mod judge;
+mod limit_rules;
+mod live;
+mod models;
+mod recover;
+mod reviews;
+mod revisions;
+mod run;
+mod seen;
+mod services;
+mod stages;
+mod tasks;
+mod tool_limits;
+mod upstream_answer;
+pub mod words;
+
+pub use admit::{Admitted, Caller, Refused, Submit};
+pub use engine::{Engine, Parts};
+pub use ids::Ids;
+pub use in_force::InForce;
+pub use limit_rules::limit_rules;
+pub use live::{Shown, Snapshot, Stop};
+pub use models::{Models, Upstream};
+pub use recover::Recovered;
+pub use reviews::{Edit, ReviewError, Verb, What};
+pub use services::Services;
+pub use stages::Stages;

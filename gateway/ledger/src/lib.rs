@@ -26,7 +26,9 @@ pub use query::{
     Unreadable,
 };
 pub use retention::{Retention, Swept};
-pub use sqlite::{Break, Counts, Options, Report, SqliteLedger, rebuild_summaries, verify};
+pub use sqlite::{
+    Break, Counts, Options, Report, SqliteLedger, read_stream, rebuild_summaries, verify,
+};
 pub use summary::{CallPhase, CallSummary, ReviewPhase, ReviewSummary};
 pub use transaction::{
     Append, Body, Committed, Durability, KeyClaim, NewEvent, Pending, Scope, Transaction,

@@ -1,1 +1,28 @@
-//! Skeleton.
+//! The HTTP face: one route table over the engine.
+//!
+//! It reads requests, says who asks, and writes answers. It decides nothing about calls, and an
+//! answer reaches it only in a type that the recorded outcome made.
+
+mod app;
+mod auth;
+mod body;
+mod calls;
+mod cursor;
+mod events;
+mod headers;
+mod listen;
+mod metrics;
+mod openai;
+mod ops;
+mod problem;
+mod reviews;
+mod routes;
+mod tasks;
+mod view;
+
+pub use app::{App, Caps};
+pub use auth::Keys;
+pub use listen::serve;
+pub use metrics::metrics;
+pub use routes::routes;
+pub use view::call as call_view;

@@ -62,6 +62,19 @@ pub fn decide(plan: &Plan, state: &CallState) -> Option<Decision> {
     })
 }
 
+/// The verdict that these findings on an answer of that source would lead to now: what is paid for
+/// is asked only if the answer may still be used.
+pub fn verdict_on(plan: &Plan, state: &CallState, findings: &[Finding], source: Source) -> Verdict {
+    let model = state.asked.as_ref().map(|ask| ask.model.as_str());
+    let ground = Ground { plan, state, topic: &Topic::Answer, source: Some(source), model };
+    let mut skipped = Vec::new();
+    objections(findings)
+        .filter_map(|finding| offer(&ground, finding, &mut skipped))
+        .map(|offer| offer.verdict())
+        .max()
+        .unwrap_or(Verdict::Accept)
+}
+
 /// The findings to decide on, with those that the machine itself makes: a failure, a shut door,
 /// a judgement that is not complete.
 fn on_the_table(state: &CallState, topic: &Topic) -> Vec<Finding> {

@@ -47,6 +47,7 @@ impl CallState {
             deadline: received.deadline,
             received,
             phase: Phase::Admitted,
+            request_findings: Vec::new(),
             attempts: Vec::new(),
             used: Used::default(),
             spent: BTreeMap::new(),
@@ -71,6 +72,7 @@ impl CallState {
             CallEvent::DuplicateJoined { .. } => Some(()),
             CallEvent::RequestJudged { findings } => {
                 matches!(self.phase, Phase::Admitted).then_some(())?;
+                self.request_findings.clone_from(findings);
                 self.phase = Phase::Deciding(Topic::Request(findings.clone()));
                 Some(())
             }

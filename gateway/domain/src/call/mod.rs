@@ -15,7 +15,7 @@ mod state;
 mod tests;
 
 pub use budget::affordable;
-pub use decide::decide;
+pub use decide::{decide, verdict_on};
 pub use decision::*;
 pub use fold::Illegal;
 pub use next::{Step, next};

@@ -25,6 +25,8 @@ pub struct CallState {
     pub deadline: Millis,
     /// Where the call is.
     pub phase: Phase,
+    /// What checks and rules said of the request.
+    pub request_findings: Vec<Finding>,
     /// Every request to a model, in order.
     pub attempts: Vec<Attempt>,
     /// What the automatic part has spent since it was last granted a budget.

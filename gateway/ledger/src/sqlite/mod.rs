@@ -36,6 +36,7 @@ use crate::{
 use self::{open::Held, read::Readers, writer::Job};
 
 pub use self::{
+    read::read_stream,
     rebuild::rebuild_summaries,
     verify::{Break, Report, verify},
 };

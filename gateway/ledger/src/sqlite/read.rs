@@ -76,6 +76,17 @@ pub(super) fn stream(connection: &Connection, stream: &Stream, after: u64) -> Re
     Ok(rows::stream(connection, stream, after)?)
 }
 
+/// Events of one stream, read from a data folder that a gateway may be using at the same time.
+///
+/// # Errors
+/// [`OpenError`] if there is no ledger there, or it cannot be read.
+pub fn read_stream(folder: &Path, of: &Stream) -> Result<Vec<Recorded>, OpenError> {
+    let path = folder.join(open::DATABASE);
+    std::fs::metadata(&path).map_err(|error| OpenError::Folder(folder.to_owned(), error))?;
+    let connection = open::reader(&path)?;
+    Ok(rows::stream(&connection, of, 0)?)
+}
+
 /// Events of every stream after that position.
 pub(super) fn feed(connection: &Connection, after: u64, limit: usize) -> Read<Vec<Recorded>> {
     let ending = "WHERE e.position > ?1 ORDER BY e.position LIMIT ?2";

@@ -153,6 +153,23 @@ impl Facts {
         &self.salt
     }
 
+    /// What must be equal for a kept answer to be the same: the paths of `cache.key`, or else the
+    /// whole input, with the messages and the body that are passed on.
+    pub fn cache_parts(&self) -> Value {
+        let key = self.policy.cache.as_ref().map_or(&[][..], |cache| &cache.key);
+        if key.is_empty() {
+            return json!({ "input": self.input(), "messages": self.messages, "body": self.body });
+        }
+        let parts = key.iter().map(|(root, path)| {
+            let value = self.fixed.get(root.as_str()).unwrap_or(&Value::Null);
+            // Too many places to tell apart: all of it must be equal.
+            let found = path.select(value).unwrap_or_else(|_| vec![(String::new(), value)]);
+            let found: Vec<&Value> = found.into_iter().map(|(_, value)| value).collect();
+            json!({ "at": format!("{root}.{path}"), "is": found })
+        });
+        parts.collect()
+    }
+
     /// A view of these facts alone.
     pub(crate) fn view(&self) -> View<'_> {
         View { facts: self, local: BTreeMap::new() }

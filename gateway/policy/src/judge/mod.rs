@@ -6,6 +6,7 @@
 
 mod checks;
 mod confidence;
+mod edited;
 mod facts;
 mod fallback;
 mod formula;
@@ -87,6 +88,15 @@ impl crate::compiled::Policy {
         checks: &[String],
     ) -> Result<Answer, MaskRefused> {
         mask::masked(facts, given, checks)
+    }
+
+    /// What a caller who cannot wait is told while a person decides; `None` if the policy has no
+    /// words for that, or they cannot be filled in.
+    pub fn pending_text(&self, facts: &Facts) -> Option<String> {
+        let crate::compiled::PendingThen::Refuse(template) = &self.pending.then else {
+            return None;
+        };
+        formula::text(template, &facts.view(), "pending").ok()
     }
 
     /// Of what was found in a person's answer, what stops it: its schema, and a written `reject`.

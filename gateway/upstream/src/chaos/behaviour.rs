@@ -76,7 +76,8 @@ pub enum Behaviour {
 #[error("`{0}` is nothing that chaos can do; write one of: {WORDS}")]
 pub struct BehaviourError(String);
 
-const WORDS: &str = "answer, say=TEXT, status=503, status=429,retry_after=2,code=x, html=502, \
+/// Every word that [`Behaviour::parse`] reads.
+pub const WORDS: &str = "answer, say=TEXT, status=503, status=429,retry_after=2,code=x, html=502, \
      slow=2000, hang, drip=20, stall, cut, early_end, truncated, content_filter, refusal, \
      broken_json, empty, not_json, wrong_type, huge=100000000, redirect";
 

@@ -24,7 +24,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-pub use behaviour::{Behaviour, BehaviourError};
+pub use behaviour::{Behaviour, BehaviourError, WORDS};
 
 /// What the server will do.
 #[derive(Clone, Default)]
@@ -37,6 +37,8 @@ struct Shared {
     content: Mutex<Option<String>>,
     latency: Mutex<Duration>,
     script: Mutex<VecDeque<Behaviour>>,
+    /// What it does over and over, and which comes next.
+    cycle: Mutex<(Vec<Behaviour>, usize)>,
     turns: Mutex<HashMap<String, usize>>,
     calls: AtomicUsize,
     last_seen: Mutex<Option<Seen>>,
@@ -76,6 +78,13 @@ impl Chaos {
         self.shared.script.lock().extend(behaviours);
     }
 
+    /// Does these things over and over.
+    #[must_use]
+    pub fn for_ever(self, behaviours: Vec<Behaviour>) -> Self {
+        *self.shared.cycle.lock() = (behaviours, 0);
+        self
+    }
+
     /// How many requests came.
     pub fn calls(&self) -> usize {
         self.shared.calls.load(Ordering::SeqCst)
@@ -99,6 +108,13 @@ impl Chaos {
         if let Some(behaviour) = self.shared.script.lock().pop_front() {
             return behaviour;
         }
+        let mut cycle = self.shared.cycle.lock();
+        let turn = cycle.1;
+        if let Some(behaviour) = cycle.0.get(turn % cycle.0.len().max(1)).cloned() {
+            cycle.1 = turn.wrapping_add(1);
+            return behaviour;
+        }
+        drop(cycle);
         let Some(steps) = model.strip_prefix("chaos:") else { return Behaviour::Answer };
         let steps: Vec<&str> = steps.split(';').collect();
         let mut turns = self.shared.turns.lock();

@@ -1,0 +1,168 @@
+//! The command line: every flag has an environment variable.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Parser, Subcommand};
+
+/// The gateway that workflows call instead of calling AI models directly.
+#[derive(Debug, Parser)]
+#[command(name = "backstop", version, about, max_term_width = 100)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the gateway
+    Serve(Serve),
+    /// Start the gateway on the sample workspace and send it about a dozen calls, without a key
+    Demo(Demo),
+    /// Check a workspace: every problem with file, line, column and how to mend it
+    Check(Check),
+    /// Write a commented starter workspace
+    Init(Init),
+    /// Try a policy from the shell
+    Call(Call),
+    /// Tell what happened to a call and why
+    Explain(Explain),
+    /// Make a key, and the hash of it that goes into gateway.yaml
+    Key(Key),
+    /// Walk a data folder's chain and fold every call again, offline
+    Verify(Verify),
+    /// An OpenAI-style upstream that misbehaves as told, to run the gateway against
+    Chaos(Chaos),
+}
+
+/// `backstop serve`
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    /// Folder with policies/ and prompts/
+    #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
+    pub workspace: PathBuf,
+    /// Address to listen on; anything but loopback needs keys in gateway.yaml
+    #[arg(long, env = "BACKSTOP_LISTEN", default_value = "127.0.0.1:8484")]
+    pub listen: SocketAddr,
+    /// Folder of the ledger
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
+    /// Answer from this recording instead of asking models
+    #[arg(long, env = "BACKSTOP_RECORDED", value_name = "PATH")]
+    pub recorded: Option<PathBuf>,
+    /// Append every exchange with a model to this file
+    #[arg(long, env = "BACKSTOP_RECORD", value_name = "FILE", conflicts_with = "recorded")]
+    pub record: Option<PathBuf>,
+    /// Log as JSON, or as text for people
+    #[arg(long, env = "BACKSTOP_LOG_FORMAT", default_value = "json", value_parser = ["json", "text"])]
+    pub log_format: String,
+    /// What to log, such as `info` or `backstop_engine=debug`
+    #[arg(long, env = "BACKSTOP_LOG", default_value = "info")]
+    pub log: String,
+    /// Seconds that open calls get to end when the gateway stops
+    #[arg(long, env = "BACKSTOP_DRAIN", default_value_t = 30)]
+    pub drain: u64,
+}
+
+/// `backstop demo`
+#[derive(Debug, clap::Args)]
+pub struct Demo {
+    /// Folder with the sample workspace
+    #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
+    pub workspace: PathBuf,
+    /// Address to listen on
+    #[arg(long, env = "BACKSTOP_LISTEN", default_value = "127.0.0.1:8484")]
+    pub listen: SocketAddr,
+    /// End after the calls instead of serving on
+    #[arg(long, env = "BACKSTOP_DEMO_ONCE")]
+    pub once: bool,
+}
+
+/// `backstop check`
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// Folder with policies/ and prompts/
+    #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
+    pub workspace: PathBuf,
+    /// Problems as text for people, or as JSON
+    #[arg(long, env = "BACKSTOP_FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+}
+
+/// `backstop init`
+#[derive(Debug, clap::Args)]
+pub struct Init {
+    /// Folder to write; must not hold a workspace yet
+    pub folder: PathBuf,
+}
+
+/// `backstop call`
+#[derive(Debug, clap::Args)]
+pub struct Call {
+    /// Name of the policy
+    pub policy: String,
+    /// File with the input: JSON, or text for policies that take text; `-` is standard input
+    #[arg(long, env = "BACKSTOP_INPUT")]
+    pub input: PathBuf,
+    /// A running gateway; without it the policy runs in this process, and nothing is kept
+    #[arg(long, env = "BACKSTOP_URL")]
+    pub url: Option<String>,
+    /// Key for that gateway
+    #[arg(long, env = "BACKSTOP_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// Folder with policies/ and prompts/
+    #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
+    pub workspace: PathBuf,
+    /// Answer from this recording instead of asking models
+    #[arg(long, env = "BACKSTOP_RECORDED", value_name = "PATH")]
+    pub recorded: Option<PathBuf>,
+    /// Print the call as JSON instead of its story
+    #[arg(long, env = "BACKSTOP_JSON")]
+    pub json: bool,
+}
+
+/// `backstop explain`
+#[derive(Debug, clap::Args)]
+pub struct Explain {
+    /// Id of the call
+    pub call: String,
+    /// Folder of the ledger; read without the server, or beside it
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
+}
+
+/// `backstop key`
+#[derive(Debug, clap::Args)]
+pub struct Key {
+    /// Print the hash of this key instead of making a new one; `-` reads it from standard input
+    #[arg(long)]
+    pub hash: Option<String>,
+}
+
+/// `backstop verify`
+#[derive(Debug, clap::Args)]
+pub struct Verify {
+    /// Folder of the ledger
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
+}
+
+/// `backstop chaos`
+#[derive(Debug, clap::Args)]
+pub struct Chaos {
+    /// Address to listen on
+    #[arg(long, env = "BACKSTOP_LISTEN", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+    /// What to do, in turn; then it starts again. `backstop chaos --list` names them
+    #[arg(long = "do", env = "BACKSTOP_CHAOS", value_delimiter = ',')]
+    pub behaviours: Vec<String>,
+    /// What it answers
+    #[arg(long, env = "BACKSTOP_CHAOS_ANSWER", default_value = "Hello.")]
+    pub answer: String,
+    /// Milliseconds before each answer
+    #[arg(long, env = "BACKSTOP_CHAOS_LATENCY", default_value_t = 0)]
+    pub latency: u64,
+    /// Name the behaviours and end
+    #[arg(long)]
+    pub list: bool,
+}

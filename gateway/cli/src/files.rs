@@ -1,0 +1,71 @@
+//! A workspace on disk: reads what stands under policies/, prompts/ and evals/.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use backstop_policy::Sources;
+
+/// Folders that make a workspace.
+const FOLDERS: [&str; 2] = ["policies", "prompts"];
+/// Largest file that is read, in bytes: data files may be larger than rules.
+const FILE_MAX: u64 = 16 * 1024 * 1024;
+
+/// Every file of a workspace, by its path in it.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Reads a workspace.
+pub fn read(workspace: &Path) -> Result<Files> {
+    if !workspace.join("policies").is_dir() {
+        bail!(
+            "`{}` is no workspace: it has no folder `policies`; `backstop init DIR` makes one",
+            workspace.display()
+        );
+    }
+    let mut files = Files::new();
+    for folder in FOLDERS {
+        let root = workspace.join(folder);
+        if root.is_dir() {
+            walk(&root, folder, &mut files)?;
+        }
+    }
+    Ok(files)
+}
+
+fn walk(folder: &Path, name: &str, files: &mut Files) -> Result<()> {
+    let entries = std::fs::read_dir(folder).with_context(|| cannot_read(folder))?;
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for entry in entries {
+        paths.push(entry.with_context(|| cannot_read(folder))?.path());
+    }
+    paths.sort();
+    for path in paths {
+        let Some(own) = path.file_name().and_then(|own| own.to_str()) else { continue };
+        if own.starts_with('.') {
+            continue;
+        }
+        let place = format!("{name}/{own}");
+        if path.is_dir() {
+            walk(&path, &place, files)?;
+            continue;
+        }
+        let size = path.metadata().with_context(|| cannot_read(&path))?.len();
+        if size > FILE_MAX {
+            bail!("`{place}` has {size} bytes; at most {FILE_MAX} are read");
+        }
+        let bytes = std::fs::read(&path).with_context(|| cannot_read(&path))?;
+        files.insert(place, bytes);
+    }
+    Ok(())
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read `{}`", path.display())
+}
+
+/// As the loader takes them.
+pub fn sources(files: &Files) -> Sources {
+    Sources::new(files.clone())
+}

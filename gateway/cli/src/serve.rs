@@ -1,0 +1,155 @@
+//! `backstop serve`: the real thing.
+
+use std::{net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result, bail};
+use backstop_engine::{Engine, InForce};
+use backstop_ledger::{Ledger, Options, SqliteLedger};
+use backstop_policy::{Workspace, diagnostics::render};
+use backstop_server::{App, Caps, Keys};
+use rand::Rng;
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    args::Serve,
+    build::{self, Answers},
+    files::{self, Files},
+    signals, style,
+};
+
+/// Serves until it is told to stop.
+pub fn run(args: &Serve) -> Result<ExitCode> {
+    log(&args.log, &args.log_format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(args))
+}
+
+/// Logs go to standard error; async-openai would log whole bodies, so it is silenced last.
+pub fn log(filter: &str, format: &str) -> Result<()> {
+    let filter = EnvFilter::try_new(format!("{filter},async_openai=off"))
+        .with_context(|| format!("`{filter}` is no log filter; write `info` or `crate=debug`"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        "text" => builder.with_target(false).init(),
+        _ => builder.json().flatten_event(true).with_current_span(false).init(),
+    }
+    Ok(())
+}
+
+async fn serve(args: &Serve) -> Result<ExitCode> {
+    let files = files::read(&args.workspace)?;
+    let workspace = load(&files)?;
+    may_listen(&workspace, args.listen)?;
+    let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&args.data, &Options::default())?);
+    let salt = salt(&args.data)?;
+    let answers = match (&args.recorded, &args.record) {
+        (Some(path), _) => Answers::Recorded(path),
+        (None, Some(path)) => Answers::Record(path),
+        (None, None) => Answers::Live,
+    };
+    let engine = build::engine(Arc::clone(&workspace), ledger, build::clock(), &answers, salt)?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.listen))?;
+    let app = start(engine, &workspace, &files).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let drain = Duration::from_secs(args.drain);
+    run_until_told(app, listener, drain).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Loads a workspace, or says everything that is wrong with it.
+pub fn load(files: &Files) -> Result<Arc<InForce>> {
+    let sources = files::sources(files);
+    let (workspace, report) = Workspace::load(&sources);
+    match InForce::of(&workspace) {
+        Some(whole) if !report.has_errors() => Ok(Arc::new(whole)),
+        _ => {
+            eprintln!("{}", render::text(&report, &sources, style::report()));
+            bail!("the workspace has problems, so nothing was started");
+        }
+    }
+}
+
+/// Without keys everybody may do everything, so only this machine may come in.
+fn may_listen(workspace: &InForce, listen: SocketAddr) -> Result<()> {
+    if Keys::of(&workspace.gateway).in_use() || listen.ip().is_loopback() {
+        return Ok(());
+    }
+    bail!(
+        "gateway.yaml has no keys, so only a loopback address may be listened on, not {listen}; \
+         `backstop key` makes a key"
+    )
+}
+
+/// Puts the workspace in force and carries on what the last process left.
+pub async fn start(engine: Engine, workspace: &Arc<InForce>, files: &Files) -> Result<App> {
+    let metrics = backstop_server::metrics().ok();
+    engine.put_in_force(Arc::clone(workspace), files).await?;
+    let recovered = engine.recover().await?;
+    tracing::info!(
+        policies = workspace.policies.len(),
+        calls = recovered.calls,
+        reviews = recovered.reviews,
+        orphans = recovered.orphans,
+        "in force"
+    );
+    let http = workspace.gateway.http;
+    let caps = Caps {
+        body: usize::try_from(http.body_bytes_max).unwrap_or(usize::MAX),
+        depth: usize::try_from(http.depth_max).unwrap_or(usize::MAX),
+        wait_ms: http.wait_ms_max,
+        headers_ms: http.headers_ms_max,
+    };
+    Ok(App {
+        engine,
+        keys: Arc::new(Keys::of(&workspace.gateway)),
+        metrics,
+        caps,
+        reload: Arc::default(),
+    })
+}
+
+/// Serves until Ctrl-C or SIGTERM, then lets what is open come to its end or to disk.
+pub async fn run_until_told(app: App, listener: TcpListener, drain: Duration) -> Result<()> {
+    let engine = app.engine.clone();
+    let caps = app.caps;
+    backstop_server::serve(listener, backstop_server::routes(app), caps, signals::stop(), drain)
+        .await?;
+    if !engine.drain(drain).await {
+        tracing::warn!("some calls were still open at the end of the drain; they go on next time");
+    }
+    Ok(())
+}
+
+/// The secret that keys `sample`: made once per data folder, read by nobody else.
+pub fn salt(data: &Path) -> Result<Vec<u8>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = data.join("salt");
+    match std::fs::read(&path) {
+        Ok(salt) if salt.len() == 32 => return Ok(salt),
+        Ok(_) => bail!("`{}` is damaged: it must have 32 bytes", path.display()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+        }
+    }
+    let salt = fresh_salt();
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    std::io::Write::write_all(&mut file, &salt)?;
+    file.sync_all()?;
+    Ok(salt)
+}
+
+/// 32 random bytes.
+pub fn fresh_salt() -> Vec<u8> {
+    let mut salt = vec![0_u8; 32];
+    rand::rng().fill_bytes(&mut salt);
+    salt
+}

@@ -1,0 +1,375 @@
+//! The door: a request comes in, a call comes to be, or the caller learns why not.
+//!
+//! Order: pin the revision, idempotency, degradation, limits, `call_received`. Who is refused here
+//! has no call, binds no key and writes no row.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use backstop_domain::{
+    Actor, ActorKind, AtDoor, CallEvent, CallId, CallState, Criticality, Digest, Event, Face,
+    FailureClass, Millis, Received, guard::Amounts,
+};
+use backstop_ledger::{KeyClaim, Scope};
+use backstop_policy::{
+    Policy,
+    judge::{Asked, Caller as Asker, Facts},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    door::Shut,
+    engine::{Engine, Inner},
+    live::{Live, LiveCall, Stop},
+};
+
+/// A request, as the edge read it.
+#[derive(Debug, Clone)]
+pub struct Submit {
+    /// Name of the policy.
+    pub policy: String,
+    /// Who asks.
+    pub caller: Caller,
+    /// Which face it came in by.
+    pub face: Face,
+    /// The input as sent.
+    pub input: Value,
+    /// The caller's messages; empty off the chat face.
+    pub messages: Vec<Value>,
+    /// The chat body, for policies that pass it through.
+    pub body: Option<Value>,
+    /// Idempotency key, as sent.
+    pub key: Option<String>,
+    /// Digest of the request body in canonical JSON.
+    pub fingerprint: Digest,
+    /// What the caller sent along, echoed back.
+    pub tags: BTreeMap<String, String>,
+    /// A shorter deadline, in milliseconds from now.
+    pub deadline_ms: Option<u64>,
+    /// A lower class than the policy's.
+    pub criticality: Option<Criticality>,
+    /// The request's id.
+    pub request_id: String,
+    /// W3C `traceparent`.
+    pub traceparent: Option<String>,
+}
+
+/// Who asks, as the gateway file knows them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Caller {
+    /// Its name; `local` on a loopback without keys.
+    pub name: String,
+    /// Its tenant.
+    pub tenant: Option<String>,
+    /// Its roles.
+    pub roles: Vec<String>,
+    /// The person or team that owns it: may not decide on its calls.
+    pub owner: Option<String>,
+    /// Policies that it may call; `None` is all.
+    pub policies: Option<Vec<String>>,
+    /// Highest class that it may run under; `None` is critical.
+    pub highest: Option<Criticality>,
+}
+
+/// A call that was admitted.
+#[derive(Debug, Clone)]
+pub struct Admitted {
+    /// Its id.
+    pub id: CallId,
+    /// Whether an earlier request with the same key made it.
+    pub joined: bool,
+}
+
+/// Why there is no call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// No policy of that name.
+    #[error("there is no policy `{name}`{}", .like.as_ref().map(|like| format!("; did you mean `{like}`?")).unwrap_or_default())]
+    UnknownPolicy {
+        /// As asked for.
+        name: String,
+        /// The nearest name that the caller may use.
+        like: Option<String>,
+    },
+    /// The caller may not use that policy.
+    #[error("caller `{caller}` may not use policy `{policy}`")]
+    NotAllowed {
+        /// The caller.
+        caller: String,
+        /// The policy.
+        policy: String,
+    },
+    /// The input is not to its schema.
+    #[error("the input does not fit policy `{policy}`")]
+    InvalidInput {
+        /// The policy.
+        policy: String,
+        /// What is wrong and where: JSON pointer and words.
+        problems: Vec<(String, String)>,
+    },
+    /// The key belongs to a request with another body.
+    #[error("idempotency key `{key}` was used with another body")]
+    KeyReused {
+        /// The key.
+        key: String,
+        /// The call that has it.
+        call: CallId,
+    },
+    /// A limit says no.
+    #[error("{which}")]
+    Limited {
+        /// Which limit and whose, in words.
+        which: String,
+        /// When to try again, if known.
+        until: Option<Millis>,
+        /// The request is larger than the limit allows at all.
+        never: bool,
+    },
+    /// The gateway does not take calls now.
+    #[error("{why}")]
+    Unavailable {
+        /// Why, in words.
+        why: String,
+    },
+    /// The request cannot be written down.
+    #[error(transparent)]
+    Stop(#[from] Stop),
+}
+
+impl Engine {
+    /// Admits a request, or joins it to the call that its key names. The call runs on its own from
+    /// here; wait for it with [`Engine::wait`].
+    ///
+    /// # Errors
+    /// [`Refused`]: there is no call then.
+    pub async fn submit(&self, submit: Submit) -> Result<Admitted, Refused> {
+        let inner = &self.0;
+        let policy = inner.pin(&submit)?;
+        let claim = submit.key.clone().map(|key| KeyClaim {
+            scope: Scope { caller: submit.caller.name.clone(), policy: policy.name.clone() },
+            key,
+            fingerprint: submit.fingerprint,
+            call: inner.ids.call(inner.clock.now()),
+        });
+        if let Some(claim) = &claim
+            && let Some(known) = inner.find_key(claim).await?
+        {
+            return Ok(Admitted { id: known, joined: true });
+        }
+        let admitted = inner.admit(policy, submit, claim.clone());
+        if admitted.is_err()
+            && let Some(claim) = claim
+        {
+            inner.release_key(&claim);
+        }
+        admitted
+    }
+}
+
+impl Inner {
+    fn pin(&self, submit: &Submit) -> Result<Arc<Policy>, Refused> {
+        if let Some(fault) = self.ledger.fault() {
+            return Err(Refused::Unavailable { why: fault.to_string() });
+        }
+        if self.tasks.is_draining() {
+            return Err(Refused::Unavailable { why: "the gateway is stopping".to_owned() });
+        }
+        let workspace = self.workspace.load();
+        let name = &submit.policy;
+        let Some(policy) = workspace.policies.get(name) else {
+            let like = nearest(name, workspace.policies.keys());
+            return Err(Refused::UnknownPolicy { name: name.clone(), like });
+        };
+        let caller = &submit.caller;
+        if caller.policies.as_ref().is_some_and(|allowed| !allowed.contains(name)) {
+            let (caller, policy) = (caller.name.clone(), name.clone());
+            return Err(Refused::NotAllowed { caller, policy });
+        }
+        Ok(Arc::clone(policy))
+    }
+
+    /// The call that a key names already, in memory or on disk. `None`: the key is ours now, and
+    /// nobody else gets it until [`Inner::release_key`].
+    async fn find_key(&self, claim: &KeyClaim) -> Result<Option<CallId>, Refused> {
+        let place = (claim.scope.clone(), claim.key.clone());
+        loop {
+            {
+                let mut keys = self.keys.lock();
+                if !keys.contains_key(&place) {
+                    keys.insert(place.clone(), claim.call.clone());
+                    break;
+                }
+            }
+            // Somebody is just admitting it: what they come to is known when they have written.
+            if let Some(found) = self.bound(claim).await? {
+                return Ok(Some(found));
+            }
+            tokio::task::yield_now().await;
+        }
+        match self.bound(claim).await {
+            Ok(None) => Ok(None),
+            other => {
+                self.release_key(claim);
+                other
+            }
+        }
+    }
+
+    async fn bound(&self, claim: &KeyClaim) -> Result<Option<CallId>, Refused> {
+        let live = self.live_with_key(claim);
+        if let Some((id, fingerprint)) = live {
+            return self.same(claim, id, fingerprint);
+        }
+        let bound = self.ledger.key(claim.scope.clone(), claim.key.clone()).await;
+        match bound.map_err(Stop::from)? {
+            Some(bound) => self.same(claim, bound.call, bound.fingerprint),
+            None => Ok(None),
+        }
+    }
+
+    fn same(
+        &self,
+        claim: &KeyClaim,
+        call: CallId,
+        fingerprint: Digest,
+    ) -> Result<Option<CallId>, Refused> {
+        if fingerprint == claim.fingerprint {
+            Ok(Some(call))
+        } else {
+            Err(Refused::KeyReused { key: claim.key.clone(), call })
+        }
+    }
+
+    fn live_with_key(&self, claim: &KeyClaim) -> Option<(CallId, Digest)> {
+        let place = (claim.scope.clone(), claim.key.clone());
+        let id = self.keys.lock().get(&place).cloned()?;
+        let live = self.live.lock().get(&id).cloned()?;
+        Some((id, live.fingerprint))
+    }
+
+    /// Lets go of a key: it is on disk now, or its request was refused.
+    pub(crate) fn release_key(&self, claim: &KeyClaim) {
+        self.keys.lock().remove(&(claim.scope.clone(), claim.key.clone()));
+    }
+
+    fn admit(
+        self: &Arc<Self>,
+        policy: Arc<Policy>,
+        submit: Submit,
+        claim: Option<KeyClaim>,
+    ) -> Result<Admitted, Refused> {
+        let started = tokio::time::Instant::now();
+        let now = self.clock.now();
+        let id = claim.as_ref().map_or_else(|| self.ids.call(now), |claim| claim.call.clone());
+        let input = read_input(&policy, &submit)?;
+        let request = stored_request(&input, &submit);
+        let facts = Arc::new(Facts::new(Arc::clone(&policy), self.asked(&id, input, &submit, now)));
+        let estimates = crate::estimate::per_model(&policy, &facts);
+        let amounts = estimates.first().map_or_else(Amounts::default, |first| Amounts {
+            requests: 1,
+            tokens: first.usage.total(),
+            cost: first.cost,
+        });
+        let (permits, held_at_door) = match self.door.enter(&policy, &facts, &submit, amounts) {
+            Ok(permits) => (permits, None),
+            Err(shut) => (Vec::new(), Some(held(&policy, shut)?)),
+        };
+        let received = Received {
+            policy: policy.name.clone(),
+            revision: policy.plan.revision,
+            caller: submit.caller.name.clone(),
+            tenant: submit.caller.tenant.clone(),
+            key: submit.key.clone(),
+            fingerprint: submit.fingerprint,
+            request: Digest::of(&request),
+            tags: submit.tags.clone(),
+            face: submit.face,
+            criticality: class(&policy, &submit),
+            mode: policy.plan.mode,
+            deadline: now.plus(deadline_ms(&policy, &submit)),
+            estimates,
+            held_at_door,
+        };
+        let state = CallState::fold(None, &CallEvent::CallReceived(received.clone()), now);
+        let state = state.map_err(Stop::from)?;
+        let mut live = Live::new(policy, facts, state, 0);
+        live.correlation = Some(submit.request_id.clone());
+        live.traceparent = submit.traceparent.clone();
+        live.started = started;
+        live.owner = Some(submit.caller.owner.clone());
+        live.door = permits;
+        live.body(request);
+        if let Some(claim) = claim {
+            live.claim(claim);
+        }
+        let actor =
+            Actor { kind: ActorKind::Caller, id: submit.caller.name, via: Some("api".into()) };
+        live.keep(&self.ids, now, actor, Event::Call(CallEvent::CallReceived(received)));
+        let call = Arc::new(LiveCall::new(id.clone(), submit.fingerprint, live));
+        self.live.lock().insert(id.clone(), Arc::clone(&call));
+        self.tasks.start(Arc::clone(self).run(call));
+        Ok(Admitted { id, joined: false })
+    }
+
+    fn asked(&self, id: &CallId, input: Value, submit: &Submit, now: Millis) -> Asked {
+        Asked {
+            input,
+            messages: submit.messages.clone(),
+            body: submit.body.clone(),
+            caller: Asker {
+                name: submit.caller.name.clone(),
+                tenant: submit.caller.tenant.clone(),
+                roles: submit.caller.roles.clone(),
+            },
+            id: id.0.clone(),
+            key: submit.key.clone(),
+            tags: submit.tags.clone(),
+            received: now,
+            salt: self.salt.clone(),
+        }
+    }
+}
+
+fn read_input(policy: &Policy, submit: &Submit) -> Result<Value, Refused> {
+    policy.read_input(submit.input.clone()).map_err(|problems| Refused::InvalidInput {
+        policy: policy.name.clone(),
+        problems: problems.into_iter().map(|p| (p.pointer, p.message)).collect(),
+    })
+}
+
+/// The request as it is kept, so that a restart, a review and a replay see what this run saw.
+fn stored_request(input: &Value, submit: &Submit) -> Vec<u8> {
+    let caller = &submit.caller;
+    json!({
+        "input": input, "messages": submit.messages, "body": submit.body,
+        "roles": caller.roles, "owner": caller.owner,
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// The policy's class, or a lower one that the caller asked for or is held to.
+fn class(policy: &Policy, submit: &Submit) -> Criticality {
+    let highest = submit.caller.highest.unwrap_or(Criticality::Critical);
+    let asked = submit.criticality.unwrap_or(Criticality::Critical);
+    policy.plan.criticality.min(highest).min(asked)
+}
+
+fn deadline_ms(policy: &Policy, submit: &Submit) -> u64 {
+    submit.deadline_ms.map_or(policy.plan.deadline_ms, |asked| asked.min(policy.plan.deadline_ms))
+}
+
+/// A policy that names a ladder for it gets the call although the door is shut.
+fn held(policy: &Policy, shut: Shut) -> Result<AtDoor, Refused> {
+    let class = FailureClass::Shed;
+    if policy.plan.ladders.contains_key(&backstop_domain::Plan::class_ladder(class)) {
+        return Ok(AtDoor { class, reason: shut.which, until: shut.until });
+    }
+    Err(Refused::Limited { which: shut.which, until: shut.until, never: shut.never })
+}
+
+/// The nearest of these names, if it is near enough to be a slip.
+fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a String>) -> Option<String> {
+    let scored = names.map(|known| (strsim::jaro_winkler(name, known), known));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 > 0.8).then(|| best.1.clone())
+}

@@ -1,0 +1,238 @@
+//! One attempt: pass the guards, write that it starts, ask, write how it ended.
+//!
+//! The only place that asks a model. Answers, repairs, votes and judges all come through here, so
+//! one budget, one record and one set of guards cover them. Beginning and ending touch the call;
+//! asking does not, so several attempts of one call can be under way side by side.
+
+use std::{sync::Arc, time::Duration};
+
+use backstop_domain::{
+    AttemptEnded, AttemptResult, AttemptStarted, CallEvent, Criticality, FailureClass, MicroMoney,
+    Millis, Purpose, Usage, guard::Amounts,
+};
+use backstop_policy::Answer;
+use backstop_upstream::{
+    Answer as Provided, AskRequest, AttemptResult as Result_, Blocked, Failure, Permit,
+    Purpose as GatePurpose, Settle,
+};
+use serde_json::Value;
+
+use crate::{
+    engine::Inner,
+    live::{Live, LiveCall, Stop},
+    models::{Models, Upstream},
+};
+
+/// What to ask, and what for.
+pub(crate) struct Asking {
+    /// Name of the model.
+    pub model: String,
+    /// What for.
+    pub purpose: Purpose,
+    /// The chat completion body.
+    pub body: Value,
+    /// Which of several independent answers this is, from 0.
+    pub sample: u32,
+}
+
+/// An attempt that is written down and may be sent.
+pub(crate) struct Begun {
+    number: u32,
+    model: String,
+    upstream: Upstream,
+    permit: Permit,
+    request: AskRequest,
+    reserved: (Usage, MicroMoney),
+}
+
+/// An attempt that is over and not written down yet.
+pub(crate) struct Over {
+    number: u32,
+    model: String,
+    reserved: (Usage, MicroMoney),
+    result: Result_,
+    took: Duration,
+}
+
+impl Inner {
+    /// Passes the model's guards and writes that the attempt starts. `Err(Blocked)` leaves no
+    /// trace: the caller knows what it means for the call.
+    ///
+    /// # Errors
+    /// [`Stop`] if it cannot be written down.
+    pub(crate) async fn begin(
+        &self,
+        call: &LiveCall,
+        live: &mut Live,
+        asking: Asking,
+    ) -> Result<Result<Begun, Blocked>, Stop> {
+        let Some(upstream) = self.models.get(&asking.model) else {
+            return Ok(Err(Models::unknown(&asking.model)));
+        };
+        let reserved = estimate(live, &asking);
+        let permit = match self.pass_gate(live, &asking, &upstream, reserved) {
+            Ok(permit) => permit,
+            Err(blocked) => return Ok(Err(*blocked)),
+        };
+        let number = self.started(call, live, &asking, reserved).await?;
+        let request = self.ask_request(live, &asking, &upstream);
+        Ok(Ok(Begun { number, model: asking.model, upstream, permit, request, reserved }))
+    }
+
+    /// Asks. `None`: the call was cancelled meanwhile.
+    pub(crate) async fn send(&self, call: &LiveCall, begun: Begun) -> Option<Over> {
+        let sent = tokio::time::Instant::now();
+        let result = tokio::select! {
+            result = begun.upstream.model.ask(&begun.request) => result,
+            () = call.cancelled.cancelled() => return None,
+        };
+        begun.permit.settle(&result);
+        let Begun { number, model, reserved, .. } = begun;
+        Some(Over { number, model, reserved, result, took: sent.elapsed() })
+    }
+
+    /// Writes how it ended; the attempt's number if an answer came, else why not.
+    ///
+    /// # Errors
+    /// [`Stop`] if the machine refuses it.
+    pub(crate) fn end(&self, live: &mut Live, over: Over) -> Result<Result<u32, String>, Stop> {
+        let attempt = over.number;
+        let settle = over.result.settle();
+        let (result, counted) = match over.result {
+            Result_::Answered(answer) => self.answered(live, attempt, *answer),
+            Result_::Failed(failure) => (self.failed(live, failure), None),
+        };
+        let said = match &result {
+            AttemptResult::Answered { .. } => Ok(attempt),
+            AttemptResult::Failed { message, .. } => Err(message.clone()),
+        };
+        let usage = match settle {
+            Settle::Actual => counted.unwrap_or(over.reserved.0),
+            Settle::Estimate => over.reserved.0,
+            Settle::Half => Usage { input: over.reserved.0.input / 2, cached: 0, output: 0 },
+            Settle::RequestOnly | Settle::Nothing => Usage::default(),
+        };
+        let cost = price(live, &over.model, usage);
+        let took_ms = u64::try_from(over.took.as_millis()).unwrap_or(u64::MAX);
+        let event = AttemptEnded { attempt, result, took_ms, usage, cost };
+        self.apply(live, CallEvent::AttemptEnded(event))?;
+        Ok(said)
+    }
+
+    /// Asks the model's guards for leave. A permit that is never settled is given back a minute
+    /// after the deadline.
+    fn pass_gate(
+        &self,
+        live: &Live,
+        asking: &Asking,
+        upstream: &Upstream,
+        (usage, cost): (Usage, MicroMoney),
+    ) -> Result<Permit, Box<Blocked>> {
+        let again = live.state.attempts.iter().any(|attempt| {
+            attempt.started.model == asking.model && attempt.started.purpose.is_answer()
+        });
+        let retries = again && asking.purpose == Purpose::Answer;
+        let purpose = match (retries, live.state.received.criticality) {
+            (false, _) => GatePurpose::First,
+            (true, Criticality::Sheddable) => GatePurpose::SheddableRetry,
+            (true, _) => GatePurpose::Retry,
+        };
+        let hold_ms = live.state.deadline.since(self.clock.now()).saturating_add(60_000);
+        let amounts = Amounts { requests: 1, tokens: usage.total(), cost };
+        upstream.gate.acquire(amounts, purpose, hold_ms)
+    }
+
+    async fn started(
+        &self,
+        call: &LiveCall,
+        live: &mut Live,
+        asking: &Asking,
+        (estimate, cost): (Usage, MicroMoney),
+    ) -> Result<u32, Stop> {
+        let number = u32::try_from(live.state.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let request = live.body(asking.body.to_string().into_bytes());
+        self.apply(
+            live,
+            CallEvent::AttemptStarted(AttemptStarted {
+                attempt: number,
+                model: asking.model.clone(),
+                purpose: asking.purpose,
+                request,
+                estimate,
+                cost,
+            }),
+        )?;
+        // Where asking already acts, the attempt must be on disk before it is sent.
+        let acts = !live.policy.plan.repeatable;
+        live.write(&*self.ledger, &call.id, acts);
+        if acts {
+            live.on_disk().await?;
+        }
+        Ok(number)
+    }
+
+    fn ask_request(&self, live: &Live, asking: &Asking, upstream: &Upstream) -> AskRequest {
+        let reserve = live.policy.plan.reserve_ms;
+        let same = |attempt: &&backstop_domain::call::Attempt| {
+            attempt.started.model == asking.model && attempt.started.purpose == asking.purpose
+        };
+        let before = live.state.attempts.iter().filter(same).count().saturating_sub(1);
+        let turn = u32::try_from(before).unwrap_or(u32::MAX);
+        let turn = if asking.purpose == Purpose::Answer { turn } else { 0 };
+        AskRequest {
+            body: asking.body.clone(),
+            timeouts: upstream.timeouts,
+            deadline: Millis(live.state.deadline.0.saturating_sub(reserve)),
+            traceparent: live.traceparent.clone(),
+            sample: asking.sample,
+            turn,
+        }
+    }
+
+    /// Keeps an answer in the provider's bytes and in our form.
+    fn answered(
+        &self,
+        live: &mut Live,
+        attempt: u32,
+        provided: Provided,
+    ) -> (AttemptResult, Option<Usage>) {
+        let raw = live.body(provided.raw.to_vec());
+        let usage = provided.usage;
+        let answer = match Answer::from_completion(&provided.body) {
+            Ok(answer) => answer,
+            Err(error) => {
+                let failure = Failure::new(FailureClass::Transport, error.to_string());
+                return (self.failed(live, failure), usage);
+            }
+        };
+        let finish = answer.choices.first().and_then(|choice| choice.finish.clone());
+        let bytes = answer.to_bytes();
+        let digest = live.body(bytes.clone());
+        live.answers.keep(digest, bytes);
+        live.answers.keep_provided(attempt, Arc::new(provided));
+        (AttemptResult::Answered { raw, answer: digest, finish }, usage)
+    }
+
+    fn failed(&self, live: &mut Live, failure: Failure) -> AttemptResult {
+        let until = failure.until(self.clock.now());
+        let raw = (!failure.raw.is_empty()).then(|| live.body(failure.raw));
+        AttemptResult::Failed {
+            class: failure.class,
+            message: failure.message,
+            status: failure.status,
+            until,
+            raw,
+        }
+    }
+}
+
+/// What one request is expected to take: prompt and answer, each at most.
+fn estimate(live: &Live, asking: &Asking) -> (Usage, MicroMoney) {
+    let usage = crate::estimate::usage(&asking.body, live.policy.model(&asking.model));
+    (usage, price(live, &asking.model, usage))
+}
+
+fn price(live: &Live, model: &str, usage: Usage) -> MicroMoney {
+    let price = live.policy.model(model).and_then(|model| model.price);
+    price.map_or(MicroMoney(0), |price| price.cost(usage))
+}

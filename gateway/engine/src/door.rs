@@ -1,0 +1,145 @@
+//! Limits at the door: the gateway's, the caller's and the policy's, all or none.
+
+use std::{collections::HashMap, sync::Arc};
+
+use backstop_domain::{
+    Millis,
+    guard::{Amounts, LimitRule},
+};
+use backstop_policy::{Policy, judge::Facts, raw::Per};
+use backstop_upstream::{Clock, LimitPermit, LimitSet, Refused as Tight, acquire_all};
+use parking_lot::RwLock;
+
+use crate::{
+    admit::Submit,
+    in_force::InForce,
+    limit_rules::{limit_rules, of_policy},
+};
+
+/// How long a permit is held that nobody gives back, beyond the deadline: a minute.
+const HOLD_MS: u64 = 60_000;
+
+/// The door is shut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shut {
+    /// Which limit and whose, in words.
+    pub which: String,
+    /// When it may be open, if known.
+    pub until: Option<Millis>,
+    /// The request is larger than the limit allows at all.
+    pub never: bool,
+}
+
+/// Every limit that stands at the door. A reload keeps what was used.
+pub(crate) struct Door {
+    clock: Arc<dyn Clock>,
+    sets: RwLock<Sets>,
+}
+
+#[derive(Default)]
+struct Sets {
+    gateway: Option<Whole>,
+    callers: HashMap<String, Arc<LimitSet>>,
+    policies: HashMap<String, Arc<LimitSet>>,
+}
+
+/// Limits over the whole gateway, with whose count each is.
+struct Whole {
+    set: Arc<LimitSet>,
+    per: Vec<Option<Per>>,
+}
+
+impl Door {
+    /// The door of that workspace.
+    pub fn new(workspace: &InForce, clock: Arc<dyn Clock>) -> Self {
+        let door = Self { clock, sets: RwLock::default() };
+        door.reload(workspace);
+        door
+    }
+
+    /// Takes over the limits of another workspace; those of the same name keep what was used.
+    pub fn reload(&self, workspace: &InForce) {
+        let mut sets = self.sets.write();
+        let gateway = &workspace.gateway;
+        let all: Vec<_> = gateway.limits.iter().chain(&gateway.spend).cloned().collect();
+        let per = all.iter().map(|limit| limit.per.as_ref().map(|per| per.value.clone())).collect();
+        let set = self.kept(sets.gateway.take().map(|whole| whole.set), limit_rules(&all));
+        sets.gateway = Some(Whole { set, per });
+        let mut callers = std::mem::take(&mut sets.callers);
+        for (name, caller) in &gateway.callers {
+            let set = self.kept(callers.remove(name), limit_rules(&caller.limits));
+            sets.callers.insert(name.clone(), set);
+        }
+        let mut policies = std::mem::take(&mut sets.policies);
+        for (name, policy) in &workspace.policies {
+            let set = self.kept(policies.remove(name), of_policy(&policy.limits));
+            sets.policies.insert(name.clone(), set);
+        }
+    }
+
+    fn kept(&self, set: Option<Arc<LimitSet>>, rules: Vec<LimitRule>) -> Arc<LimitSet> {
+        match set {
+            Some(set) => {
+                set.reload(rules);
+                set
+            }
+            None => LimitSet::new(rules, Arc::clone(&self.clock)),
+        }
+    }
+
+    /// Takes `amounts` from every limit that applies, or from none.
+    pub fn enter(
+        &self,
+        policy: &Policy,
+        facts: &Facts,
+        submit: &Submit,
+        amounts: Amounts,
+    ) -> Result<Vec<LimitPermit>, Shut> {
+        let of_policy = policy.door_limits(facts).map_err(|why| Shut {
+            which: format!("a limit of policy `{}` cannot be held: {why}", policy.name),
+            until: None,
+            never: true,
+        })?;
+        let sets = self.sets.read();
+        let mut all: Vec<(&Arc<LimitSet>, Vec<Option<String>>)> = Vec::new();
+        if let Some(whole) = &sets.gateway {
+            let keys = whole.per.iter().map(|per| Some(key_of(per.as_ref(), policy, submit)));
+            all.push((&whole.set, keys.collect()));
+        }
+        let caller = submit.caller.name.as_str();
+        if let Some(set) = sets.callers.get(caller) {
+            all.push((set, vec![Some(caller.to_owned()); set.len()]));
+        }
+        if let Some(set) = sets.policies.get(&policy.name) {
+            all.push((set, of_policy.into_iter().map(|limit| limit.key).collect()));
+        }
+        let keys: Vec<Vec<Option<&str>>> =
+            all.iter().map(|(_, keys)| keys.iter().map(Option::as_deref).collect()).collect();
+        let borrowed: Vec<_> =
+            all.iter().zip(&keys).map(|((set, _), keys)| (*set, keys.as_slice())).collect();
+        let hold_ms = policy.plan.deadline_ms.saturating_add(HOLD_MS);
+        acquire_all(&borrowed, amounts, hold_ms).map_err(|tight| shut(&policy.name, &tight))
+    }
+}
+
+/// Whose count it is under a limit of the gateway file.
+fn key_of(per: Option<&Per>, policy: &Policy, submit: &Submit) -> String {
+    match per {
+        Some(Per::Caller) => submit.caller.name.clone(),
+        Some(Per::Tenant) => submit.caller.tenant.clone().unwrap_or_default(),
+        Some(Per::Policy) => policy.name.clone(),
+        // The loader refuses expressions there; models have limits of their own.
+        Some(Per::Model | Per::Expression(_)) | None => "gateway".to_owned(),
+    }
+}
+
+fn shut(policy: &str, tight: &Tight) -> Shut {
+    let Tight { limit, key, .. } = tight;
+    let whose = if key.is_empty() { String::new() } else { format!(" of `{key}`") };
+    let more = if tight.never { ": the request is larger than it allows at all" } else { "" };
+    Shut {
+        which: format!("limit `{limit}`{whose} at policy `{policy}` is reached{more}"),
+        until: tight.until,
+        never: tight.never,
+    }
+}

@@ -1,0 +1,243 @@
+//! The engine as the server sees it: admit calls, show them, let people decide.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use backstop_domain::{CallId, CallState, Digest, Event, Stream};
+use backstop_ledger::{Ledger, Recorded, Scope};
+use backstop_policy::Policy;
+use backstop_upstream::{Clock, GateSnapshot};
+use parking_lot::Mutex;
+
+use crate::{
+    cache::AnswerCache,
+    door::Door,
+    due::Due,
+    fallback::LastGood,
+    ids::Ids,
+    in_force::InForce,
+    live::{LiveCall, Shown, Snapshot, Stop},
+    models::Models,
+    services::Services,
+    tasks::Tasks,
+    tool_limits::ToolLimits,
+};
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The policies in force, and the gateway file.
+    pub workspace: Arc<InForce>,
+    /// Where everything is remembered.
+    pub ledger: Arc<dyn Ledger>,
+    /// The models.
+    pub models: Models,
+    /// The services that checks ask.
+    pub services: Services,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes identifiers.
+    pub ids: Ids,
+    /// Secret that keys `sample`.
+    pub salt: Vec<u8>,
+}
+
+/// The engine. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Engine(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub workspace: ArcSwap<InForce>,
+    /// Policies by revision: those in force, and those that open calls are pinned to.
+    pub revisions: Mutex<HashMap<Digest, Arc<Policy>>>,
+    pub ledger: Arc<dyn Ledger>,
+    pub models: Models,
+    pub services: Services,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Ids,
+    pub salt: Vec<u8>,
+    pub tasks: Tasks,
+    pub door: Door,
+    pub cache: AnswerCache,
+    pub last_good: LastGood,
+    pub due: Due,
+    pub tool_limits: ToolLimits,
+    /// Calls in memory.
+    pub live: Mutex<HashMap<CallId, Arc<LiveCall>>>,
+    /// Idempotency keys of calls that are not on disk yet.
+    pub keys: Mutex<HashMap<(Scope, String), CallId>>,
+}
+
+impl Engine {
+    /// An engine over these parts. [`Engine::recover`] carries on what the last one left.
+    pub fn new(parts: Parts) -> Self {
+        let door = Door::new(&parts.workspace, Arc::clone(&parts.clock));
+        let tool_limits = ToolLimits::new(Arc::clone(&parts.clock));
+        let cache = AnswerCache::new(&parts.workspace.gateway);
+        let policies = parts.workspace.policies.values();
+        let revisions = policies.map(|policy| (policy.plan.revision, Arc::clone(policy))).collect();
+        Self(Arc::new(Inner {
+            workspace: ArcSwap::new(parts.workspace),
+            revisions: Mutex::new(revisions),
+            ledger: parts.ledger,
+            models: parts.models,
+            services: parts.services,
+            clock: parts.clock,
+            ids: parts.ids,
+            salt: parts.salt,
+            tasks: Tasks::default(),
+            door,
+            cache,
+            last_good: LastGood::default(),
+            due: Due::default(),
+            tool_limits,
+            live: Mutex::new(HashMap::new()),
+            keys: Mutex::new(HashMap::new()),
+        }))
+    }
+
+    /// The policies in force.
+    pub fn workspace(&self) -> Arc<InForce> {
+        self.0.workspace.load_full()
+    }
+
+    /// The ledger, for reading.
+    pub fn ledger(&self) -> &Arc<dyn Ledger> {
+        &self.0.ledger
+    }
+
+    /// The time by which the engine lives.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// Makes identifiers.
+    pub fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+
+    /// How every model stands.
+    pub fn models(&self) -> Vec<GateSnapshot> {
+        self.0.models.snapshots()
+    }
+
+    /// Calls in memory.
+    pub fn in_flight(&self) -> usize {
+        self.0.live.lock().len()
+    }
+
+    /// Whether the call is in memory: it goes on, or waits for a person.
+    pub fn is_live(&self, id: &CallId) -> bool {
+        self.0.live.lock().contains_key(id)
+    }
+
+    /// The call as it stands on disk.
+    ///
+    /// # Errors
+    /// [`Stop`] if the ledger cannot be read or its events do not fold.
+    pub async fn call(&self, id: &CallId) -> Result<Option<Snapshot>, Stop> {
+        self.0.snapshot(id).await
+    }
+
+    /// The call's events, in order.
+    ///
+    /// # Errors
+    /// [`Stop::Read`] if the ledger cannot be read.
+    pub async fn events(&self, id: &CallId, after: u64) -> Result<Vec<Recorded>, Stop> {
+        Ok(self.0.ledger.stream(&Stream::call(id), after).await?)
+    }
+
+    /// Waits until the call ended or rests with a person, at most that long; then the call as it
+    /// stands on disk. `None`: there is no such call.
+    ///
+    /// # Errors
+    /// As [`Engine::call`].
+    pub async fn wait(&self, id: &CallId, longest: Duration) -> Result<Option<Snapshot>, Stop> {
+        self.wait_for(id, longest, |shown| !matches!(shown, Shown::Working)).await
+    }
+
+    /// Waits until the call ended, at most that long.
+    ///
+    /// # Errors
+    /// As [`Engine::call`].
+    pub async fn wait_end(&self, id: &CallId, longest: Duration) -> Result<Option<Snapshot>, Stop> {
+        let over = |shown: &Shown| matches!(shown, Shown::Ended(_) | Shown::Broken(_));
+        self.wait_for(id, longest, over).await
+    }
+
+    async fn wait_for(
+        &self,
+        id: &CallId,
+        longest: Duration,
+        enough: impl Fn(&Shown) -> bool,
+    ) -> Result<Option<Snapshot>, Stop> {
+        let live = self.0.live.lock().get(id).cloned();
+        let Some(live) = live else { return self.0.snapshot(id).await };
+        let mut shown = live.shown.subscribe();
+        let found = tokio::time::timeout(longest, async {
+            shown.wait_for(|shown| enough(shown)).await.map(|shown| shown.clone())
+        });
+        match found.await {
+            Ok(Ok(Shown::Ended(snapshot) | Shown::InReview(snapshot))) => {
+                Ok(Some(Snapshot::clone(&snapshot)))
+            }
+            Ok(Ok(Shown::Broken(why))) => Err(Stop::Broken(why)),
+            _ => self.0.snapshot(id).await,
+        }
+    }
+
+    /// Comes to a halt: no new calls, waiting ones are parked on disk, running ones get `longest`
+    /// to end. `false`: some did not.
+    pub async fn drain(&self, longest: Duration) -> bool {
+        self.0.tasks.drain(longest).await
+    }
+
+    /// Whether the engine takes calls, and if not why.
+    pub fn health(&self) -> Result<(), String> {
+        if let Some(fault) = self.0.ledger.fault() {
+            return Err(fault.to_string());
+        }
+        if self.0.tasks.is_draining() { Err("the gateway is stopping".to_owned()) } else { Ok(()) }
+    }
+}
+
+impl Inner {
+    /// The call as its events on disk make it, with the answer that may leave.
+    pub(crate) async fn snapshot(&self, id: &CallId) -> Result<Option<Snapshot>, Stop> {
+        let events = self.ledger.stream(&Stream::call(id), 0).await?;
+        let Some(state) = fold(&events)? else { return Ok(None) };
+        let answer = match state.ended().and_then(|ended| ended.answer) {
+            Some(digest) => self.stored(digest).await?,
+            None => None,
+        };
+        Ok(Some(Snapshot { id: id.clone(), state, answer, stages: Default::default() }))
+    }
+
+    /// Bytes of that digest; `None` once they are erased.
+    pub(crate) async fn stored(&self, digest: Digest) -> Result<Option<Vec<u8>>, Stop> {
+        let body = self.ledger.body(digest).await?.ok_or(Stop::Lost(digest))?;
+        Ok(body.bytes)
+    }
+
+    /// Lets go of a call in memory.
+    pub(crate) fn forget(&self, id: &CallId) {
+        self.live.lock().remove(id);
+    }
+}
+
+/// Folds a call's events.
+///
+/// # Errors
+/// [`Stop::Unreadable`] if one of them cannot be read, [`Stop::Illegal`] if they do not follow.
+pub(crate) fn fold(events: &[Recorded]) -> Result<Option<CallState>, Stop> {
+    let mut state = None;
+    for recorded in events {
+        match &recorded.event {
+            Ok(Event::Call(event)) => {
+                state = Some(CallState::fold(state, event, recorded.envelope.at)?);
+            }
+            Ok(_) => {}
+            Err(unreadable) => return Err(Stop::Unreadable(unreadable.clone())),
+        }
+    }
+    Ok(state)
+}

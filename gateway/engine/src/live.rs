@@ -1,0 +1,276 @@
+//! A call in memory: its folded state, what it has not written yet, and those who wait for it.
+//!
+//! Events are folded first and written after; what was not written is shown to nobody. The state
+//! here is only ever the fold of its events.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use backstop_domain::{
+    Actor, CallEvent, CallId, CallState, Digest, Event, Illegal, Millis, ReviewEvent, Stream,
+};
+use backstop_ledger::{Append, Body, Committed, KeyClaim, Ledger, NewEvent, Pending, Transaction};
+use backstop_policy::{Policy, judge::Facts};
+use backstop_upstream::LimitPermit;
+use tokio::sync::{Mutex, Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{ids::Ids, stages::Stages, upstream_answer::Answers};
+
+/// A call in memory.
+pub(crate) struct LiveCall {
+    /// Its id.
+    pub id: CallId,
+    /// Fingerprint of its request, for those who come with the same key.
+    pub fingerprint: Digest,
+    /// Held by whoever moves the call on.
+    pub cell: Mutex<Live>,
+    /// Stops what the call waits for.
+    pub cancelled: CancellationToken,
+    /// A person moved it on: whoever sleeps for it looks again.
+    pub woken: Notify,
+    /// What is on disk, for those who wait.
+    pub shown: watch::Sender<Shown>,
+}
+
+/// What those who wait for a call are shown. Never more than the disk has.
+#[derive(Debug, Clone, Default)]
+pub enum Shown {
+    /// It goes on by itself.
+    #[default]
+    Working,
+    /// A person is asked.
+    InReview(Arc<Snapshot>),
+    /// It ended.
+    Ended(Arc<Snapshot>),
+    /// It cannot be written down, so nothing is said of it.
+    Broken(String),
+}
+
+/// A call as it stands on disk.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The call.
+    pub id: CallId,
+    /// Its state.
+    pub state: CallState,
+    /// The bytes that the outcome lets leave; empty when there are none.
+    pub answer: Option<Vec<u8>>,
+    /// Where its time went.
+    pub stages: Stages,
+}
+
+/// What the holder of a call works with.
+pub(crate) struct Live {
+    /// The policy that the call is pinned to.
+    pub policy: Arc<Policy>,
+    /// The fold of its events.
+    pub state: CallState,
+    /// What every judgement of it rests on.
+    pub facts: Arc<Facts>,
+    /// Answers that this process has in hand, by digest.
+    pub answers: Answers,
+    /// Request id or trace of the caller.
+    pub correlation: Option<String>,
+    /// W3C `traceparent`, to pass on.
+    pub traceparent: Option<String>,
+    /// Where its time went.
+    pub stages: Stages,
+    /// The caller's owner; the outer `None`: it stands only in the stored request.
+    pub owner: Option<Option<String>>,
+    /// When the request was read.
+    pub started: tokio::time::Instant,
+    /// Leave that it took at the door; given back when the automatic part is over.
+    pub door: Vec<LimitPermit>,
+    /// Events of its own stream that are not written yet.
+    unwritten: Vec<NewEvent>,
+    /// Bytes that they name.
+    bodies: HashMap<Digest, Body>,
+    /// The idempotency key that the first write takes.
+    key: Option<KeyClaim>,
+    /// Last seq on its way to disk.
+    written: u64,
+    /// The newest write.
+    pending: Option<Pending>,
+}
+
+/// Why a call cannot be moved on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Ledger(#[from] backstop_ledger::AppendError),
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Read(#[from] backstop_ledger::ReadFailed),
+    /// An event that the machine refuses: a fault of ours, and nothing leaves.
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    /// An event of the call was erased, or a newer Backstop wrote it.
+    #[error("the call's events cannot be read: {0}")]
+    Unreadable(backstop_ledger::Unreadable),
+    /// The call could not be written down a moment ago.
+    #[error("{0}")]
+    Broken(String),
+    /// A body that must be there is not.
+    #[error("the ledger has lost body {0}")]
+    Lost(Digest),
+}
+
+impl LiveCall {
+    /// A call that somebody is about to run.
+    pub fn new(id: CallId, fingerprint: Digest, live: Live) -> Self {
+        Self {
+            id,
+            fingerprint,
+            cell: Mutex::new(live),
+            cancelled: CancellationToken::new(),
+            woken: Notify::new(),
+            shown: watch::Sender::new(Shown::Working),
+        }
+    }
+}
+
+impl Live {
+    /// A call that has these events behind it: `written` of them on disk or on their way.
+    pub fn new(policy: Arc<Policy>, facts: Arc<Facts>, state: CallState, written: u64) -> Self {
+        Self {
+            policy,
+            state,
+            facts,
+            answers: Answers::default(),
+            correlation: None,
+            traceparent: None,
+            stages: Stages::default(),
+            owner: None,
+            started: tokio::time::Instant::now(),
+            door: Vec::new(),
+            unwritten: Vec::new(),
+            bodies: HashMap::new(),
+            key: None,
+            written,
+            pending: None,
+        }
+    }
+
+    /// Folds an event and keeps it for the next write.
+    ///
+    /// # Errors
+    /// [`Illegal`] if the machine refuses it; nothing has changed then.
+    pub fn apply(
+        &mut self,
+        ids: &Ids,
+        now: Millis,
+        actor: Actor,
+        event: CallEvent,
+    ) -> Result<(), Illegal> {
+        let from = self.state.phase.name();
+        self.state = CallState::fold(Some(self.state.clone()), &event, now)?;
+        crate::seen::transition(&self.policy.name, from, self.state.phase.name(), &event);
+        self.keep(ids, now, actor, Event::Call(event));
+        Ok(())
+    }
+
+    /// Keeps an event that is folded already.
+    pub fn keep(&mut self, ids: &Ids, now: Millis, actor: Actor, event: Event) {
+        let causation = self.unwritten.last().map(|last| last.id.clone());
+        self.unwritten.push(NewEvent {
+            id: ids.event(now),
+            at: now,
+            actor,
+            run: self.state.run,
+            causation,
+            correlation: self.correlation.clone(),
+            revision: Some(self.policy.plan.revision),
+            event,
+        });
+    }
+
+    /// Bytes that an event names; written with it.
+    pub fn body(&mut self, bytes: Vec<u8>) -> Digest {
+        let body = Body::new(bytes, true);
+        let digest = body.digest();
+        self.bodies.insert(digest, body);
+        digest
+    }
+
+    /// The key that the first write takes.
+    pub fn claim(&mut self, key: KeyClaim) {
+        self.key = Some(key);
+    }
+
+    /// Puts what is not written on its way. `hurry`: it is awaited, whatever its types say.
+    pub fn write(&mut self, ledger: &dyn Ledger, id: &CallId, hurry: bool) {
+        self.write_beside(ledger, id, hurry, Vec::new());
+    }
+
+    /// As [`Self::write`], in one transaction with these appends to other streams.
+    pub fn write_beside(
+        &mut self,
+        ledger: &dyn Ledger,
+        id: &CallId,
+        hurry: bool,
+        beside: Vec<Append>,
+    ) {
+        if self.unwritten.is_empty() && beside.is_empty() {
+            return;
+        }
+        let events = std::mem::take(&mut self.unwritten);
+        let count = events.len() as u64;
+        let mut appends = Vec::with_capacity(1 + beside.len());
+        if count > 0 {
+            let stream = Stream::call(id);
+            appends.push(Append { stream, expected_seq: self.written, events });
+        }
+        appends.extend(beside);
+        let bodies = std::mem::take(&mut self.bodies).into_values();
+        let mut transaction = Transaction::of(appends).with_bodies(bodies);
+        if let Some(key) = self.key.take() {
+            transaction = transaction.with_key(key);
+        }
+        if hurry {
+            transaction = transaction.hurried();
+        }
+        self.written += count;
+        self.pending = Some(ledger.append(transaction));
+    }
+
+    /// Waits until everything that was written is on disk. Order is that of the writes, so the
+    /// newest one stands for all before it.
+    ///
+    /// # Errors
+    /// [`Stop::Ledger`] if the ledger refused it: the call must not be moved on.
+    pub async fn on_disk(&mut self) -> Result<Option<Committed>, Stop> {
+        let started = tokio::time::Instant::now();
+        let committed = match self.pending.take() {
+            Some(pending) => Some(pending.await?),
+            None => None,
+        };
+        self.stages.ledger += started.elapsed();
+        Ok(committed)
+    }
+}
+
+/// An event of a review's stream, made by `actor`.
+pub(crate) fn review_event(
+    ids: &Ids,
+    now: Millis,
+    actor: Actor,
+    live: &Live,
+    event: ReviewEvent,
+) -> NewEvent {
+    NewEvent {
+        id: ids.event(now),
+        at: now,
+        actor,
+        run: live.state.run,
+        causation: None,
+        correlation: live.correlation.clone(),
+        revision: Some(live.policy.plan.revision),
+        event: Event::Review(event),
+    }
+}
+
+/// How long until `until`, for sleeping.
+pub(crate) fn until(now: Millis, until: Millis) -> Duration {
+    Duration::from_millis(until.since(now))
+}

@@ -1,0 +1,173 @@
+//! After a restart: every open call is folded and goes on, every open review keeps its due time.
+
+use std::sync::Arc;
+
+use backstop_domain::{
+    Actor, AnsweredBy, CallEvent, CallId, Cause, Ended, Event, Outcome, Phase, Received, Stream,
+};
+use backstop_policy::{
+    Policy,
+    judge::{Asked, Caller as Asker, Facts},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    engine::{Engine, Inner, fold},
+    live::{Live, LiveCall, Stop},
+};
+
+/// What a restart found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Calls that go on.
+    pub calls: usize,
+    /// Reviews that wait for a person.
+    pub reviews: usize,
+    /// Calls that were ended, because the revision that they are pinned to is gone.
+    pub orphans: usize,
+}
+
+/// The request as it was kept.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Stored {
+    input: Value,
+    messages: Vec<Value>,
+    body: Option<Value>,
+    #[serde(default)]
+    roles: Vec<String>,
+    #[serde(default)]
+    owner: Option<String>,
+}
+
+impl Engine {
+    /// Carries on what the last process left, and starts watching due times. To be called once,
+    /// before calls are admitted.
+    ///
+    /// # Errors
+    /// [`Stop`] if the ledger cannot be read or written.
+    pub async fn recover(&self) -> Result<Recovered, Stop> {
+        let inner = &self.0;
+        let mut recovered = Recovered::default();
+        for review in inner.ledger.open_reviews().await? {
+            inner.due.push(review.due, review.id);
+            recovered.reviews += 1;
+        }
+        for open in inner.ledger.open_calls().await? {
+            match inner.resume(&open.id).await {
+                Ok(Some(call)) => {
+                    inner.go_on(&call);
+                    recovered.calls += 1;
+                }
+                Ok(None) => recovered.orphans += usize::from(inner.end_orphan(&open.id).await?),
+                // One call that cannot be read must not keep the others from going on.
+                Err(error) => tracing::error!(call = %open.id, %error, "a call cannot go on"),
+            }
+        }
+        inner.tasks.start(Arc::clone(inner).watch_due());
+        Ok(recovered)
+    }
+}
+
+impl Inner {
+    /// The open call of that id: as it is in memory, or folded from disk. `None` if there is none,
+    /// it has ended, or the revision that it is pinned to is gone.
+    pub(crate) async fn resume(&self, id: &CallId) -> Result<Option<Arc<LiveCall>>, Stop> {
+        if let Some(call) = self.live.lock().get(id) {
+            return Ok(Some(Arc::clone(call)));
+        }
+        let events = self.ledger.stream(&Stream::call(id), 0).await?;
+        let Some(state) = fold(&events)? else { return Ok(None) };
+        if state.ended().is_some() {
+            return Ok(None);
+        }
+        let received = state.received.clone();
+        let Some(policy) = self.policy_of(&received.policy, received.revision).await? else {
+            return Ok(None);
+        };
+        let facts = Arc::new(self.facts_of(id, &policy, &received, state.received_at).await?);
+        let written = events.len() as u64;
+        let mut live = Live::new(policy, facts, state, written);
+        live.correlation = events.first().and_then(|first| first.envelope.correlation.clone());
+        let reviewed = matches!(live.state.phase, Phase::InReview { .. });
+        let call = Arc::new(LiveCall::new(id.clone(), received.fingerprint, live));
+        if reviewed {
+            let live = call.cell.lock().await;
+            self.show_review(&call, &live);
+        }
+        // Whoever was first wins, so that a call is never in memory twice.
+        let mut all = self.live.lock();
+        Ok(Some(Arc::clone(all.entry(id.clone()).or_insert(call))))
+    }
+
+    async fn facts_of(
+        &self,
+        id: &CallId,
+        policy: &Arc<Policy>,
+        received: &Received,
+        received_at: backstop_domain::Millis,
+    ) -> Result<Facts, Stop> {
+        let stored = self.request_of(received).await?;
+        let asked = Asked {
+            input: stored.input,
+            messages: stored.messages,
+            body: stored.body,
+            caller: Asker {
+                name: received.caller.clone(),
+                tenant: received.tenant.clone(),
+                roles: stored.roles,
+            },
+            id: id.0.clone(),
+            key: received.key.clone(),
+            tags: received.tags.clone(),
+            received: received_at,
+            salt: self.salt.clone(),
+        };
+        Ok(Facts::new(Arc::clone(policy), asked))
+    }
+
+    async fn request_of(&self, received: &Received) -> Result<Stored, Stop> {
+        let bytes = self.stored(received.request).await?.ok_or(Stop::Lost(received.request))?;
+        serde_json::from_slice(&bytes).map_err(|error| Stop::Broken(error.to_string()))
+    }
+
+    /// The person or team that owns the caller: excluded from deciding on its calls.
+    pub(crate) async fn owner(&self, live: &Live) -> Result<Option<String>, Stop> {
+        match &live.owner {
+            Some(owner) => Ok(owner.clone()),
+            None => Ok(self.request_of(&live.state.received).await?.owner),
+        }
+    }
+
+    /// A call whose revision is gone cannot be decided on: it ends, and says so.
+    async fn end_orphan(&self, id: &CallId) -> Result<bool, Stop> {
+        let events = self.ledger.stream(&Stream::call(id), 0).await?;
+        let Some(state) = fold(&events)?.filter(|state| state.ended().is_none()) else {
+            return Ok(false);
+        };
+        let now = self.clock.now();
+        let text = "the policy revision that this call was pinned to is gone".to_owned();
+        let ended = Ended {
+            outcome: Outcome::Cancelled,
+            answered_by: AnsweredBy::Nobody,
+            answer: None,
+            cause: Cause { class: None, by: Some("revision_gone".to_owned()), text },
+            unreviewed: false,
+            audits: Vec::new(),
+        };
+        let new = backstop_ledger::NewEvent {
+            id: self.ids.event(now),
+            at: now,
+            actor: Actor::system("recovery"),
+            run: state.run,
+            causation: None,
+            correlation: None,
+            revision: Some(state.received.revision),
+            event: Event::Call(CallEvent::CallEnded(ended)),
+        };
+        let stream = Stream::call(id);
+        let transaction = backstop_ledger::Transaction::one(stream, events.len() as u64, vec![new]);
+        self.ledger.append(transaction).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,133 @@
+//! Revisions: those in force, and those that calls are pinned to after their files changed.
+//!
+//! The files of every revision that was ever in force are kept in the ledger by digest, so that an
+//! old call can go on, and be replayed, when its policy is gone from disk.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use backstop_domain::{Actor, ControlEvent, Digest, Event, Stream};
+use backstop_ledger::{Append, Body, NewEvent, Transaction};
+use backstop_policy::{Policy, Sources, Workspace};
+
+use crate::{
+    engine::{Engine, Inner},
+    in_force::InForce,
+    live::Stop,
+};
+
+impl Engine {
+    /// Puts a workspace in force. Calls in flight keep theirs; limits keep what was used. Every new
+    /// revision is recorded, with its files.
+    ///
+    /// # Errors
+    /// [`Stop`] if that cannot be written down; the old one stays in force.
+    pub async fn put_in_force(
+        &self,
+        workspace: Arc<InForce>,
+        sources: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), Stop> {
+        let inner = &self.0;
+        inner.record_revisions(&workspace, sources).await?;
+        let mut revisions = inner.revisions.lock();
+        for policy in workspace.policies.values() {
+            revisions.insert(policy.plan.revision, Arc::clone(policy));
+        }
+        drop(revisions);
+        inner.door.reload(&workspace);
+        inner.workspace.store(workspace);
+        Ok(())
+    }
+}
+
+impl Inner {
+    async fn record_revisions(
+        &self,
+        workspace: &InForce,
+        sources: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<(), Stop> {
+        let bundle = Body::new(bundle(sources), false);
+        let now = self.clock.now();
+        let mut appends = Vec::new();
+        for policy in workspace.policies.values() {
+            let stream = stream(&policy.name);
+            let events = self.ledger.stream(&stream, 0).await?;
+            let newest = events.iter().rev().find_map(|recorded| match &recorded.event {
+                Ok(Event::Control(ControlEvent::RevisionLoaded { revision, .. })) => {
+                    Some(*revision)
+                }
+                _ => None,
+            });
+            if newest == Some(policy.plan.revision) {
+                continue;
+            }
+            let event = ControlEvent::RevisionLoaded {
+                policy: policy.name.clone(),
+                revision: policy.plan.revision,
+                sources: Some(bundle.digest()),
+            };
+            let new = NewEvent {
+                id: self.ids.event(now),
+                at: now,
+                actor: Actor::system("loader"),
+                run: 0,
+                causation: None,
+                correlation: None,
+                revision: Some(policy.plan.revision),
+                event: Event::Control(event),
+            };
+            let expected_seq = events.len() as u64;
+            appends.push(Append { stream, expected_seq, events: vec![new] });
+        }
+        if appends.is_empty() {
+            return Ok(());
+        }
+        let transaction = Transaction::of(appends).with_bodies([bundle]).hurried();
+        self.ledger.append(transaction).await?;
+        Ok(())
+    }
+
+    /// The policy of a revision, from memory or as the ledger kept its files.
+    pub(crate) async fn policy_of(
+        &self,
+        name: &str,
+        revision: Digest,
+    ) -> Result<Option<Arc<Policy>>, Stop> {
+        if let Some(policy) = self.revisions.lock().get(&revision) {
+            return Ok(Some(Arc::clone(policy)));
+        }
+        let events = self.ledger.stream(&stream(name), 0).await?;
+        let kept =
+            events.iter().rev().find_map(|recorded| match &recorded.event {
+                Ok(Event::Control(ControlEvent::RevisionLoaded {
+                    revision: r, sources, ..
+                })) if *r == revision => *sources,
+                _ => None,
+            });
+        let Some(digest) = kept else { return Ok(None) };
+        let Some(bytes) = self.stored(digest).await? else { return Ok(None) };
+        let Ok(files) = serde_json::from_slice::<BTreeMap<String, String>>(&bytes) else {
+            return Ok(None);
+        };
+        let sources = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+        let (workspace, _) = Workspace::load(&Sources::new(sources));
+        // The same files under other decision semantics are another revision: not this one.
+        let found = workspace.policies.get(name).filter(|p| p.plan.revision == revision).cloned();
+        if let Some(policy) = &found {
+            self.revisions.lock().insert(revision, Arc::clone(policy));
+        }
+        Ok(found)
+    }
+}
+
+fn stream(policy: &str) -> Stream {
+    Stream::control(&format!("policy.{policy}"))
+}
+
+/// Every file in one body: path to text.
+fn bundle(sources: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+    let files: BTreeMap<&str, String> = sources
+        .iter()
+        .map(|(path, bytes)| (path.as_str(), String::from_utf8_lossy(bytes).into_owned()))
+        .collect();
+    serde_json::to_vec(&files).unwrap_or_default()
+}

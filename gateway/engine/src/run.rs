@@ -1,0 +1,177 @@
+//! The loop: ask the machine what is to be done, do it, record what happened, ask again.
+//!
+//! This is the whole engine; everything else carries out one kind of step.
+
+use std::sync::Arc;
+
+use backstop_domain::{
+    Actor, Ask, CallEvent, FailureClass, Finding, Millis, Phase, Purpose, Step, next,
+};
+use backstop_policy::{Answer, prompt::Last};
+
+use crate::{
+    attempt::Asking,
+    engine::Inner,
+    live::{Live, LiveCall, Shown, Stop, until},
+};
+
+/// Whether the loop goes on.
+enum Then {
+    /// At once.
+    On,
+    /// After that time, or when a person moves the call on.
+    Sleep(std::time::Duration),
+    /// A person, or the due time, starts it again; or it is over.
+    Rest,
+}
+
+/// The answer that a repair sends back, and what was found in it.
+pub(crate) struct LastAnswer {
+    answer: Option<Answer>,
+    findings: Vec<Finding>,
+}
+
+impl LastAnswer {
+    /// As the policy's prompt takes it.
+    pub fn view(&self) -> Last<'_> {
+        Last { answer: self.answer.as_ref(), findings: &self.findings }
+    }
+}
+
+impl Inner {
+    /// Carries a call on until it ends, rests with a person, or cannot be written down.
+    pub(crate) async fn run(self: Arc<Self>, call: Arc<LiveCall>) {
+        loop {
+            let then = {
+                let mut live = call.cell.lock().await;
+                if call.cancelled.is_cancelled() {
+                    return;
+                }
+                self.step(&call, &mut live).await
+            };
+            match then {
+                Ok(Then::On) => {}
+                Ok(Then::Rest) => return,
+                Ok(Then::Sleep(time)) => {
+                    tokio::select! {
+                        () = tokio::time::sleep(time) => {}
+                        () = call.woken.notified() => {}
+                        () = call.cancelled.cancelled() => return,
+                        () = self.tasks.draining() => return,
+                    }
+                }
+                Err(stop) => return self.broken(&call, &stop),
+            }
+        }
+    }
+
+    /// One step of the machine.
+    async fn step(&self, call: &LiveCall, live: &mut Live) -> Result<Then, Stop> {
+        match next(&live.policy.plan, &live.state) {
+            Step::Record(event) => self.apply(live, *event)?,
+            Step::JudgeRequest => return self.judge_request(call, live).await.map(then),
+            Step::LookInCache => self.look_in_cache(live)?,
+            Step::Ask(ask) => return self.ask(call, live, ask).await,
+            Step::Judge(subject) => return self.judge(call, live, subject).await.map(then),
+            Step::Mask { subject, checks } => self.mask(live, subject, &checks).await?,
+            Step::TakeFallback => self.take_fallback(live)?,
+            Step::OpenReview(review) => {
+                self.open_review(call, live, review).await?;
+            }
+            Step::Sleep { until: when, then } => {
+                let now = self.clock.now();
+                if when > now {
+                    live.write(&*self.ledger, &call.id, false);
+                    if matches!(live.state.phase, Phase::Waiting { .. }) {
+                        live.stages.queue += until(now, when);
+                    }
+                    return Ok(Then::Sleep(until(now, when)));
+                }
+                self.apply(live, *then)?;
+            }
+            Step::AwaitReview => return Ok(Then::Rest),
+            Step::Done => {
+                self.finish(call, live).await?;
+                return Ok(Then::Rest);
+            }
+        }
+        Ok(Then::On)
+    }
+
+    /// Asks a model for an answer or a repair.
+    async fn ask(&self, call: &LiveCall, live: &mut Live, ask: Ask) -> Result<Then, Stop> {
+        let now = self.clock.now();
+        if now.plus(live.policy.plan.reserve_ms) >= live.state.deadline {
+            let reason = "the deadline leaves no time for another attempt";
+            return self.blocked(live, &ask.model, FailureClass::Timeout, None, reason);
+        }
+        self.progress(live);
+        let last = self.last(live, &ask).await?;
+        let view = last.as_ref().map(LastAnswer::view);
+        let body = match live.policy.request(&live.facts, &ask, view) {
+            Ok(body) => body,
+            Err(error) => {
+                let class = FailureClass::InvalidRequest;
+                return self.blocked(live, &ask.model, class, None, &error.to_string());
+            }
+        };
+        let asking = Asking { model: ask.model.clone(), purpose: ask.purpose, body, sample: 0 };
+        let begun = match self.begin(call, live, asking).await? {
+            Ok(begun) => begun,
+            Err(no) => return self.blocked(live, &ask.model, no.class, no.until, &no.which),
+        };
+        let sent = tokio::time::Instant::now();
+        let over = self.send(call, begun).await;
+        live.stages.model += sent.elapsed();
+        let Some(over) = over else { return Ok(Then::Rest) };
+        // Why it failed stands in the event, where the machine reads it.
+        let _said = self.end(live, over)?;
+        Ok(Then::On)
+    }
+
+    /// What a repair sends back: the answer on the table and what was found in it.
+    pub(crate) async fn last(
+        &self,
+        live: &mut Live,
+        ask: &Ask,
+    ) -> Result<Option<LastAnswer>, Stop> {
+        if ask.purpose != Purpose::Repair {
+            return Ok(None);
+        }
+        let Some(judged) = live.state.judged.clone() else { return Ok(None) };
+        let bytes = self.answer_bytes(live, judged.subject.digest).await?;
+        let answer = Answer::from_bytes(&bytes).ok();
+        Ok(Some(LastAnswer { answer, findings: judged.findings }))
+    }
+
+    fn blocked(
+        &self,
+        live: &mut Live,
+        model: &str,
+        class: FailureClass,
+        until: Option<Millis>,
+        reason: &str,
+    ) -> Result<Then, Stop> {
+        let (model, reason) = (model.to_owned(), reason.to_owned());
+        self.apply(live, CallEvent::AttemptBlocked { model, class, until, reason })?;
+        Ok(Then::On)
+    }
+
+    /// Folds an event of the gateway's own and keeps it for the next write.
+    pub(crate) fn apply(&self, live: &mut Live, event: CallEvent) -> Result<(), Stop> {
+        let actor = Actor::system("engine");
+        Ok(live.apply(&self.ids, self.clock.now(), actor, event)?)
+    }
+
+    /// Nothing more can be written of this call: nothing more is said of it, and it stays open for
+    /// the next start.
+    fn broken(&self, call: &LiveCall, stop: &Stop) {
+        tracing::error!(call = %call.id, error = %stop, "the call cannot be written down");
+        call.shown.send_replace(Shown::Broken(stop.to_string()));
+        self.forget(&call.id);
+    }
+}
+
+const fn then(cancelled: bool) -> Then {
+    if cancelled { Then::Rest } else { Then::On }
+}

@@ -1,0 +1,35 @@
+//! Answers that this process has in hand, so that judging need not read them back from the ledger.
+
+use std::{collections::HashMap, sync::Arc};
+
+use backstop_domain::Digest;
+use backstop_upstream::Answer as Provided;
+
+/// Answers of one call.
+#[derive(Default)]
+pub(crate) struct Answers {
+    bytes: HashMap<Digest, Arc<[u8]>>,
+    provided: HashMap<u32, Arc<Provided>>,
+}
+
+impl Answers {
+    /// Keeps an answer in our form.
+    pub fn keep(&mut self, digest: Digest, bytes: Vec<u8>) {
+        self.bytes.insert(digest, bytes.into());
+    }
+
+    /// An answer in our form.
+    pub fn bytes(&self, digest: Digest) -> Option<Arc<[u8]>> {
+        self.bytes.get(&digest).cloned()
+    }
+
+    /// Keeps what the provider sent for an attempt, with its log-probabilities.
+    pub fn keep_provided(&mut self, attempt: u32, answer: Arc<Provided>) {
+        self.provided.insert(attempt, answer);
+    }
+
+    /// What the provider sent for an attempt.
+    pub fn provided(&self, attempt: u32) -> Option<Arc<Provided>> {
+        self.provided.get(&attempt).cloned()
+    }
+}

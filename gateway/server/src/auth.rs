@@ -1,0 +1,252 @@
+//! Who asks, and what they may do. One place for callers and people alike.
+//!
+//! Keys stand in the gateway file as SHA-256 digests of 32 random bytes, so nothing that could be
+//! replayed is kept. Without any key the gateway serves the loopback only, and everybody there is
+//! `local`.
+
+use std::collections::HashMap;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use backstop_domain::{Actor, ActorKind, Criticality};
+use backstop_engine::{Caller, Snapshot};
+use backstop_policy::{Gateway, gateway_file::Role};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::{app::App, problem::Problem};
+
+/// Everything that a caller may be allowed to do beside calling (RULES.md section 5, `may`).
+const ACTS: [&str; 5] = ["cancel", "replay", "rollback", "review", "operate"];
+
+/// Every key, by the digest of what is sent.
+#[derive(Debug, Default)]
+pub struct Keys {
+    known: arc_swap::ArcSwap<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    keys: HashMap<[u8; 32], Identity>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// Somebody on this machine, where no keys are in use.
+    Local,
+    /// A workflow.
+    Caller {
+        /// Who it is.
+        caller: Caller,
+        /// What it may do beside calling.
+        may: Vec<String>,
+    },
+    /// A person.
+    Person(Person),
+}
+
+/// A person at the desk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Name in the gateway file.
+    pub name: String,
+    /// What they may do.
+    pub roles: Vec<Role>,
+    /// Queues that they work; empty for all.
+    pub queues: Vec<String>,
+    /// What they can judge.
+    pub skills: Vec<String>,
+    /// Whether private places are shown to them.
+    pub sees_private: bool,
+}
+
+impl Keys {
+    /// The keys of that gateway file.
+    pub fn of(gateway: &Gateway) -> Self {
+        let keys = Self::default();
+        keys.reload(gateway);
+        keys
+    }
+
+    /// Takes over the people and keys of another gateway file; they are always live.
+    pub fn reload(&self, gateway: &Gateway) {
+        let mut known = Known::default();
+        for (name, caller) in &gateway.callers {
+            let identity = Identity::Caller {
+                caller: Caller {
+                    name: name.clone(),
+                    tenant: caller.tenant.clone(),
+                    roles: caller.roles.clone(),
+                    owner: caller.owner.clone(),
+                    policies: caller.policies.clone(),
+                    highest: Some(criticality(caller.highest)),
+                },
+                may: caller.may.iter().map(|may| may.name().to_owned()).collect(),
+            };
+            for key in &caller.keys {
+                known.keys.insert(key.0, identity.clone());
+            }
+        }
+        for (name, person) in &gateway.reviewers {
+            let identity = Identity::Person(Person {
+                name: name.clone(),
+                roles: person.roles.clone(),
+                queues: person.queues.clone().unwrap_or_default(),
+                skills: person.skills.clone(),
+                sees_private: person.sees_private,
+            });
+            for key in &person.keys {
+                known.keys.insert(key.0, identity.clone());
+            }
+        }
+        self.known.store(std::sync::Arc::new(known));
+    }
+
+    /// Whether any key is in use.
+    pub fn in_use(&self) -> bool {
+        !self.known.load().keys.is_empty()
+    }
+
+    fn find(&self, sent: &str) -> Option<Identity> {
+        let digest: [u8; 32] = Sha256::digest(sent.as_bytes()).into();
+        let known = self.known.load();
+        let (key, identity) = known.keys.get_key_value(&digest)?;
+        // The map has compared digests already; this keeps the last comparison free of timing.
+        bool::from(key.ct_eq(&digest)).then(|| identity.clone())
+    }
+}
+
+impl FromRequestParts<App> for Identity {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        if !app.keys.in_use() {
+            return Ok(Self::Local);
+        }
+        let sent = sent_key(&parts.headers).ok_or_else(|| {
+            let detail = "send your key as `Authorization: Bearer KEY`";
+            Problem::new(StatusCode::UNAUTHORIZED, "no_key", detail)
+        })?;
+        app.keys.find(sent).ok_or_else(|| {
+            let detail = "this key is not known; `backstop key` makes one";
+            Problem::new(StatusCode::UNAUTHORIZED, "invalid_api_key", detail)
+        })
+    }
+}
+
+const fn criticality(word: backstop_policy::raw::Criticality) -> Criticality {
+    match word {
+        backstop_policy::raw::Criticality::Critical => Criticality::Critical,
+        backstop_policy::raw::Criticality::Standard => Criticality::Standard,
+        backstop_policy::raw::Criticality::Sheddable => Criticality::Sheddable,
+    }
+}
+
+fn sent_key(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = bearer.and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    });
+    bearer.or_else(|| headers.get("x-api-key").and_then(|value| value.to_str().ok()))
+}
+
+impl Identity {
+    /// As events name them.
+    pub fn actor(&self, via: &str) -> Actor {
+        let (kind, id) = match self {
+            Self::Local => (ActorKind::Operator, "local"),
+            Self::Caller { caller, .. } => (ActorKind::Caller, caller.name.as_str()),
+            Self::Person(person) => (ActorKind::Reviewer, person.name.as_str()),
+        };
+        Actor { kind, id: id.to_owned(), via: Some(via.to_owned()) }
+    }
+
+    /// The caller to whose own calls they are held; `None`: they see all.
+    pub fn only_own(&self) -> Option<String> {
+        match self {
+            Self::Local | Self::Person(_) => None,
+            Self::Caller { caller, may } => {
+                (!may.iter().any(|act| act == "operate")).then(|| caller.name.clone())
+            }
+        }
+    }
+
+    /// Whether they may work that queue.
+    pub fn works(&self, queue: &str, skills: &[String]) -> bool {
+        match self {
+            Self::Local => true,
+            Self::Caller { may, .. } => may.iter().any(|act| act == "review"),
+            Self::Person(person) => {
+                let decides =
+                    person.roles.iter().any(|role| matches!(role, Role::Reviewer | Role::Lead));
+                let here = person.queues.is_empty() || person.queues.iter().any(|q| q == queue);
+                decides && here && skills.iter().all(|skill| person.skills.contains(skill))
+            }
+        }
+    }
+
+    /// Whether they may look at reviews at all.
+    pub fn sees_reviews(&self) -> bool {
+        match self {
+            Self::Local | Self::Person(_) => true,
+            Self::Caller { may, .. } => may.iter().any(|act| act == "review" || act == "operate"),
+        }
+    }
+
+    /// Whether they may run the gateway.
+    pub fn operates(&self) -> bool {
+        match self {
+            Self::Local => true,
+            Self::Caller { may, .. } => may.iter().any(|act| act == "operate"),
+            Self::Person(person) => person.roles.contains(&Role::Operator),
+        }
+    }
+}
+
+/// The caller, if they may call.
+///
+/// # Errors
+/// [`Problem`] for people: they decide on calls, they do not make them.
+pub fn allowed_to_call(identity: &Identity) -> Result<Caller, Problem> {
+    match identity {
+        Identity::Local => Ok(Caller { name: "local".to_owned(), ..Caller::default() }),
+        Identity::Caller { caller, .. } => Ok(caller.clone()),
+        Identity::Person(person) => {
+            let detail = format!("`{}` is a reviewer's key; calls need a caller's", person.name);
+            Err(Problem::new(StatusCode::FORBIDDEN, "not_a_caller", detail))
+        }
+    }
+}
+
+/// Whether they may do that to a call.
+///
+/// # Errors
+/// [`Problem`] if `callers.<name>.may` does not say so.
+pub fn allowed(identity: &Identity, act: &str) -> Result<(), Problem> {
+    debug_assert!(ACTS.contains(&act));
+    let fine = match identity {
+        Identity::Local => true,
+        Identity::Caller { may, .. } => may.iter().any(|one| one == act || one == "operate"),
+        Identity::Person(_) => identity.operates(),
+    };
+    if fine {
+        return Ok(());
+    }
+    let detail = format!("this key may not `{act}`; `may: [{act}]` in gateway.yaml allows it");
+    Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail))
+}
+
+/// Whether they may see a call: a caller sees its own. Others' calls look as if they were not.
+///
+/// # Errors
+/// [`Problem`], 404.
+pub fn may_see(identity: &Identity, snapshot: &Snapshot) -> Result<(), Problem> {
+    match identity.only_own() {
+        Some(own) if own != snapshot.state.received.caller => Err(Problem::not_found("call")),
+        _ => Ok(()),
+    }
+}

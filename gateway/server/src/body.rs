@@ -1,0 +1,83 @@
+//! Reads a JSON body: bounded in size and depth, duplicate keys refused, errors that help.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, Request},
+    http::StatusCode,
+};
+use serde_json::Value;
+
+use crate::{app::App, problem::Problem};
+
+/// A JSON body, read once.
+#[derive(Debug)]
+pub struct JsonBody(pub Value);
+
+impl FromRequest<App> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let bytes = read(request, app).await?;
+        if bytes.is_empty() {
+            return Err(Problem::bad_request("invalid_json", "the body is empty; send JSON"));
+        }
+        parse(&bytes, app.caps.depth).map(Self)
+    }
+}
+
+/// The body's bytes, at most as many as the gateway takes.
+///
+/// # Errors
+/// [`Problem`] if there are more, or the caller broke off.
+pub async fn read(request: Request<Body>, app: &App) -> Result<axum::body::Bytes, Problem> {
+    let most = app.caps.body;
+    axum::body::to_bytes(request.into_body(), most).await.map_err(|error| {
+        if std::error::Error::source(&error)
+            .is_some_and(|s| s.is::<http_body_util::LengthLimitError>())
+        {
+            let detail =
+                format!("the body is larger than {most} bytes (`http.body` in gateway.yaml)");
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+        } else {
+            Problem::bad_request("body_cut", "the body broke off before its end")
+        }
+    })
+}
+
+/// Reads JSON of at most that depth, refusing what two readers could read differently.
+///
+/// # Errors
+/// [`Problem`] with line and column.
+pub fn parse(bytes: &[u8], depth: usize) -> Result<Value, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let detail = format!("the body is not UTF-8 at byte {}", error.valid_up_to());
+        Problem::bad_request("invalid_json", detail)
+    })?;
+    if nesting(text) > depth {
+        let detail =
+            format!("the body is nested deeper than {depth} (`http.depth` in gateway.yaml)");
+        return Err(Problem::bad_request("body_too_deep", detail));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        Problem::bad_request("invalid_json", format!("the body is not JSON: {error}"))
+    })
+}
+
+/// Deepest nesting of brackets outside strings; counted before anything recurses.
+fn nesting(text: &str) -> usize {
+    let (mut deepest, mut depth, mut in_text, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b'{' | b'[' if !in_text => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}

@@ -1,0 +1,242 @@
+//! The typed calls API: submit, look, wait, follow the events, cancel.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use backstop_domain::{CallId, Digest, Face, Outcome};
+use backstop_engine::{Snapshot, Submit};
+use backstop_ledger::{CallFilter, CallPhase};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    auth::{Identity, allowed, allowed_to_call, may_see},
+    body::JsonBody,
+    headers,
+    openai::{KNOWN, read_extras},
+    problem::{self, Problem},
+    view,
+};
+
+/// `POST /v1/calls/{policy}`.
+pub async fn submit(
+    State(app): State<App>,
+    identity: Identity,
+    Path(policy): Path<String>,
+    sent: HeaderMap,
+    body: Result<JsonBody, Problem>,
+) -> Result<Response, Problem> {
+    let caller = allowed_to_call(&identity)?;
+    let said = headers::read(&sent, &app)?;
+    let wait = headers::prefer_wait(&sent)?;
+    let body = body?.0;
+    let fingerprint = Digest::of_json(&body);
+    let Value::Object(fields) = body else {
+        let detail = "the body must be a JSON object with `input`";
+        return Err(Problem::bad_request("invalid_body", detail));
+    };
+    let known = |key: &&String| key.as_str() != "messages" && !KNOWN.contains(&key.as_str());
+    if let Some(unknown) = fields.keys().find(known) {
+        let detail = format!("`{unknown}` is not known; known are messages, {}", KNOWN.join(", "));
+        return Err(Problem::bad_request("invalid_field", detail).at(unknown.as_str()));
+    }
+    let extras = read_extras(&fields)?;
+    let Some(input) = extras.input else {
+        let detail = "`input` is missing: what the policy decides on";
+        return Err(Problem::bad_request("missing_field", detail).at("input"));
+    };
+    let messages = match fields.get("messages") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Array(messages)) => messages.clone(),
+        Some(_) => {
+            return Err(Problem::bad_request("invalid_field", "`messages` must be a list"));
+        }
+    };
+    let passes = app.engine.workspace().policies.get(&policy).is_some_and(|p| p.passes_through());
+    let request = Submit {
+        policy,
+        caller,
+        face: Face::Calls,
+        body: passes.then(|| input.clone()),
+        input,
+        messages,
+        key: said.key,
+        fingerprint,
+        tags: extras.tags,
+        deadline_ms: extras.deadline_ms.or(said.deadline_ms),
+        criticality: extras.criticality,
+        request_id: said.request_id,
+        traceparent: said.traceparent,
+    };
+    let now = app.engine.clock().now();
+    let admitted = app.engine.submit(request).await;
+    let admitted = admitted.map_err(|refused| problem::of_refused(&refused, now))?;
+    let snapshot = wait_for(&app, &admitted.id, wait.or(extras.wait_ms)).await?;
+    let mut response = shown(&snapshot, true);
+    if admitted.joined {
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    if wait.is_some() {
+        let applied = HeaderValue::from_static("wait");
+        response.headers_mut().insert("preference-applied", applied);
+    }
+    Ok(response)
+}
+
+/// Without a wish the automatic part is waited for; with one, people too.
+async fn wait_for(app: &App, id: &CallId, wait_ms: Option<u64>) -> Result<Snapshot, Problem> {
+    let longest = app.caps.wait_ms;
+    let found = match wait_ms {
+        Some(wait) => app.engine.wait_end(id, Duration::from_millis(wait.min(longest))).await,
+        None => app.engine.wait(id, Duration::from_millis(longest)).await,
+    };
+    let found = found.map_err(|stop| problem::of_stop(&stop))?;
+    match found {
+        Some(snapshot) => Ok(snapshot),
+        // Admitted a moment ago and not on disk yet: it goes on, and can be asked for by its id.
+        None => Err(Problem::new(StatusCode::ACCEPTED, "working", "the call goes on")
+            .with("id", id.as_str().into())
+            .with("state", "admitted".into())),
+    }
+}
+
+/// The call; 200 once it ended, else 202 with where to look next.
+fn shown(snapshot: &Snapshot, fresh: bool) -> Response {
+    let ended = snapshot.state.ended().is_some();
+    let status = if ended || !fresh { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let mut response = (status, Json(view::call(snapshot))).into_response();
+    let sent = response.headers_mut();
+    headers::of_call(sent, snapshot);
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", snapshot.state.seq)) {
+        sent.insert(header::ETAG, tag);
+    }
+    if !ended {
+        if let Ok(place) = HeaderValue::from_str(&format!("/v1/calls/{}", snapshot.id)) {
+            sent.insert(header::LOCATION, place);
+        }
+        sent.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    }
+    response
+}
+
+/// How long to wait.
+#[derive(Debug, Deserialize)]
+pub struct Wait {
+    /// Whole seconds.
+    wait: Option<u64>,
+}
+
+/// `GET /v1/calls/{id}?wait=N`.
+pub async fn show(
+    State(app): State<App>,
+    identity: Identity,
+    Path(id): Path<String>,
+    Query(query): Query<Wait>,
+) -> Result<Response, Problem> {
+    let id = CallId(id);
+    let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;
+    let mut snapshot = found.ok_or_else(|| Problem::not_found("call"))?;
+    may_see(&identity, &snapshot)?;
+    if let Some(seconds) = query.wait
+        && snapshot.state.ended().is_none()
+    {
+        let wait = seconds.saturating_mul(1000).min(app.caps.wait_ms);
+        let found = app.engine.wait_end(&id, Duration::from_millis(wait)).await;
+        let found = found.map_err(|stop| problem::of_stop(&stop))?;
+        snapshot = found.ok_or_else(|| Problem::not_found("call"))?;
+    }
+    Ok(shown(&snapshot, false))
+}
+
+/// Which calls to list.
+#[derive(Debug, Deserialize)]
+pub struct Which {
+    policy: Option<String>,
+    state: Option<String>,
+    outcome: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// `GET /v1/calls`: newest first. Callers see their own.
+pub async fn list(
+    State(app): State<App>,
+    identity: Identity,
+    Query(which): Query<Which>,
+) -> Result<Response, Problem> {
+    let outcome = match which.outcome.as_deref() {
+        None => None,
+        Some(name) => Some(
+            Outcome::ALL.into_iter().find(|outcome| outcome.name() == name).ok_or_else(|| {
+                Problem::bad_request("invalid_query", format!("`{name}` is no outcome"))
+                    .at("outcome")
+            })?,
+        ),
+    };
+    let phase = match which.state.as_deref() {
+        None => None,
+        Some(name) => {
+            let known = serde_json::from_value::<CallPhase>(Value::from(name));
+            Some(known.map_err(|_| {
+                Problem::bad_request("invalid_query", format!("`{name}` is no state")).at("state")
+            })?)
+        }
+    };
+    let filter = CallFilter {
+        policy: which.policy,
+        caller: identity.only_own(),
+        phase,
+        outcome,
+        after: which.cursor.as_deref().map(crate::cursor::read).transpose()?,
+        limit: which.limit.unwrap_or(0),
+        ..CallFilter::default()
+    };
+    let page = app.engine.ledger().calls(filter).await;
+    let page = page.map_err(|error| problem::of_stop(&error.into()))?;
+    let next = page.next.as_ref().map(crate::cursor::write);
+    Ok(Json(json!({ "calls": page.rows, "next": next })).into_response())
+}
+
+/// Why a call is cancelled.
+#[derive(Debug, Default, Deserialize)]
+pub struct Cancel {
+    reason: Option<String>,
+}
+
+/// `POST /v1/calls/{id}/cancel`.
+pub async fn cancel(
+    State(app): State<App>,
+    identity: Identity,
+    Path(id): Path<String>,
+    body: axum::body::Bytes,
+) -> Result<Response, Problem> {
+    let id = CallId(id);
+    let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;
+    let live = app.engine.is_live(&id);
+    if found.is_none() && !live {
+        return Err(Problem::not_found("call"));
+    }
+    if let Some(snapshot) = &found {
+        may_see(&identity, snapshot)?;
+    }
+    allowed(&identity, "cancel")?;
+    let cancel: Cancel = if body.is_empty() {
+        Cancel::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|error| {
+            Problem::bad_request("invalid_json", format!("the body is not `{{reason}}`: {error}"))
+        })?
+    };
+    let reason = cancel.reason.unwrap_or_else(|| "the caller asked for it".to_owned());
+    let cancelled = app.engine.cancel(&id, identity.actor("api"), reason).await;
+    cancelled.map_err(|stop| problem::of_stop(&stop))?;
+    let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;
+    let snapshot = found.ok_or_else(|| Problem::not_found("call"))?;
+    Ok(shown(&snapshot, false))
+}

@@ -1,0 +1,143 @@
+//! Events: of one call, as a page or a stream; and the one feed of all, by position.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response, Sse, sse},
+};
+use backstop_domain::CallId;
+use backstop_engine::Engine;
+use backstop_ledger::Recorded;
+use futures_util::stream::{self, Stream};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    app::App,
+    auth::{Identity, may_see},
+    headers,
+    problem::{self, Problem},
+};
+
+/// Time between two comments on a quiet stream.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// After which place.
+#[derive(Debug, Deserialize)]
+pub struct After {
+    after: Option<u64>,
+    limit: Option<usize>,
+    wait: Option<u64>,
+}
+
+/// `GET /v1/calls/{id}/events`: JSON, or a stream for those who accept one.
+pub async fn of_call(
+    State(app): State<App>,
+    identity: Identity,
+    Path(id): Path<String>,
+    Query(query): Query<After>,
+    sent: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = CallId(id);
+    let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;
+    may_see(&identity, &found.ok_or_else(|| Problem::not_found("call"))?)?;
+    let last = headers::number(&sent, "last-event-id")?;
+    let after = last.or(query.after).unwrap_or(0);
+    let streams = sent
+        .get("accept")
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/event-stream"));
+    if streams {
+        let events = follow(app.engine, id, after);
+        let alive = sse::KeepAlive::new().interval(HEARTBEAT);
+        return Ok(Sse::new(events).keep_alive(alive).into_response());
+    }
+    let events = app.engine.events(&id, after).await.map_err(|stop| problem::of_stop(&stop))?;
+    let listed: Vec<Value> = events.iter().map(shown).collect();
+    Ok(Json(json!({ "events": listed })).into_response())
+}
+
+/// The call's events as they come, to its end. The watch is taken before each reading, so that
+/// nothing slips between.
+fn follow(
+    engine: Engine,
+    id: CallId,
+    after: u64,
+) -> impl Stream<Item = Result<sse::Event, Infallible>> {
+    struct Place {
+        engine: Engine,
+        id: CallId,
+        after: u64,
+        ready: std::collections::VecDeque<Recorded>,
+        over: bool,
+    }
+    let ready = std::collections::VecDeque::new();
+    let place = Place { engine, id, after, ready, over: false };
+    stream::unfold(place, |mut place| async move {
+        loop {
+            if let Some(recorded) = place.ready.pop_front() {
+                place.after = recorded.envelope.seq;
+                place.over |= recorded.envelope.kind == "call_ended";
+                let event = sse::Event::default()
+                    .id(recorded.envelope.seq.to_string())
+                    .event(recorded.envelope.kind.clone())
+                    .data(shown(&recorded).to_string());
+                return Some((Ok(event), place));
+            }
+            if place.over {
+                return None;
+            }
+            let mut watch = place.engine.ledger().watch();
+            watch.mark_unchanged();
+            let events = place.engine.events(&place.id, place.after).await.ok()?;
+            if events.is_empty() {
+                watch.changed().await.ok()?;
+            }
+            place.ready.extend(events);
+        }
+    })
+}
+
+/// `GET /v1/events`: every event by position, for those who run the gateway.
+pub async fn feed(
+    State(app): State<App>,
+    identity: Identity,
+    Query(query): Query<After>,
+) -> Result<Response, Problem> {
+    if !identity.operates() {
+        let detail = "this key may not read all events; `may: [operate]` in gateway.yaml allows it";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
+    }
+    let (after, limit) = (query.after.unwrap_or(0), query.limit.unwrap_or(100).clamp(1, 1000));
+    let mut watch = app.engine.ledger().watch();
+    let wait = query.wait.unwrap_or(0).saturating_mul(1000).min(app.caps.wait_ms);
+    if wait > 0 {
+        let newer = watch.wait_for(|position| *position > after);
+        // Nothing new in time is an answer too: an empty page.
+        let _ = tokio::time::timeout(Duration::from_millis(wait), newer).await;
+    }
+    let events = app.engine.ledger().feed(after, limit).await;
+    let events = events.map_err(|error| problem::of_stop(&error.into()))?;
+    let next = events.last().map_or(after, |last| last.envelope.position);
+    let listed: Vec<Value> = events.iter().map(shown).collect();
+    Ok(Json(json!({ "events": listed, "next": next })).into_response())
+}
+
+/// An event with its envelope; the body where it can be read.
+fn shown(recorded: &Recorded) -> Value {
+    let mut view = serde_json::to_value(&recorded.envelope).unwrap_or_default();
+    if let Some(map) = view.as_object_mut() {
+        match &recorded.event {
+            Ok(event) => {
+                map.insert("body".to_owned(), event.body());
+            }
+            Err(why) => {
+                map.insert("unreadable".to_owned(), why.to_string().into());
+            }
+        }
+    }
+    view
+}

@@ -1,0 +1,109 @@
+//! Headers in and out. What we add has one prefix: `backstop-`.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use backstop_engine::Snapshot;
+
+use crate::{app::App, openai::FromHeaders, problem::Problem};
+
+/// Longest idempotency key, in bytes.
+const KEY_MAX: usize = 255;
+
+/// Reads the headers that a call takes.
+///
+/// # Errors
+/// [`Problem`] names the header that is wrong.
+pub fn read(headers: &HeaderMap, app: &App) -> Result<FromHeaders, Problem> {
+    let now = app.engine.clock().now();
+    Ok(FromHeaders {
+        key: key(headers)?,
+        request_id: request_id(headers).unwrap_or_else(|| app.engine.ids().request(now)),
+        traceparent: text(headers, "traceparent")?.filter(|text| is_traceparent(text)),
+        deadline_ms: number(headers, "x-request-timeout-ms")?,
+    })
+}
+
+/// The caller's own request id, if it is fit to be written into logs.
+pub fn request_id(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("x-request-id")?.to_str().ok()?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (!text.is_empty() && text.len() <= 128 && text.chars().all(plain)).then(|| text.to_owned())
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(key) = text(headers, "idempotency-key")? else { return Ok(None) };
+    // The draft standard sends a quoted string; SDKs send it bare.
+    let key = key.strip_prefix('"').and_then(|k| k.strip_suffix('"')).unwrap_or(&key).to_owned();
+    if key.is_empty() || key.len() > KEY_MAX {
+        let detail = format!("`Idempotency-Key` must have 1 to {KEY_MAX} bytes");
+        return Err(Problem::bad_request("invalid_header", detail).at("Idempotency-Key"));
+    }
+    Ok(Some(key))
+}
+
+/// A header as a text.
+fn text(headers: &HeaderMap, name: &str) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let text = value.to_str().map_err(|_| {
+        let detail = format!("header `{name}` has characters that no header may have");
+        Problem::bad_request("invalid_header", detail).at(name)
+    })?;
+    Ok(Some(text.to_owned()))
+}
+
+/// A header as a whole number.
+pub fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>, Problem> {
+    let Some(text) = text(headers, name)? else { return Ok(None) };
+    text.trim().parse().map(Some).map_err(|_| {
+        let detail = format!("header `{name}` must be a whole number, is `{text}`");
+        Problem::bad_request("invalid_header", detail).at(name)
+    })
+}
+
+/// `Prefer: wait=N`, in milliseconds.
+///
+/// # Errors
+/// [`Problem`] if N is no whole number.
+pub fn prefer_wait(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    for value in headers.get_all("prefer") {
+        let Ok(text) = value.to_str() else { continue };
+        for part in text.split([',', ';']) {
+            let Some(seconds) = part.trim().strip_prefix("wait=") else { continue };
+            let seconds: u64 = seconds.trim().parse().map_err(|_| {
+                let detail = format!("`Prefer: wait=` takes whole seconds, is `{seconds}`");
+                Problem::bad_request("invalid_header", detail).at("Prefer")
+            })?;
+            return Ok(Some(seconds.saturating_mul(1000)));
+        }
+    }
+    Ok(None)
+}
+
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let hex =
+        |part: &str, length| part.len() == length && part.chars().all(|c| c.is_ascii_hexdigit());
+    matches!(parts.as_slice(), [a, b, c, d] if hex(a, 2) && hex(b, 32) && hex(c, 16) && hex(d, 2))
+}
+
+/// What a response says of its call.
+pub fn of_call(headers: &mut HeaderMap, snapshot: &Snapshot) {
+    let state = &snapshot.state;
+    let mut set = |name: &'static str, value: String| {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("backstop-call", snapshot.id.0.clone());
+    set("backstop-state", state.state_name().to_owned());
+    set("backstop-revision", state.received.revision.to_string());
+    set("backstop-attempts", state.attempts.len().to_string());
+    if let Some(ended) = state.ended() {
+        set("backstop-outcome", ended.outcome.name().to_owned());
+        set("backstop-answered-by", ended.answered_by.name().to_owned());
+    }
+    let stages = &snapshot.stages;
+    if !stages.total.is_zero() {
+        set("backstop-overhead-ms", format!("{:.3}", stages.overhead().as_secs_f64() * 1e3));
+        set("openai-processing-ms", stages.total.as_millis().to_string());
+    }
+}

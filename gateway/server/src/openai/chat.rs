@@ -1,0 +1,193 @@
+//! `POST /v1/chat/completions`.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue},
+    response::{IntoResponse, Response},
+};
+use backstop_domain::CallId;
+use backstop_engine::{Admitted, Snapshot};
+use backstop_policy::compiled::PendingThen;
+use serde_json::Value;
+
+use super::{
+    completion::{self, Reply},
+    read::{ChatRequest, chat_request},
+    stream,
+};
+use crate::{
+    app::App,
+    auth::{Identity, allowed_to_call},
+    body::JsonBody,
+    headers,
+    problem::{self, Problem},
+};
+
+/// Longest time that a stream is held back for a proper status, before its first byte.
+const BEFORE_FIRST_BYTE: Duration = Duration::from_secs(2);
+
+/// Answers a chat completion request.
+pub async fn chat(
+    State(app): State<App>,
+    identity: Identity,
+    sent: HeaderMap,
+    body: Result<JsonBody, Problem>,
+) -> Response {
+    match admit(&app, &identity, &sent, body).await {
+        Ok((request, admitted)) => {
+            let replayed = admitted.joined;
+            let mut response = answer(app, request, admitted.id).await;
+            if replayed {
+                let name = HeaderName::from_static("idempotent-replayed");
+                response.headers_mut().insert(name, HeaderValue::from_static("true"));
+            }
+            response
+        }
+        Err(problem) => problem.into_openai_response(),
+    }
+}
+
+async fn admit(
+    app: &App,
+    identity: &Identity,
+    sent: &HeaderMap,
+    body: Result<JsonBody, Problem>,
+) -> Result<(ChatRequest, Admitted), Problem> {
+    let caller = allowed_to_call(identity)?;
+    let said = headers::read(sent, app)?;
+    let request = chat_request(body?.0, caller, said, &app.engine.workspace())?;
+    let now = app.engine.clock().now();
+    let submitted = app.engine.submit(request.submit.clone()).await;
+    let admitted = submitted.map_err(|refused| problem::of_refused(&refused, now))?;
+    Ok((request, admitted))
+}
+
+async fn answer(app: App, request: ChatRequest, id: CallId) -> Response {
+    let wait = patience(&app, &request);
+    let guard = Hangup::of(&app, &request, &id);
+    if !request.stream {
+        let reply = reply(app, id.clone(), wait).await;
+        guard.answered();
+        return whole(reply);
+    }
+    let include_usage = request.include_usage;
+    let mut reply = Box::pin(async move {
+        let reply = reply(app, id, wait).await;
+        guard.answered();
+        reply.0
+    });
+    // What is quick gets a status of its own; what is not is told inside the stream.
+    match tokio::time::timeout(BEFORE_FIRST_BYTE, &mut reply).await {
+        Ok(Reply::Problem(problem)) => problem.into_openai_response(),
+        Ok(ready) => {
+            let chunks = stream::all(&ready, include_usage);
+            stream::respond(futures_util::stream::once(async move { chunks }))
+        }
+        Err(_) => stream::respond(stream::when_ready(reply, include_usage)),
+    }
+}
+
+fn whole((reply, snapshot): (Reply, Option<Snapshot>)) -> Response {
+    let mut response = match reply {
+        Reply::Completion(completion) => Json(completion).into_response(),
+        Reply::Problem(problem) => problem.into_openai_response(),
+    };
+    if let Some(snapshot) = snapshot {
+        headers::of_call(response.headers_mut(), &snapshot);
+    }
+    response
+}
+
+/// How long a call is waited for: its own time, and the policy's or caller's wait for people.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    automatic: Duration,
+    people: Duration,
+}
+
+fn patience(app: &App, request: &ChatRequest) -> Patience {
+    let workspace = app.engine.workspace();
+    let policy = workspace.policies.get(&request.submit.policy);
+    let deadline = policy.map_or(30_000, |policy| policy.plan.deadline_ms);
+    let wait = policy.map_or(0, |policy| policy.pending.wait_ms);
+    Patience {
+        // The automatic part ends by its deadline; what follows is bookkeeping.
+        automatic: Duration::from_millis(deadline.saturating_add(5_000)),
+        people: Duration::from_millis(request.wait_ms.map_or(wait, |asked| asked.min(wait))),
+    }
+}
+
+/// The reply to a call, once it ended or its time is up.
+async fn reply(app: App, id: CallId, wait: Patience) -> (Reply, Option<Snapshot>) {
+    let mut found = app.engine.wait(&id, wait.automatic).await;
+    let asked = matches!(&found, Ok(Some(snapshot)) if snapshot.state.ended().is_none());
+    if asked && !wait.people.is_zero() {
+        found = app.engine.wait_end(&id, wait.people).await;
+    }
+    match found {
+        Ok(Some(snapshot)) if snapshot.state.ended().is_some() => {
+            (completion::ended(&snapshot), Some(snapshot))
+        }
+        Ok(Some(snapshot)) => (pending(&app, &snapshot).await, Some(snapshot)),
+        Ok(None) => (Reply::Problem(Problem::not_found("call")), None),
+        Err(stop) => (Reply::Problem(problem::of_stop(&stop)), None),
+    }
+}
+
+/// What the policy says while a person decides.
+async fn pending(app: &App, snapshot: &Snapshot) -> Reply {
+    let workspace = app.engine.workspace();
+    let policy = workspace.policies.get(&snapshot.state.received.policy);
+    match policy.map(|policy| &policy.pending.then) {
+        Some(PendingThen::Fallback) => match app.engine.interim(&snapshot.id).await {
+            Ok(Some((snapshot, answer))) => {
+                let mut body = completion::completion(&snapshot, &answer);
+                if let Some(extras) = body.get_mut("backstop").and_then(Value::as_object_mut) {
+                    extras.insert("interim".to_owned(), true.into());
+                }
+                Reply::Completion(body)
+            }
+            Ok(None) => Reply::Problem(completion::waiting(&snapshot.id)),
+            Err(stop) => Reply::Problem(problem::of_stop(&stop)),
+        },
+        Some(PendingThen::Refuse(_)) => {
+            let text = app.engine.pending_text(&snapshot.id).await.ok().flatten();
+            let text = text.unwrap_or_else(|| "A person decides.".to_owned());
+            let text = format!("{text} (call {})", snapshot.id);
+            Reply::Completion(completion::refusal(snapshot, &text))
+        }
+        Some(PendingThen::Error) | None => Reply::Problem(completion::waiting(&snapshot.id)),
+    }
+}
+
+/// Cancels a call whose caller hangs up, where its policy says so.
+struct Hangup {
+    app: App,
+    id: Option<CallId>,
+}
+
+impl Hangup {
+    fn of(app: &App, request: &ChatRequest, id: &CallId) -> Self {
+        let workspace = app.engine.workspace();
+        let policy = workspace.policies.get(&request.submit.policy);
+        let cancels = policy.is_some_and(|policy| {
+            policy.on_disconnect == backstop_policy::compiled::OnDisconnect::Cancel
+        });
+        Self { app: app.clone(), id: cancels.then(|| id.clone()) }
+    }
+
+    fn answered(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Hangup {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.app.cancel_later(id, "the caller hung up");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The OpenAI face: chat completions and models, as an unmodified SDK expects them.
+
+mod chat;
+mod completion;
+mod models;
+mod read;
+mod stream;
+
+pub use chat::chat;
+pub use models::{list, one};
+pub use read::{Extras, FromHeaders, KNOWN, read_extras};

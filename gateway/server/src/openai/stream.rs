@@ -1,0 +1,122 @@
+//! Streams in `buffer` mode: nothing leaves before it is checked; comments keep the line alive.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{body::Bytes, http::HeaderValue, response::Response};
+use futures_util::stream::{self, Stream, StreamExt};
+use serde_json::{Value, json};
+
+use super::completion::Reply;
+
+/// Time between two comments on a line where nothing else happens.
+pub const PING: Duration = Duration::from_secs(5);
+/// Characters of text per chunk.
+const PIECE: usize = 256;
+
+/// An event stream of these chunks.
+pub fn respond(chunks: impl Stream<Item = String> + Send + 'static) -> Response {
+    let bytes = chunks.map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)));
+    let mut response = Response::new(axum::body::Body::from_stream(bytes));
+    let headers = response.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert("cache-control", HeaderValue::from_static("no-cache"));
+    // Proxies that buffer would hold the comments back that keep the line alive.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// Comments until `reply` is there, then its chunks.
+pub fn when_ready(
+    reply: impl Future<Output = Reply> + Send + 'static,
+    include_usage: bool,
+) -> impl Stream<Item = String> + Send {
+    let reply = Box::pin(reply);
+    stream::unfold(Some(reply), move |waiting| async move {
+        let mut reply = waiting?;
+        match tokio::time::timeout(PING, &mut reply).await {
+            Err(_) => Some((": ping\n\n".to_owned(), Some(reply))),
+            Ok(reply) => Some((all(&reply, include_usage), None)),
+        }
+    })
+}
+
+/// Every chunk of a reply, to the end.
+pub fn all(reply: &Reply, include_usage: bool) -> String {
+    let mut out = String::new();
+    match reply {
+        // After the first byte an error is an event, and nothing follows it but the end.
+        Reply::Problem(problem) => push(&mut out, &problem.openai()),
+        Reply::Completion(completion) => completion_chunks(&mut out, completion, include_usage),
+    }
+    out.push_str("data: [DONE]\n\n");
+    out
+}
+
+fn push(out: &mut String, value: &Value) {
+    out.push_str("data: ");
+    out.push_str(&value.to_string());
+    out.push_str("\n\n");
+}
+
+fn completion_chunks(out: &mut String, completion: &Value, include_usage: bool) {
+    let head = |choices: Value| {
+        let mut chunk = json!({
+            "id": completion.get("id"), "object": "chat.completion.chunk",
+            "created": completion.get("created"), "model": completion.get("model"),
+            "choices": choices,
+        });
+        if include_usage && let Some(chunk) = chunk.as_object_mut() {
+            chunk.insert("usage".to_owned(), Value::Null);
+        }
+        chunk
+    };
+    let choices = completion.get("choices").and_then(Value::as_array);
+    let choices = choices.map_or(&[][..], Vec::as_slice);
+    let last = choices.len().saturating_sub(1);
+    for (place, choice) in choices.iter().enumerate() {
+        let index = choice.get("index").cloned().unwrap_or_default();
+        for delta in deltas(choice.get("message").unwrap_or(&Value::Null)) {
+            let one = json!([{ "index": index, "delta": delta, "finish_reason": null }]);
+            push(out, &head(one));
+        }
+        let finish = choice.get("finish_reason");
+        let mut end = head(json!([{ "index": index, "delta": {}, "finish_reason": finish }]));
+        // The extras ride in the last chunk with a choice.
+        if place == last
+            && let Some(end) = end.as_object_mut()
+        {
+            end.insert("backstop".to_owned(), completion.get("backstop").cloned().into());
+        }
+        push(out, &end);
+    }
+    if include_usage {
+        let mut chunk = head(json!([]));
+        if let Some(chunk) = chunk.as_object_mut() {
+            chunk.insert("usage".to_owned(), completion.get("usage").cloned().into());
+        }
+        push(out, &chunk);
+    }
+}
+
+/// A message as the pieces that a client puts together again.
+fn deltas(message: &Value) -> Vec<Value> {
+    let mut deltas = vec![json!({ "role": "assistant", "content": "" })];
+    if let Some(text) = message.get("content").and_then(Value::as_str) {
+        let letters: Vec<char> = text.chars().collect();
+        for piece in letters.chunks(PIECE) {
+            deltas.push(json!({ "content": piece.iter().collect::<String>() }));
+        }
+    }
+    if let Some(text) = message.get("refusal").and_then(Value::as_str) {
+        deltas.push(json!({ "refusal": text }));
+    }
+    let calls = message.get("tool_calls").and_then(Value::as_array);
+    for (index, call) in calls.into_iter().flatten().enumerate() {
+        let mut call = call.clone();
+        if let Some(fields) = call.as_object_mut() {
+            fields.insert("index".to_owned(), index.into());
+        }
+        deltas.push(json!({ "tool_calls": [call] }));
+    }
+    deltas
+}

@@ -1,0 +1,271 @@
+//! The one place that maps what went wrong to a status, a problem and headers.
+//!
+//! Off the OpenAI face errors are RFC 9457 problems; on it they have OpenAI's shape, all four keys.
+//! A problem says what, where and how to mend it, and never a secret.
+
+use axum::{
+    body::Body,
+    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    response::IntoResponse,
+};
+use backstop_domain::{FailureClass, Finding, Millis, Refusal};
+use backstop_engine::{Refused, ReviewError, Stop};
+use serde_json::{Map, Value, json};
+
+/// Base of the stable problem types.
+const TYPES: &str = "https://backstop.dev/problems/";
+
+/// Something that went wrong with a request.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    /// Stable word: the end of the problem's type, and `code` on the OpenAI face.
+    code: &'static str,
+    detail: String,
+    class: Option<FailureClass>,
+    retryable: bool,
+    retry_after_ms: Option<u64>,
+    param: Option<String>,
+    more: Map<String, Value>,
+}
+
+impl Problem {
+    /// A problem of that status and code.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            class: None,
+            retryable: false,
+            retry_after_ms: None,
+            param: None,
+            more: Map::new(),
+        }
+    }
+
+    /// A request that cannot be understood: 400.
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// Something that is not there: 404.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("there is no such {what}"))
+    }
+
+    /// With the request's part that is to blame.
+    #[must_use]
+    pub fn at(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// With the failure class that led to it.
+    #[must_use]
+    pub const fn class(mut self, class: Option<FailureClass>) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// Worth trying again, after that time if it is known.
+    #[must_use]
+    pub const fn retry(mut self, after_ms: Option<u64>) -> Self {
+        self.retryable = true;
+        self.retry_after_ms = after_ms;
+        self
+    }
+
+    /// With one more member.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Value) -> Self {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Its status.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// As RFC 9457 has it.
+    pub fn json(&self) -> Value {
+        let mut body = json!({
+            "type": format!("{TYPES}{}", self.code),
+            "title": self.code.replace('_', " "),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "retryable": self.retryable,
+        });
+        if let Some(map) = body.as_object_mut() {
+            if let Some(class) = self.class {
+                map.insert("failure_class".to_owned(), class.name().into());
+            }
+            if let Some(ms) = self.retry_after_ms {
+                map.insert("retry_after_ms".to_owned(), ms.into());
+            }
+            if let Some(param) = &self.param {
+                map.insert("param".to_owned(), param.as_str().into());
+            }
+            map.extend(self.more.clone());
+        }
+        body
+    }
+
+    /// As an OpenAI client expects it; the problem itself stands beside its four keys.
+    pub fn openai(&self) -> Value {
+        json!({ "error": {
+            "message": self.detail,
+            "type": openai_type(self.status),
+            "param": self.param,
+            "code": self.code,
+            "backstop": self.json(),
+        }})
+    }
+
+    /// The response off the OpenAI face.
+    pub fn into_problem_response(self) -> Response<Body> {
+        let body = self.json();
+        self.respond(body, "application/problem+json")
+    }
+
+    /// The response on the OpenAI face.
+    pub fn into_openai_response(self) -> Response<Body> {
+        let body = self.openai();
+        let retryable = self.retryable;
+        let mut response = self.respond(body, "application/json");
+        let should = HeaderValue::from_static(if retryable { "true" } else { "false" });
+        response.headers_mut().insert(HeaderName::from_static("x-should-retry"), should);
+        response
+    }
+
+    fn respond(self, body: Value, kind: &'static str) -> Response<Body> {
+        let mut response = (self.status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        if let Some(ms) = self.retry_after_ms {
+            // Whole seconds, at least one: zero would have the client hammer.
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000).max(1)));
+            let name = HeaderName::from_static("retry-after-ms");
+            headers.insert(name, HeaderValue::from(ms.max(1)));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response<Body> {
+        self.into_problem_response()
+    }
+}
+
+fn openai_type(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        400..=499 => "invalid_request_error",
+        _ => "server_error",
+    }
+}
+
+/// What a request at the door comes to, at `now`.
+pub fn of_refused(refused: &Refused, now: Millis) -> Problem {
+    let detail = refused.to_string();
+    match refused {
+        Refused::UnknownPolicy { .. } => {
+            Problem::new(StatusCode::NOT_FOUND, "model_not_found", detail).at("model")
+        }
+        Refused::NotAllowed { .. } => {
+            Problem::new(StatusCode::FORBIDDEN, "policy_not_allowed", detail).at("model")
+        }
+        Refused::InvalidInput { problems, .. } => {
+            let listed: Vec<Value> = problems
+                .iter()
+                .map(|(pointer, message)| json!({ "pointer": pointer, "message": message }))
+                .collect();
+            let first = problems.first().map_or_else(String::new, |(pointer, message)| {
+                let place = if pointer.is_empty() { "it" } else { pointer };
+                format!(": {place} {message}")
+            });
+            Problem::bad_request("invalid_input", format!("{detail}{first}"))
+                .at("input")
+                .class(Some(FailureClass::InvalidRequest))
+                .with("problems", listed.into())
+        }
+        Refused::KeyReused { call, .. } => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            let help = "send the same body again, or take a new key";
+            Problem::new(status, "idempotency_key_reused", format!("{detail}: {help}"))
+                .at("Idempotency-Key")
+                .with("call", call.as_str().into())
+        }
+        Refused::Limited { never: true, .. } => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request_over_limit", detail)
+                .class(Some(FailureClass::Shed))
+        }
+        Refused::Limited { until, .. } => {
+            let after = until.map_or(1_000, |until| until.since(now));
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", detail)
+                .class(Some(FailureClass::Shed))
+                .retry(Some(after))
+        }
+        Refused::Unavailable { .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(Some(1_000))
+        }
+        Refused::Stop(stop) => of_stop(stop),
+    }
+}
+
+/// What a call that cannot be read or written comes to. The words stay in the log: they may name
+/// paths of the machine.
+pub fn of_stop(stop: &Stop) -> Problem {
+    tracing::error!(error = %stop, "a request could not be carried out");
+    let detail = "the ledger cannot take or give this now; nothing was acknowledged";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage", detail).retry(Some(1_000))
+}
+
+/// What a command on a review comes to.
+pub fn of_review(error: &ReviewError) -> Problem {
+    let detail = error.to_string();
+    let conflict = |code| Problem::new(StatusCode::CONFLICT, code, detail.clone());
+    match error {
+        ReviewError::Unknown => Problem::not_found("review"),
+        ReviewError::Refused(refusal) => match refusal {
+            Refusal::Held { by, until } => {
+                conflict("review_held").with("by", by.as_str().into()).with("until", until.0.into())
+            }
+            Refusal::LeaseLost => conflict("lease_lost"),
+            Refusal::Closed { .. } | Refusal::Repeated => conflict("review_closed"),
+            Refusal::TooLate => conflict("review_due"),
+            Refusal::Stale { .. } => conflict("review_stale"),
+            Refusal::NothingToUndo => conflict("nothing_to_undo"),
+            Refusal::Excluded { .. } => {
+                Problem::new(StatusCode::FORBIDDEN, "reviewer_excluded", detail)
+            }
+            Refusal::NotPossible { .. } => {
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "not_possible", detail)
+            }
+        },
+        ReviewError::Blocked(findings) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "answer_blocked", detail)
+                .with("findings", findings.iter().map(finding).collect())
+        }
+        ReviewError::MayNotEdit(path) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "may_not_edit", detail).at(path.as_str())
+        }
+        ReviewError::Busy => conflict("review_busy").retry(Some(100)),
+        ReviewError::Stop(stop) => of_stop(stop),
+    }
+}
+
+/// A finding, as callers and reviewers see it.
+pub fn finding(finding: &Finding) -> Value {
+    json!({
+        "by": finding.by, "status": finding.status, "class": finding.class,
+        "at": finding.at, "message": finding.message,
+    })
+}

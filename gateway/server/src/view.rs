@@ -1,0 +1,131 @@
+//! A call as the calls API shows it.
+
+use backstop_domain::{AttemptResult, Leaving, Phase, call::Attempt};
+use backstop_engine::Snapshot;
+use backstop_policy::Answer;
+use serde_json::{Map, Value, json};
+
+/// The call as JSON; its output only if the recorded outcome lets it leave.
+pub fn call(snapshot: &Snapshot) -> Value {
+    let state = &snapshot.state;
+    let mut view = Map::new();
+    let mut set = |name: &str, value: Value| {
+        view.insert(name.to_owned(), value);
+    };
+    set("id", snapshot.id.as_str().into());
+    set("policy", state.received.policy.as_str().into());
+    set("revision", state.received.revision.to_string().into());
+    set("state", state.state_name().into());
+    set("run", state.run.into());
+    set("seq", state.seq.into());
+    set("received_at", state.received_at.0.into());
+    set("deadline", state.deadline.0.into());
+    set("attempts", state.attempts.iter().map(attempt).collect());
+    set("cost_micro", state.cost().0.into());
+    if !state.received.tags.is_empty() {
+        set("tags", json!(state.received.tags));
+    }
+    if let Some(judged) = &state.judged {
+        set("findings", judged.findings.iter().map(crate::problem::finding).collect());
+        set("signals", json!(judged.signals));
+        set("mended", json!(judged.mended));
+    } else if !state.request_findings.is_empty() {
+        set("findings", state.request_findings.iter().map(crate::problem::finding).collect());
+    }
+    if let Phase::InReview { review, queue, .. } | Phase::Releasing { review, queue, .. } =
+        &state.phase
+    {
+        set("review", json!({ "id": review, "queue": queue }));
+    }
+    if let Some(ended) = state.ended() {
+        set("outcome", ended.outcome.name().into());
+        set("answered_by", ended.answered_by.name().into());
+        set("ended_at", state.at.0.into());
+        set("cause", json!(ended.cause));
+        if ended.unreviewed {
+            set("unreviewed", true.into());
+        }
+        if let Some((answer, unchecked)) = leaving(snapshot) {
+            set("output", output(&answer));
+            let tools = tool_calls(&answer);
+            if !tools.is_empty() {
+                set("tool_calls", tools.into());
+            }
+            if unchecked {
+                set("unchecked", true.into());
+            }
+        }
+    }
+    Value::Object(view)
+}
+
+/// The answer that may leave, and whether it leaves unchecked by choice.
+pub fn leaving(snapshot: &Snapshot) -> Option<(Answer, bool)> {
+    let bytes = snapshot.answer.clone()?;
+    let (bytes, unchecked) = match snapshot.state.release(bytes).ok()? {
+        Leaving::Released(released) => (released.into_parts().0, false),
+        Leaving::Unchecked(unchecked) => (unchecked.into_bytes(), true),
+    };
+    Some((Answer::from_bytes(&bytes).ok()?, unchecked))
+}
+
+/// The output as a value: JSON where the text is a JSON object or list, else the text.
+fn output(answer: &Answer) -> Value {
+    let values: Vec<Value> = answer
+        .choices
+        .iter()
+        .map(|choice| match &choice.text {
+            None => Value::Null,
+            Some(text) => serde_json::from_str(text)
+                .ok()
+                .filter(|value: &Value| value.is_object() || value.is_array())
+                .unwrap_or_else(|| Value::from(text.as_str())),
+        })
+        .collect();
+    let mut values = values.into_iter();
+    match (values.next(), values.len()) {
+        (Some(only), 0) => only,
+        (Some(first), _) => std::iter::once(first).chain(values).collect(),
+        (None, _) => Value::Null,
+    }
+}
+
+fn tool_calls(answer: &Answer) -> Vec<Value> {
+    let calls = answer.choices.iter().flat_map(|choice| &choice.tool_calls);
+    calls
+        .map(|call| {
+            let args: Value = serde_json::from_str(&call.arguments)
+                .unwrap_or_else(|_| call.arguments.as_str().into());
+            json!({ "id": call.id, "name": call.name, "arguments": args })
+        })
+        .collect()
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    let started = &attempt.started;
+    let mut view = json!({
+        "attempt": started.attempt, "model": started.model, "purpose": started.purpose.name(),
+    });
+    let Some(map) = view.as_object_mut() else { return view };
+    match &attempt.ended {
+        None => {
+            map.insert("result".to_owned(), "in_flight".into());
+        }
+        Some(ended) => {
+            map.insert("took_ms".to_owned(), ended.took_ms.into());
+            map.insert("usage".to_owned(), json!(ended.usage));
+            match &ended.result {
+                AttemptResult::Answered { finish, .. } => {
+                    map.insert("result".to_owned(), "answered".into());
+                    map.insert("finish".to_owned(), json!(finish));
+                }
+                AttemptResult::Failed { class, message, status, .. } => {
+                    map.insert("result".to_owned(), class.name().into());
+                    map.insert("message".to_owned(), message.as_str().into());
+                    map.insert("status".to_owned(), json!(status));
+                }
+            }
+        }
+    }
+    view
+}
