@@ -48,11 +48,16 @@ impl Workspace {
         let mut policies = BTreeMap::new();
         let mut files = Files::default();
         for id in policy_files(&sources) {
-            let Some(raw) = raw::load_policy(&sources, id, &mut report) else { continue };
-            let Some(around) = &around else { continue };
-            if let Some(policy) = compile(&raw, &sources, around, &mut files, &mut report) {
+            // Counted apart: two policies may share a broken prompt, which is told only once.
+            let mut own = Report::new();
+            let raw = raw::load_policy(&sources, id, &mut own);
+            let policy = raw
+                .zip(around.as_ref())
+                .and_then(|(raw, around)| compile(&raw, &sources, around, &mut files, &mut own));
+            if let Some(policy) = policy.filter(|_| !own.has_errors()) {
                 policies.insert(policy.name.clone(), Arc::new(policy));
             }
+            report.extend(own);
         }
         (Self { gateway: gateway.map(Arc::new), policies }, report)
     }
@@ -82,3 +87,5 @@ fn is_fragment(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wrong;

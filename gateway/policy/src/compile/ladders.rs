@@ -215,11 +215,11 @@ impl Compiler<'_> {
             );
             self.error(Code::Refused, count.span, say, None);
         }
-        if let Some(blind) = options.blind.as_ref().filter(|blind| !blind.value) {
-            if seen.approvals > 1 {
-                let say = "`blind: false` would loosen what the queue asks for";
-                self.error(Code::Refused, blind.span, say, Some("remove the key".to_owned()));
-            }
+        if let Some(blind) =
+            options.blind.as_ref().filter(|blind| !blind.value && seen.approvals > 1)
+        {
+            let say = "`blind: false` would loosen what the queue asks for";
+            self.error(Code::Refused, blind.span, say, Some("remove the key".to_owned()));
         }
     }
 

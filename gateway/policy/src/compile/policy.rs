@@ -53,6 +53,9 @@ impl Compiler<'_> {
         let (data, kinds) = self.data();
         self.scopes(&kinds);
         let models = self.models();
+        if let Some(queue) = self.raw.queue.clone() {
+            self.queue_named(&queue);
+        }
         self.class_ladders();
         let otherwise = self.otherwise();
         let before_scope = self.scopes.before.clone();

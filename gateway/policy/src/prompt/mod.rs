@@ -7,8 +7,6 @@ mod messages;
 mod render;
 mod repair;
 mod request;
-#[cfg(test)]
-mod tests;
 mod variables;
 
 use std::collections::BTreeSet;

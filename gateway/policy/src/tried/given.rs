@@ -206,7 +206,10 @@ impl Stage {
                 let messages = self.messages.get_or_insert_with(|| json!([]));
                 let message = json!({ "role": "user", "content": value });
                 return match messages.as_array_mut() {
-                    Some(messages) => Ok(messages.push(message)),
+                    Some(messages) => {
+                        messages.push(message);
+                        Ok(())
+                    }
                     None => Err("`messages` is no list".to_owned()),
                 };
             }

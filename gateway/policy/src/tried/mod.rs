@@ -3,8 +3,7 @@
 
 mod expect;
 mod given;
-#[cfg(test)]
-mod tests;
+mod opening;
 mod world;
 
 use std::sync::Arc;

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use backstop_domain::call::{CallState, Step, next};
 use backstop_domain::{
-    AtDoor, AttemptEnded, AttemptResult, AttemptStarted, CallEvent, Cause, Digest, Face,
-    FailureClass, Finding, MicroMoney, Millis, Received, Requested, Resolution, Resolved, ReviewId,
-    Source, Status, Subject, Usage, Verdict,
+    AttemptEnded, AttemptResult, AttemptStarted, CallEvent, Cause, Digest, FailureClass, Finding,
+    MicroMoney, Millis, Requested, Resolution, Resolved, ReviewId, Source, Status, Subject, Usage,
+    Verdict,
 };
-use serde_json::Value;
 
 use super::given::{Attempt, Scene, edited};
+use super::opening::{asked, read, received};
 use crate::answer::Answer;
 use crate::compiled::Policy;
-use crate::judge::{Asked, Facts, Given, Judging, PaidKind, PaidResult, Pretended, ServiceScore};
+use crate::judge::{Facts, Given, Judging, PaidKind, PaidResult, Pretended, ServiceScore};
 use crate::raw::ReviewAct;
 
 /// Most steps of one test: the machine ends long before.
@@ -84,54 +84,6 @@ pub(super) fn run(policy: &Arc<Policy>, scene: Scene) -> Seen {
     };
     world.go();
     world.seen
-}
-
-fn read(policy: &Policy, scene: &Scene) -> Result<Value, String> {
-    let read = policy.read_input(scene.input.clone());
-    read.map_err(|problems| {
-        let told =
-            problems.iter().map(|problem| format!("{}: {}", problem.pointer, problem.message));
-        told.collect::<Vec<_>>().join("; ")
-    })
-}
-
-fn asked(scene: &Scene, input: Value) -> Asked {
-    Asked {
-        input,
-        messages: scene.messages.clone(),
-        body: scene.body.clone(),
-        caller: scene.caller.clone(),
-        id: "test".to_owned(),
-        key: None,
-        tags: BTreeMap::new(),
-        received: scene.received,
-        salt: b"test".to_vec(),
-    }
-}
-
-fn received(policy: &Policy, scene: &Scene) -> Received {
-    let digest = Digest::of_json(&scene.input);
-    let door = scene.door.map(|class| AtDoor {
-        class,
-        reason: "the test says so".to_owned(),
-        until: None,
-    });
-    Received {
-        policy: policy.name.clone(),
-        revision: policy.revision(),
-        caller: scene.caller.name.clone(),
-        tenant: scene.caller.tenant.clone(),
-        key: None,
-        fingerprint: digest,
-        request: digest,
-        tags: BTreeMap::new(),
-        face: Face::Calls,
-        criticality: policy.plan.criticality,
-        mode: policy.plan.mode,
-        deadline: scene.received.plus(policy.plan.deadline_ms),
-        estimates: Vec::new(),
-        held_at_door: door,
-    }
 }
 
 impl World<'_> {

@@ -1,0 +1,58 @@
+//! How a test's call opens: its input as read, the facts as asked, the event as received.
+
+use std::collections::BTreeMap;
+
+use backstop_domain::{AtDoor, Digest, Face, Received};
+use serde_json::Value;
+
+use super::given::Scene;
+use crate::compiled::Policy;
+use crate::judge::Asked;
+
+pub(super) fn read(policy: &Policy, scene: &Scene) -> Result<Value, String> {
+    let read = policy.read_input(scene.input.clone());
+    read.map_err(|problems| {
+        let told =
+            problems.iter().map(|problem| format!("{}: {}", problem.pointer, problem.message));
+        told.collect::<Vec<_>>().join("; ")
+    })
+}
+
+pub(super) fn asked(scene: &Scene, input: Value) -> Asked {
+    Asked {
+        input,
+        messages: scene.messages.clone(),
+        body: scene.body.clone(),
+        caller: scene.caller.clone(),
+        id: "test".to_owned(),
+        key: None,
+        tags: BTreeMap::new(),
+        received: scene.received,
+        salt: b"test".to_vec(),
+    }
+}
+
+pub(super) fn received(policy: &Policy, scene: &Scene) -> Received {
+    let digest = Digest::of_json(&scene.input);
+    let door = scene.door.map(|class| AtDoor {
+        class,
+        reason: "the test says so".to_owned(),
+        until: None,
+    });
+    Received {
+        policy: policy.name.clone(),
+        revision: policy.revision(),
+        caller: scene.caller.name.clone(),
+        tenant: scene.caller.tenant.clone(),
+        key: None,
+        fingerprint: digest,
+        request: digest,
+        tags: BTreeMap::new(),
+        face: Face::Calls,
+        criticality: policy.plan.criticality,
+        mode: policy.plan.mode,
+        deadline: scene.received.plus(policy.plan.deadline_ms),
+        estimates: Vec::new(),
+        held_at_door: door,
+    }
+}

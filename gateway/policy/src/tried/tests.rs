@@ -1,1 +1,0 @@
-//! Every test of every sample policy passes, and a wrong expectation is told.
