@@ -3,7 +3,7 @@
 use alloc::{string::String, vec, vec::Vec};
 
 use super::{ReviewEvent, ReviewState, Standing};
-use crate::{Digest, Millis, OnExpiry, Resolution};
+use crate::{Digest, Millis, OnExpiry, Resolution, ReviewKind};
 
 /// Why a command is refused. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -106,18 +106,15 @@ impl ReviewState {
     /// # Errors
     /// [`Refusal`] if the person may not, came late, or saw something else.
     pub fn decide(&self, decide: Decide, now: Millis) -> Result<Vec<ReviewEvent>, Refusal> {
-        if let Standing::Decided { by, resolution, .. } = &self.standing
-            && by.contains(&decide.by)
-            && *resolution == decide.resolution
-        {
+        if self.has_said(&decide.by, &decide.resolution) {
             return Err(Refusal::Repeated);
         }
         self.open_for(&decide.by, now)?;
         if let Some(lease) = decide.lease {
             self.holds(&decide.by, lease, now)?;
         }
-        self.saw_this(&decide)?;
         self.can(&decide.resolution)?;
+        self.saw_this(&decide)?;
         let Decide { by, resolution, reason, .. } = decide;
         let vote = ReviewEvent::VoteCast {
             by: by.clone(),
@@ -128,9 +125,12 @@ impl ReviewState {
         if approves && self.votes.len() + 1 < usize::from(self.opened.approvals) {
             return Ok(vec![vote]);
         }
-        let mut people: Vec<String> = self.votes.iter().map(|vote| vote.by.clone()).collect();
+        // Who approved before had no part in a rejection, and may not take it back.
+        let agreed = self.votes.iter().filter(|_| approves);
+        let mut people: Vec<String> = agreed.map(|vote| vote.by.clone()).collect();
         people.push(by);
-        let undo_until = (self.opened.undo_ms > 0).then(|| now.plus(self.opened.undo_ms));
+        let held = self.opened.undo_ms > 0 && waits_for_undo(&resolution);
+        let undo_until = held.then(|| now.plus(self.opened.undo_ms));
         Ok(vec![vote, ReviewEvent::ReviewDecided { by: people, resolution, reason, undo_until }])
     }
 
@@ -201,10 +201,27 @@ impl ReviewState {
         if decide.generation != self.opened.generation {
             return Err(Refusal::Stale { changed: "the call was started again" });
         }
-        if decide.subject != self.opened.subject {
+        let approves_another = match &decide.resolution {
+            Resolution::Approved { subject } => Some(subject.digest) != self.opened.subject,
+            _ => false,
+        };
+        if decide.subject != self.opened.subject || approves_another {
             return Err(Refusal::Stale { changed: "the answer is another one" });
         }
         Ok(())
+    }
+
+    /// Whether that person's word is in the books already, as a vote or in the decision.
+    fn has_said(&self, person: &str, resolution: &Resolution) -> bool {
+        match &self.standing {
+            Standing::Decided { by, resolution: decided, .. } => {
+                decided == resolution && by.iter().any(|name| name == person)
+            }
+            standing if standing.is_open() => {
+                self.votes.iter().any(|vote| vote.by == person && vote.vote == *resolution)
+            }
+            _ => false,
+        }
     }
 
     fn can(&self, resolution: &Resolution) -> Result<(), Refusal> {
@@ -218,9 +235,21 @@ impl ReviewState {
             Resolution::ChangesRequested { .. } if self.opened.changes_left == 0 => {
                 "the answer cannot be sent back again"
             }
+            Resolution::FallbackChosen if self.opened.kind == ReviewKind::Audit => {
+                "an audit changes no answer: agree with it, correct it or reject it"
+            }
             Resolution::Expired { .. } => "only the due time lets a review expire",
             _ => return Ok(()),
         };
         Err(Refusal::NotPossible { why })
     }
+}
+
+/// Only what ends a call is held for the undo window: a model that was asked again, or a fallback
+/// that was taken, cannot be taken back (DESIGN.md section 3, `releasing`).
+const fn waits_for_undo(resolution: &Resolution) -> bool {
+    matches!(
+        resolution,
+        Resolution::Approved { .. } | Resolution::Edited { .. } | Resolution::Rejected
+    )
 }
