@@ -1,0 +1,224 @@
+//! A person decides: what the verb comes to on this answer, judged as theirs, and both streams
+//! written in one transaction.
+
+use std::sync::Arc;
+
+use backstop_domain::{
+    CallEvent, Decide, Digest, Finding, Judged, Refusal, Resolution, Resolved, ReviewEvent,
+    ReviewId, ReviewState, Source, Stream, Subject, call::written_reject, review::Standing,
+};
+use backstop_ledger::{Append, NewEvent, Transaction};
+use backstop_policy::Answer;
+
+use super::{Edit, ReviewError, Verb, What};
+use crate::{
+    engine::Inner,
+    live::{Live, LiveCall, Stop, review_event},
+};
+
+impl Inner {
+    /// An audit changes no call: the verdict is a label.
+    pub(super) async fn decide_audit(
+        &self,
+        id: &ReviewId,
+        review: ReviewState,
+        verb: Verb,
+    ) -> Result<ReviewState, ReviewError> {
+        let resolution = match (&verb.what, review.opened.subject) {
+            (What::Approve, Some(digest)) => Resolution::Approved { subject: persons(digest) },
+            (What::Approve | What::Reject, _) => Resolution::Rejected,
+            _ => {
+                let why = "an audit is agreed with or rejected, nothing else";
+                return Err(Refusal::NotPossible { why }.into());
+            }
+        };
+        let now = self.clock.now();
+        let events = review.decide(command(&verb, resolution), now)?;
+        let mut folded = review.clone();
+        for event in &events {
+            let next = ReviewState::fold(Some(folded), event, now);
+            folded = next.map_err(|error| Stop::Broken(error.to_string()))?;
+        }
+        let run = review.opened.generation;
+        let new = events.into_iter().map(|e| self.new_event(now, verb.actor.clone(), run, e));
+        let transaction = Transaction::one(Stream::review(id), review.seq, new.collect());
+        match self.ledger.append(transaction).await {
+            Ok(_) => Ok(folded),
+            Err(backstop_ledger::AppendError::Conflict { .. }) => Err(ReviewError::Busy),
+            Err(error) => Err(Stop::from(error).into()),
+        }
+    }
+
+    pub(super) async fn decide(
+        self: &Arc<Self>,
+        id: &ReviewId,
+        review: ReviewState,
+        verb: Verb,
+    ) -> Result<ReviewState, ReviewError> {
+        let Some(call) = self.resume(&review.opened.call).await? else {
+            return Err(Refusal::Closed { standing: review.standing.name() }.into());
+        };
+        let mut live = call.cell.lock().await;
+        // Somebody may have been faster while we waited for the call.
+        let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
+        let now = self.clock.now();
+        let (resolution, judged) = self.resolution(&mut live, &review, &verb).await?;
+        let events = review.decide(command(&verb, resolution.clone()), now)?;
+        let mut folded = review.clone();
+        for event in &events {
+            let next = ReviewState::fold(Some(folded), event, now);
+            folded = next.map_err(|error| Stop::Broken(error.to_string()))?;
+        }
+        if let Standing::Decided { by, undo_until, .. } = &folded.standing {
+            let resolved = Resolved {
+                review: id.clone(),
+                queue: review.opened.queue.clone(),
+                resolution,
+                by: by.clone(),
+                reason: verb.reason.clone(),
+                undo_until: *undo_until,
+            };
+            let actor = verb.actor.clone();
+            live.apply(&self.ids, now, actor, CallEvent::ReviewResolved(resolved))
+                .map_err(Stop::from)?;
+            if let Some(judged) = judged {
+                self.apply(&mut live, CallEvent::AnswerJudged(judged))?;
+            }
+        }
+        let beside = events
+            .into_iter()
+            .map(|event| review_event(&self.ids, now, verb.actor.clone(), &live, event))
+            .collect();
+        self.write_decision(&call, &mut live, id, review.seq, beside).await?;
+        drop(live);
+        self.go_on(&call);
+        Ok(folded)
+    }
+
+    pub(super) async fn write_decision(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        live: &mut Live,
+        id: &ReviewId,
+        expected_seq: u64,
+        events: Vec<NewEvent>,
+    ) -> Result<(), ReviewError> {
+        let beside = Append { stream: Stream::review(id), expected_seq, events };
+        live.write_beside(&*self.ledger, &call.id, true, vec![beside]);
+        match live.on_disk().await {
+            Ok(_) => Ok(()),
+            Err(stop) => {
+                // What is in memory is ahead of the disk now: read it anew next time.
+                self.forget(&call.id);
+                match stop {
+                    Stop::Ledger(backstop_ledger::AppendError::Conflict { .. }) => {
+                        Err(ReviewError::Busy)
+                    }
+                    stop => Err(stop.into()),
+                }
+            }
+        }
+    }
+
+    /// What the verb comes to on this answer, judged as a person's, or why it is blocked.
+    async fn resolution(
+        &self,
+        live: &mut Live,
+        review: &ReviewState,
+        verb: &Verb,
+    ) -> Result<(Resolution, Option<Judged>), ReviewError> {
+        let (answer, edited) = match &verb.what {
+            What::Reject => return Ok((Resolution::Rejected, None)),
+            What::UseFallback if live.policy.plan.has_fallback && !live.state.fallback_tried => {
+                return Ok((Resolution::FallbackChosen, None));
+            }
+            What::UseFallback => {
+                let why = "the policy has no fallback, or it was objected to";
+                return Err(Refusal::NotPossible { why }.into());
+            }
+            What::RequestChanges(tell) => {
+                return Ok((Resolution::ChangesRequested { tell: tell.clone() }, None));
+            }
+            What::Approve => {
+                let Some(digest) = review.opened.subject else {
+                    let why = "there is no answer to approve: write one";
+                    return Err(Refusal::NotPossible { why }.into());
+                };
+                let bytes = self.answer_bytes(live, digest).await?;
+                (Answer::from_bytes(&bytes).map_err(|e| Stop::Broken(e.to_string()))?, false)
+            }
+            What::Edit(edit) => (self.edited(live, review, edit).await?, true),
+        };
+        let (judged, answer) = self.judge_person(live, &answer);
+        let bytes = answer.to_bytes();
+        let digest = live.body(bytes.clone());
+        live.answers.keep(digest, bytes);
+        let plan = &live.policy.plan;
+        let stops: Vec<Finding> = (judged.findings.iter())
+            .filter(|finding| written_reject(plan, finding))
+            .cloned()
+            .collect();
+        if !stops.is_empty() {
+            return Err(ReviewError::Blocked(stops));
+        }
+        let subject = judged.subject.clone();
+        let resolution =
+            if edited { Resolution::Edited { subject } } else { Resolution::Approved { subject } };
+        Ok((resolution, Some(judged)))
+    }
+
+    async fn edited(
+        &self,
+        live: &Live,
+        review: &ReviewState,
+        edit: &Edit,
+    ) -> Result<Answer, ReviewError> {
+        let before = match review.opened.subject {
+            Some(digest) => {
+                let bytes = self.answer_bytes(live, digest).await?;
+                Some(Answer::from_bytes(&bytes).map_err(|e| Stop::Broken(e.to_string()))?)
+            }
+            None => None,
+        };
+        let mut after = before.clone().unwrap_or_default();
+        match edit {
+            Edit::Output(value) => {
+                let edited = Answer::value(value);
+                match (after.choices.first_mut(), edited.choices.into_iter().next()) {
+                    (Some(choice), Some(edited)) => choice.text = edited.text,
+                    (None, Some(edited)) => after.choices.push(edited),
+                    (_, None) => {}
+                }
+            }
+            Edit::ToolArgs { index, args } => {
+                let call = after.choices.first_mut().and_then(|c| c.tool_calls.get_mut(*index));
+                let Some(call) = call else {
+                    let why = "there is no such tool call in the answer";
+                    return Err(Refusal::NotPossible { why }.into());
+                };
+                call.arguments = args.to_string();
+            }
+        }
+        if let (Some(paths), Some(before)) = (&review.opened.may_edit, &before)
+            && let Some(path) = live.policy.edited_beyond(before, &after, paths)
+        {
+            return Err(ReviewError::MayNotEdit(path));
+        }
+        Ok(after)
+    }
+}
+
+fn persons(digest: Digest) -> Subject {
+    Subject { source: Source::Human, digest, attempt: None, model: None }
+}
+
+fn command(verb: &Verb, resolution: Resolution) -> Decide {
+    Decide {
+        by: verb.actor.id.clone(),
+        lease: verb.lease,
+        generation: verb.generation,
+        subject: verb.subject,
+        resolution,
+        reason: verb.reason.clone(),
+    }
+}

@@ -1,0 +1,248 @@
+//! What people do to reviews: claim, renew, release, decide, undo, comment; and what cancels them.
+//!
+//! A decision goes to the review's and the call's stream in one transaction. Every face comes
+//! through here, so four eyes, leases and digests hold on all of them.
+
+mod decide;
+mod ending;
+
+use backstop_domain::{
+    Actor, CallId, Digest, Event, Finding, Refusal, ReviewEvent, ReviewId, ReviewKind, ReviewState,
+    Stream,
+};
+use backstop_ledger::{NewEvent, Transaction};
+
+use crate::{
+    engine::{Engine, Inner},
+    live::Stop,
+};
+
+/// What a person decides, as the desk or the API sends it.
+#[derive(Debug, Clone)]
+pub struct Verb {
+    /// Who, and by what means.
+    pub actor: Actor,
+    /// Fencing token of the claim, if the person claimed.
+    pub lease: Option<u64>,
+    /// Run that the person saw.
+    pub generation: u32,
+    /// Digest of what the person saw.
+    pub subject: Option<Digest>,
+    /// What.
+    pub what: What,
+    /// Code and text of the reason.
+    pub reason: Option<String>,
+}
+
+/// What a person decides.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// The answer as it is.
+    Approve,
+    /// This answer in its place: a text, or a value of the output's schema.
+    Edit(Edit),
+    /// No.
+    Reject,
+    /// Back to the model, with these words.
+    RequestChanges(String),
+    /// The policy's fallback.
+    UseFallback,
+}
+
+/// What a person made of an answer.
+#[derive(Debug, Clone)]
+pub enum Edit {
+    /// Another output.
+    Output(serde_json::Value),
+    /// Other arguments for the tool call at that place.
+    ToolArgs {
+        /// Which tool call, from 0.
+        index: usize,
+        /// Its arguments.
+        args: serde_json::Value,
+    },
+}
+
+/// Why a command on a review did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    /// There is no such review.
+    #[error("there is no such review")]
+    Unknown,
+    /// The review says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// What the person made of it is stopped by the schema or a written reject.
+    #[error("this answer cannot be released")]
+    Blocked(Vec<Finding>),
+    /// A path was changed that may not be.
+    #[error("`{0}` may not be edited in this review")]
+    MayNotEdit(String),
+    /// Somebody else was faster, again and again.
+    #[error("the review is being changed by somebody else: look at it anew")]
+    Busy,
+    /// It cannot be read or written down.
+    #[error(transparent)]
+    Stop(#[from] Stop),
+}
+
+impl Engine {
+    /// The review as it stands on disk.
+    ///
+    /// # Errors
+    /// [`ReviewError::Stop`] if the ledger cannot be read.
+    pub async fn review(&self, id: &ReviewId) -> Result<Option<ReviewState>, ReviewError> {
+        Ok(self.0.review(id).await?)
+    }
+
+    /// Takes the review for a while; the new state holds the lease.
+    ///
+    /// # Errors
+    /// [`ReviewError`]; nothing has changed then.
+    pub async fn claim(&self, id: &ReviewId, actor: Actor) -> Result<ReviewState, ReviewError> {
+        let by = actor.id.clone();
+        self.0.command(id, actor, |review, now| review.claim(&by, now)).await
+    }
+
+    /// Goes on holding it.
+    ///
+    /// # Errors
+    /// [`ReviewError`]; nothing has changed then.
+    pub async fn renew(
+        &self,
+        id: &ReviewId,
+        actor: Actor,
+        lease: u64,
+    ) -> Result<ReviewState, ReviewError> {
+        let by = actor.id.clone();
+        self.0.command(id, actor, |review, now| review.renew(&by, lease, now)).await
+    }
+
+    /// Gives it back.
+    ///
+    /// # Errors
+    /// [`ReviewError`]; nothing has changed then.
+    pub async fn release(
+        &self,
+        id: &ReviewId,
+        actor: Actor,
+        lease: u64,
+    ) -> Result<ReviewState, ReviewError> {
+        let by = actor.id.clone();
+        self.0.command(id, actor, |review, now| review.release(&by, lease, now)).await
+    }
+
+    /// Says something about it.
+    ///
+    /// # Errors
+    /// [`ReviewError`]; nothing has changed then.
+    pub async fn comment(
+        &self,
+        id: &ReviewId,
+        actor: Actor,
+        text: String,
+    ) -> Result<ReviewState, ReviewError> {
+        let by = actor.id.clone();
+        let said = |_: &ReviewState, _| {
+            Ok(ReviewEvent::ReviewCommented { by: by.clone(), text: text.clone() })
+        };
+        self.0.command(id, actor, said).await
+    }
+
+    /// Decides. The second click of the same person gets the first one's result.
+    ///
+    /// # Errors
+    /// [`ReviewError`]; nothing has changed then.
+    pub async fn decide(&self, id: &ReviewId, verb: Verb) -> Result<ReviewState, ReviewError> {
+        let review = self.0.review(id).await?.ok_or(ReviewError::Unknown)?;
+        let decided = match review.opened.kind {
+            ReviewKind::Audit => self.0.decide_audit(id, review, verb).await,
+            ReviewKind::Decision => self.0.decide(id, review, verb).await,
+        };
+        match decided {
+            Err(ReviewError::Refused(Refusal::Repeated)) => {
+                self.0.review(id).await?.ok_or(ReviewError::Unknown)
+            }
+            other => other,
+        }
+    }
+
+    /// Takes a decision back inside its undo window.
+    ///
+    /// # Errors
+    /// [`ReviewError`]; nothing has changed then.
+    pub async fn undo(&self, id: &ReviewId, actor: Actor) -> Result<ReviewState, ReviewError> {
+        self.0.undo(id, actor).await
+    }
+
+    /// Stops a call, whatever it does. An ended one stays as it is.
+    ///
+    /// # Errors
+    /// [`Stop`] if that cannot be read or written down.
+    pub async fn cancel(&self, id: &CallId, actor: Actor, reason: String) -> Result<(), Stop> {
+        self.0.cancel(id, actor, reason).await
+    }
+}
+
+/// How often a command is tried again when somebody else was faster.
+const TRIES: usize = 8;
+
+impl Inner {
+    pub(crate) async fn review(&self, id: &ReviewId) -> Result<Option<ReviewState>, Stop> {
+        let mut state = None;
+        for recorded in self.ledger.stream(&Stream::review(id), 0).await? {
+            match &recorded.event {
+                Ok(Event::Review(event)) => {
+                    let folded = ReviewState::fold(state, event, recorded.envelope.at);
+                    state = Some(folded.map_err(|error| Stop::Broken(error.to_string()))?);
+                }
+                Ok(_) => {}
+                Err(unreadable) => return Err(Stop::Unreadable(unreadable.clone())),
+            }
+        }
+        Ok(state)
+    }
+
+    /// Carries a command out that concerns the review alone.
+    async fn command(
+        &self,
+        id: &ReviewId,
+        actor: Actor,
+        command: impl Fn(&ReviewState, backstop_domain::Millis) -> Result<ReviewEvent, Refusal>,
+    ) -> Result<ReviewState, ReviewError> {
+        for _ in 0..TRIES {
+            let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
+            let now = self.clock.now();
+            let event = command(&review, now)?;
+            let folded = ReviewState::fold(Some(review.clone()), &event, now);
+            let folded = folded.map_err(|error| Stop::Broken(error.to_string()))?;
+            let new = self.new_event(now, actor.clone(), review.opened.generation, event);
+            let transaction = Transaction::one(Stream::review(id), review.seq, vec![new]);
+            match self.ledger.append(transaction).await {
+                Ok(_) => return Ok(folded),
+                Err(backstop_ledger::AppendError::Conflict { .. }) => {}
+                Err(error) => return Err(Stop::from(error).into()),
+            }
+        }
+        Err(ReviewError::Busy)
+    }
+
+    fn new_event(
+        &self,
+        now: backstop_domain::Millis,
+        actor: Actor,
+        run: u32,
+        event: ReviewEvent,
+    ) -> NewEvent {
+        NewEvent {
+            id: self.ids.event(now),
+            at: now,
+            actor,
+            run,
+            causation: None,
+            correlation: None,
+            revision: None,
+            event: Event::Review(event),
+        }
+    }
+}
