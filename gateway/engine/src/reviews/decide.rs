@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use backstop_domain::{
-    CallEvent, Decide, Digest, Finding, Judged, Refusal, Resolution, Resolved, ReviewEvent,
-    ReviewId, ReviewState, Source, Stream, Subject, call::written_reject, review::Standing,
+    CallEvent, Decide, Digest, Finding, Judged, Refusal, Resolution, Resolved, ReviewId,
+    ReviewState, Source, Stream, Subject, call::written_reject, review::Standing,
 };
 use backstop_ledger::{Append, NewEvent, Transaction};
 use backstop_policy::Answer;

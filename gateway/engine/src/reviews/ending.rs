@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use backstop_domain::{
-    Actor, CallEvent, CallId, Event, Phase, Refusal, ReviewEvent, ReviewId, ReviewKind,
-    ReviewState, Stream,
+    Actor, CallEvent, CallId, Phase, Refusal, ReviewEvent, ReviewId, ReviewKind, ReviewState,
+    Stream,
 };
 use backstop_ledger::{Append, Transaction};
 
