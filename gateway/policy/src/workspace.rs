@@ -87,5 +87,3 @@ fn is_fragment(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod wrong;

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use backstop_checks::expression::Type;
+use backstop_checks::expression::{Scope, Type};
 use backstop_domain::{Budget, Criticality, Mode, ModelPlan, Plan, RESERVE_MS};
 use serde_json::{Map, Value};
 
 use super::includes::{fragments, join};
 use super::scopes::{Ground, Input, Output, Scopes, build, source_name};
 use super::{Around, Compiler, Files};
-use crate::compiled::{InputOf, Model, OnDisconnect, OutputOf, Policy};
+use crate::compiled::{Block, InputOf, Model, OnDisconnect, OutputOf, Policy};
 use crate::diagnostics::{Code, Problem, Report};
 use crate::raw;
 use crate::revision;
@@ -65,12 +65,7 @@ impl Compiler<'_> {
         let rules = self.all_rules(&written_rules, "rules", &answer_scope);
         let checks = self.checks();
         let tools = self.tools();
-        let blocks = self.raw.confidence.iter().enumerate();
-        let confidence: Vec<_> = blocks
-            .filter_map(|(index, block)| {
-                self.block(block, format!("confidence.{index}"), &answer_scope, None)
-            })
-            .collect();
+        let confidence = self.blocks(&answer_scope);
         let fallback = self.fallback();
         let prompt = self.own_prompt();
         self.fits(prompt.as_deref());
@@ -82,20 +77,15 @@ impl Compiler<'_> {
         let pending = self.pending();
         let cache = self.cache();
         let durability = self.durability();
-        let private: Vec<String> = self
-            .raw
-            .private
-            .clone()
-            .iter()
-            .filter_map(|path| self.place(path).map(|_| path.value.to_string()))
-            .collect();
+        let private = self.private();
         let plan = self.plan(&models, otherwise?, cache.is_some());
-        let text = |text: Option<&crate::source::Spanned<String>>| {
-            text.map(|text| text.value.clone()).unwrap_or_default()
-        };
         Some(Policy {
             name: self.raw.policy.as_str().to_owned(),
-            description: text(self.raw.description.as_ref()),
+            description: self
+                .raw
+                .description
+                .as_ref()
+                .map_or_else(String::new, |d| d.value.clone()),
             owner: self.raw.owner.value.clone(),
             plan,
             models,
@@ -114,10 +104,7 @@ impl Compiler<'_> {
             pending,
             cache,
             durability,
-            on_disconnect: match self.raw.on_disconnect.as_ref().map(|word| word.value) {
-                Some(raw::OnDisconnect::Cancel) => OnDisconnect::Cancel,
-                _ => OnDisconnect::Continue,
-            },
+            on_disconnect: self.on_disconnect(),
             retain: self.retain(),
             private,
             data: Arc::new(data),
@@ -126,6 +113,25 @@ impl Compiler<'_> {
             prompts,
             written: self.raw.clone(),
         })
+    }
+
+    fn blocks(&mut self, scope: &Scope) -> Vec<Block> {
+        let blocks = self.raw.confidence.iter().enumerate();
+        let named = blocks.map(|(index, block)| (format!("confidence.{index}"), block));
+        named.filter_map(|(by, block)| self.block(block, by, scope, None)).collect()
+    }
+
+    /// Paths that are masked in pages, logs and exports.
+    fn private(&mut self) -> Vec<String> {
+        let paths = self.raw.private.iter();
+        paths.filter_map(|path| self.place(path).map(|_| path.value.to_string())).collect()
+    }
+
+    fn on_disconnect(&self) -> OnDisconnect {
+        match self.raw.on_disconnect.as_ref().map(|word| word.value) {
+            Some(raw::OnDisconnect::Cancel) => OnDisconnect::Cancel,
+            _ => OnDisconnect::Continue,
+        }
     }
 
     /// The schemas of input and output.

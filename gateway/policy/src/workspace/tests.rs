@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod wrong;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

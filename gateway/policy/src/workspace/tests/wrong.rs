@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Workspace;
 use crate::diagnostics::render;
 use crate::source::Sources;
+use crate::workspace::Workspace;
 
 const GATEWAY: &str = "\
 gateway: test
