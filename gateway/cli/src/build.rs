@@ -141,7 +141,7 @@ fn endpoint(gateway: &Gateway, name: &str) -> Result<Endpoint> {
 }
 
 /// An address, as written or as found where it says.
-fn address(setting: &Setting) -> Result<String> {
+pub fn address(setting: &Setting) -> Result<String> {
     use secrecy::ExposeSecret;
     match setting {
         Setting::Text(text) => Ok(text.clone()),

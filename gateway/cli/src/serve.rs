@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use backstop_engine::{Engine, InForce};
 use backstop_ledger::{Ledger, Options, SqliteLedger};
 use backstop_policy::{Workspace, diagnostics::render};
-use backstop_server::{App, Caps, Keys};
+use backstop_server::{App, Caps, Keys, telemetry};
 use rand::Rng;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
@@ -95,6 +95,11 @@ pub async fn start(engine: Engine, workspace: &Arc<InForce>, files: &Files) -> R
         orphans = recovered.orphans,
         "in force"
     );
+    if let Some(telemetry) = &workspace.gateway.telemetry {
+        let url = build::address(&telemetry.otlp)?;
+        let collector = telemetry::Collector { url, share_millionths: telemetry.sample };
+        telemetry::start(engine.clone(), collector).map_err(anyhow::Error::msg)?;
+    }
     let http = workspace.gateway.http;
     let caps = Caps {
         body: usize::try_from(http.body_bytes_max).unwrap_or(usize::MAX),

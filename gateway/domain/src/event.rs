@@ -138,6 +138,9 @@ pub struct Received {
     /// What the caller sent along, echoed back.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// W3C `traceparent` that the caller sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
     /// Which face it came in by.
     pub face: Face,
     /// The class that it runs under: the policy's, or lower if the caller said so.

@@ -282,6 +282,7 @@ impl Inner {
             fingerprint: submit.fingerprint,
             request: Digest::of(&request),
             tags: submit.tags.clone(),
+            traceparent: submit.traceparent.clone(),
             face: submit.face,
             criticality: class(&policy, &submit),
             mode: policy.plan.mode,

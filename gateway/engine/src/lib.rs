@@ -31,6 +31,7 @@ mod services;
 mod stages;
 mod tasks;
 mod tool_limits;
+pub mod trace;
 mod upstream_answer;
 pub mod words;
 

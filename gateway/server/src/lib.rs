@@ -18,6 +18,7 @@ mod problem;
 mod reviews;
 mod routes;
 mod tasks;
+pub mod telemetry;
 mod view;
 
 pub use app::{App, Caps};

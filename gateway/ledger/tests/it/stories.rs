@@ -60,6 +60,7 @@ pub fn received(policy: &str) -> CallEvent {
         mode: Mode::Enforce,
         deadline: Millis(START + 20_000),
         estimates: Vec::new(),
+        traceparent: None,
         held_at_door: None,
     })
 }

@@ -48,6 +48,7 @@ pub(super) fn received(policy: &Policy, scene: &Scene) -> Received {
         fingerprint: digest,
         request: digest,
         tags: BTreeMap::new(),
+        traceparent: None,
         face: Face::Calls,
         criticality: policy.plan.criticality,
         mode: policy.plan.mode,

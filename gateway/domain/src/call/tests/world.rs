@@ -176,6 +176,7 @@ impl World {
             mode: self.plan.mode,
             deadline: Millis(self.now + self.plan.deadline_ms),
             estimates: vec![],
+            traceparent: None,
             held_at_door: None,
         }
     }
