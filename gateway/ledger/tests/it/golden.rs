@@ -34,6 +34,7 @@ fn full_received() -> CallEvent {
         fingerprint: Digest::of(b"body"),
         request: Digest::of(b"request"),
         tags: BTreeMap::from([("order".into(), "1".into()), ("ümlaut".into(), "\"é\"\n".into())]),
+        traceparent: None,
         face: Face::Chat,
         criticality: Criticality::Critical,
         mode: Mode::Observe,
