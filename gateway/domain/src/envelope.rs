@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{CallEvent, ControlEvent, Digest, EventId, Millis, ReviewEvent, Stream, canonical};
 
+#[cfg(test)]
+mod tests;
+
 /// Version of our decision semantics. Part of every revision and of every event.
 pub const ENGINE: u32 = 1;
 

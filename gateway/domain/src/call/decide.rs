@@ -3,13 +3,13 @@
 use alloc::{string::String, vec, vec::Vec};
 
 use super::{
+    act::act,
     offer::{Ground, Offer, Taken, objections, offer},
     resolve,
 };
 use crate::{
-    Act, AnsweredBy, Ask, CallState, Cause, Decision, Ended, FailureClass, Finding, Judged, Mode,
-    Objection, Outcome, Phase, Plan, Purpose, Reason, ReviewSpec, Rung, Skipped, Source, Status,
-    Subject, Topic, Verdict,
+    Act, AnsweredBy, CallState, Cause, Decision, Ended, FailureClass, Finding, Judged, Mode,
+    Objection, Outcome, Phase, Plan, Rung, Skipped, Source, Status, Subject, Topic, Verdict,
 };
 
 /// The decision on what `state` is at; `None` when there is nothing to decide.
@@ -18,7 +18,7 @@ pub fn decide(plan: &Plan, state: &CallState) -> Option<Decision> {
     if matches!(topic, Topic::Resolved) {
         return resolve::resolved(plan, state);
     }
-    let findings = on_the_table(state, topic);
+    let findings = on_the_table(plan, state, topic);
     let source = match topic {
         Topic::Answer => state.judged.as_ref().map(|judged| judged.subject.source),
         Topic::NoFallback { .. } => Some(Source::Fallback),
@@ -48,6 +48,10 @@ pub fn decide(plan: &Plan, state: &CallState) -> Option<Decision> {
     let Some(verdict) = offers.iter().map(Offer::verdict).max() else {
         return Some(accept(plan, state, &findings, overruled));
     };
+    // A shut door is waited at, wherever the way then begins: nobody objects to it a second time.
+    let waits =
+        |offer: &Offer<'_>| matches!(&offer.taken, Taken::Rung { rung: Rung::Wait { .. }, .. });
+    let door = offers.iter().any(waits).then(|| ground.until()).flatten();
     let winners: Vec<Offer<'_>> =
         offers.into_iter().filter(|offer| offer.verdict() == verdict).collect();
     Some(Decision {
@@ -58,7 +62,7 @@ pub fn decide(plan: &Plan, state: &CallState) -> Option<Decision> {
         skipped,
         overruled,
         renewed: None,
-        act: act(&ground, verdict, &winners),
+        act: act(&ground, verdict, &winners, door),
     })
 }
 
@@ -77,10 +81,13 @@ pub fn verdict_on(plan: &Plan, state: &CallState, findings: &[Finding], source: 
 
 /// The findings to decide on, with those that the machine itself makes: a failure, a shut door,
 /// a judgement that is not complete.
-fn on_the_table(state: &CallState, topic: &Topic) -> Vec<Finding> {
+fn on_the_table(plan: &Plan, state: &CallState, topic: &Topic) -> Vec<Finding> {
     match topic {
         Topic::Request(findings) => {
             let mut findings = findings.clone();
+            if observes(plan, state) {
+                findings.iter_mut().for_each(|finding| finding.objection = None);
+            }
             if let Some(door) = &state.received.held_at_door {
                 findings.push(of_class(door.class, &door.reason));
             }
@@ -156,9 +163,12 @@ fn accept(
 }
 
 fn accepted(state: &CallState, judged: &Judged, findings: &[Finding]) -> Ended {
-    let mut audits: Vec<String> =
-        findings.iter().filter_map(|finding| finding.also_review.clone()).collect();
-    audits.dedup();
+    let mut audits: Vec<String> = Vec::new();
+    for queue in findings.iter().filter_map(|finding| finding.also_review.as_ref()) {
+        if !audits.contains(queue) {
+            audits.push(queue.clone());
+        }
+    }
     let (outcome, answered_by) = match judged.subject.source {
         Source::Fallback => (Outcome::Fallback, AnsweredBy::Rule),
         Source::Cache => (Outcome::Accepted, AnsweredBy::Cache),
@@ -175,8 +185,7 @@ fn accepted(state: &CallState, judged: &Judged, findings: &[Finding]) -> Ended {
 /// `mode: observe`: the first answer leaves as it is, marked unchecked; tools that write do not.
 fn observe(plan: &Plan, state: &CallState) -> Option<Decision> {
     let judged = state.judged.as_ref()?;
-    let observes = plan.mode == Mode::Observe && state.received.mode == Mode::Observe;
-    (observes && !judged.writes).then_some(())?;
+    (observes(plan, state) && !judged.writes).then_some(())?;
     let ended = Ended {
         outcome: Outcome::Observed,
         answered_by: AnsweredBy::Model,
@@ -196,6 +205,10 @@ fn observe(plan: &Plan, state: &CallState) -> Option<Decision> {
         renewed: None,
         act: Act::End(ended),
     })
+}
+
+fn observes(plan: &Plan, state: &CallState) -> bool {
+    plan.mode == Mode::Observe && state.received.mode == Mode::Observe
 }
 
 fn miss(offers: &[Offer<'_>], skipped: Vec<Skipped>) -> Decision {
@@ -223,158 +236,6 @@ fn spends(winners: &[Offer<'_>]) -> Vec<crate::RungRef> {
     spends.sort();
     spends.dedup();
     spends
-}
-
-fn act(ground: &Ground<'_>, verdict: Verdict, winners: &[Offer<'_>]) -> Act {
-    match verdict {
-        Verdict::Accept | Verdict::Reject => Act::End(rejected(ground, winners)),
-        Verdict::Repair => repair(ground, winners),
-        Verdict::Retry => retry(ground, winners),
-        Verdict::NextModel => next_model(ground, winners),
-        Verdict::Fallback => Act::Fallback,
-        Verdict::Escalate => Act::Review { reviews: reviews(ground, winners) },
-    }
-}
-
-/// Asking beats masking; all texts go into one request.
-fn repair(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Act {
-    let mut masks = Vec::new();
-    let mut other = None;
-    let mut asks = false;
-    for offer in winners {
-        let Taken::Rung { rung: Rung::Repair { model, mask, .. }, .. } = &offer.taken else {
-            continue;
-        };
-        match mask {
-            Some(check) if !masks.contains(check) => masks.push(check.clone()),
-            Some(_) => {}
-            None => {
-                asks = true;
-                other = other.or_else(|| model.clone());
-            }
-        }
-    }
-    if !asks {
-        return Act::Mask { checks: masks };
-    }
-    let model = other.or_else(|| ground.model.map(Into::into)).unwrap_or_default();
-    let tell = winners.iter().filter_map(|offer| offer.text().map(Into::into)).collect();
-    Act::Ask(Ask {
-        model,
-        purpose: Purpose::Repair,
-        not_before: None,
-        tell,
-        doublings: doublings(ground),
-    })
-}
-
-fn doublings(ground: &Ground<'_>) -> u32 {
-    ground.state.asked.as_ref().map_or(0, |ask| ask.doublings)
-}
-
-/// The same request again, after the longest wait; after a cut-off answer with twice the room.
-fn retry(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Act {
-    let mut not_before = None;
-    let mut truncated = false;
-    for offer in winners {
-        let Taken::Rung { rung, at, .. } = &offer.taken else { continue };
-        let at = match rung {
-            Rung::Retry { backoff_ms, .. } => Some(ground.retry_at(*backoff_ms, at)),
-            _ => ground.until(),
-        };
-        not_before = not_before.max(at);
-        truncated |= offer.finding.class == Some(FailureClass::Truncated);
-    }
-    // Whoever waits at the door starts from the beginning.
-    let last = ground.state.asked.clone().or_else(|| {
-        let model = ground.plan.models.first()?.name.clone();
-        Some(Ask { model, purpose: Purpose::Answer, not_before: None, tell: vec![], doublings: 0 })
-    });
-    match (last, ground.state.blocked.clone()) {
-        (_, Some(blocked)) => Act::Ask(Ask { not_before, ..blocked }),
-        (Some(ask), None) => {
-            let doublings = ask.doublings.saturating_add(u32::from(truncated));
-            Act::Ask(Ask { not_before, doublings, ..ask })
-        }
-        (None, None) => Act::End(rejected(ground, winners)),
-    }
-}
-
-/// The furthest of the models that are asked for.
-fn next_model(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Act {
-    let targets = winners.iter().filter_map(|offer| match &offer.taken {
-        Taken::Rung { rung: Rung::NextModel { to }, .. } => ground.next_model(to.as_deref()),
-        _ => None,
-    });
-    let furthest = targets.max_by_key(|name| ground.plan.model_index(name)).unwrap_or_default();
-    if matches!(ground.topic, Topic::Request(_)) {
-        return Act::Begin { model: furthest };
-    }
-    let ask = Ask {
-        model: furthest,
-        purpose: Purpose::Answer,
-        not_before: None,
-        tell: Vec::new(),
-        doublings: 0,
-    };
-    Act::Ask(ask)
-}
-
-/// One review per queue with all its reasons, in file order; then those that were still to come.
-fn reviews(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Vec<ReviewSpec> {
-    let mut reviews: Vec<ReviewSpec> = Vec::new();
-    for offer in winners {
-        let Taken::Rung { rung: Rung::Escalate(to), .. } = &offer.taken else { continue };
-        let reason = Reason { by: offer.finding.by.clone(), text: offer.finding.message.clone() };
-        let excluded =
-            offer.finding.objection.as_ref().map_or(&[][..], |objection| &objection.excluded);
-        let at = reviews.iter_mut().find(|review| review.to.queue == to.queue);
-        let review = match at {
-            Some(review) => {
-                review.to = resolve::tightened(&review.to, to);
-                review
-            }
-            None => {
-                let to = to.clone();
-                reviews.push(ReviewSpec { to, reasons: Vec::new(), excluded: Vec::new() });
-                let Some(review) = reviews.last_mut() else { continue };
-                review
-            }
-        };
-        review.reasons.push(reason);
-        review.excluded.extend(excluded.iter().cloned());
-    }
-    for later in &ground.state.still_to_ask {
-        if !reviews.iter().any(|review| review.to.queue == later.to.queue) {
-            reviews.push(later.clone());
-        }
-    }
-    reviews
-}
-
-/// The end without an answer: refused by the policy, or failed because nothing was left.
-fn rejected(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Ended {
-    let written = winners.iter().find(|offer| {
-        matches!(&offer.taken, Taken::Rung { rung: Rung::Reject, written: true, .. })
-    });
-    let first = written.or_else(|| winners.first());
-    let class = first.and_then(|offer| offer.finding.class);
-    let failed = written.is_none()
-        && (ground.source == Some(Source::Fallback)
-            || class.is_some_and(FailureClass::is_upstream));
-    let text = first.map(|offer| offer.text().unwrap_or(&offer.finding.message).into());
-    Ended {
-        outcome: if failed { Outcome::Failed } else { Outcome::Refused },
-        answered_by: AnsweredBy::Nobody,
-        answer: None,
-        cause: Cause {
-            class,
-            by: first.map(|offer| offer.finding.by.clone()),
-            text: text.unwrap_or_default(),
-        },
-        unreviewed: false,
-        audits: Vec::new(),
-    }
 }
 
 impl CallState {

@@ -55,7 +55,7 @@ pub struct Skipped {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipReason {
-    /// Its count is spent.
+    /// Its count is spent, or a later rung of its ladder was taken.
     Spent,
     /// No model is left, or the named one was passed already.
     NoModelLeft,

@@ -4,8 +4,8 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use crate::{
     Act, AttemptEnded, AttemptResult, AttemptStarted, CallEvent, CallState, Cause, Decision, Ended,
-    FailureClass, Millis, Outcome, Phase, Received, Requested, Resolution, Resolved, Source,
-    Subject, Topic,
+    FailureClass, Millis, OnExpiry, Outcome, Phase, Received, Requested, Resolution, Resolved,
+    Source, Subject, Topic,
     call::{Approval, Attempt, Used},
 };
 
@@ -59,6 +59,7 @@ impl CallState {
             decided: Vec::new(),
             resolved: None,
             still_to_ask: Vec::new(),
+            shown: None,
             origin: None,
             changes: 0,
             interim: None,
@@ -67,11 +68,14 @@ impl CallState {
 
     /// `None`: the event cannot follow.
     fn apply(&mut self, event: &CallEvent, at: Millis) -> Option<()> {
+        // After an outcome nothing more happens in its run, not even a late result.
+        self.ended().is_none().then_some(())?;
         match event {
             CallEvent::CallReceived(_) => None,
             CallEvent::DuplicateJoined { .. } => Some(()),
             CallEvent::RequestJudged { findings } => {
-                matches!(self.phase, Phase::Admitted).then_some(())?;
+                (matches!(self.phase, Phase::Admitted) && self.in_flight().is_none())
+                    .then_some(())?;
                 self.request_findings.clone_from(findings);
                 self.phase = Phase::Deciding(Topic::Request(findings.clone()));
                 Some(())
@@ -225,6 +229,8 @@ impl CallState {
             self.deadline = deadline;
             self.used = Used::default();
             self.spent.clear();
+            // Another answer will come: who let the last one pass has not seen it.
+            self.decided.clear();
             self.changes = self.changes.checked_add(1)?;
         }
         self.phase = match &decision.act {
@@ -241,6 +247,7 @@ impl CallState {
             Act::Fallback => Phase::FallingBack,
             Act::Review { reviews } => {
                 (!reviews.is_empty()).then_some(())?;
+                self.still_to_ask.clear();
                 Phase::Opening { reviews: reviews.clone() }
             }
             Act::End(ended) => self.ending(ended),
@@ -278,17 +285,29 @@ impl CallState {
         let Phase::InReview { review, queue, rest } = &self.phase else { return None };
         (*review == resolved.review).then_some(())?;
         let queue = queue.clone();
-        let rest = rest.clone();
+        self.still_to_ask.clone_from(rest);
         self.resolved = Some(resolved.clone());
+        self.shown.clone_from(&self.judged);
         self.phase = match &resolved.resolution {
             Resolution::Approved { subject } | Resolution::Edited { subject } => {
                 (subject.source == Source::Human).then_some(())?;
                 let edited = matches!(resolved.resolution, Resolution::Edited { .. });
+                let same = self.subject().is_some_and(|shown| shown.digest == subject.digest);
+                (edited || same).then_some(())?;
                 self.decided.push(Approval { queue, edited });
-                self.still_to_ask = rest;
                 Phase::Checking { subject: subject.clone() }
             }
-            _ => Phase::Deciding(Topic::Resolved),
+            // Another answer will come, and its own objections say who is asked.
+            Resolution::ChangesRequested { .. } | Resolution::FallbackChosen => {
+                self.still_to_ask.clear();
+                Phase::Deciding(Topic::Resolved)
+            }
+            Resolution::Expired { action: OnExpiry::Approve } => {
+                // Its silence counts for this answer, while other queues are still asked.
+                self.decided.push(Approval { queue, edited: false });
+                Phase::Deciding(Topic::Resolved)
+            }
+            Resolution::Rejected | Resolution::Expired { .. } => Phase::Deciding(Topic::Resolved),
         };
         Some(())
     }
@@ -301,6 +320,7 @@ impl CallState {
             self.decided.pop();
         }
         self.resolved = None;
+        self.judged = self.shown.take();
         let rest = core::mem::take(&mut self.still_to_ask);
         self.phase = Phase::InReview { review, queue, rest };
         Some(())

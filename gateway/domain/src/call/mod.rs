@@ -3,6 +3,7 @@
 //! `fold(state, event)` is the only way in which a call changes. `next(plan, state)` says what is
 //! to be done now; the engine does it, records what happened as an event, folds, and asks again.
 
+mod act;
 mod budget;
 mod decide;
 mod decision;

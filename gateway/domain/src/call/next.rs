@@ -2,10 +2,10 @@
 
 use alloc::{boxed::Box, string::ToString, vec::Vec};
 
-use super::decide::decide;
+use super::{budget::affordable, decide::decide};
 use crate::{
     Ask, AttemptEnded, AttemptResult, CallEvent, CallState, FailureClass, Millis, Phase, Plan,
-    ReviewSpec, Subject,
+    ReviewSpec, SkipReason, Subject,
 };
 
 /// What is to be done now.
@@ -57,7 +57,9 @@ pub fn next(plan: &Plan, state: &CallState) -> Step {
     match &state.phase {
         Phase::Admitted => Step::JudgeRequest,
         Phase::LookingUp { .. } => Step::LookInCache,
-        Phase::Attempting { ask, .. } => Step::Ask(ask.clone()),
+        Phase::Attempting { ask, .. } => {
+            unaffordable(plan, state, ask).unwrap_or_else(|| Step::Ask(ask.clone()))
+        }
         Phase::Waiting { until, .. } => {
             Step::Sleep { until: *until, then: Box::new(CallEvent::WaitEnded) }
         }
@@ -79,6 +81,21 @@ pub fn next(plan: &Plan, state: &CallState) -> Step {
         Phase::Ending(ended) => Step::Record(Box::new(CallEvent::CallEnded(ended.clone()))),
         Phase::Ended(_) => Step::Done,
     }
+}
+
+/// A first attempt is no rung, and a wait may have lasted longer than it should: nothing is asked
+/// that budget and deadline do not allow.
+fn unaffordable(plan: &Plan, state: &CallState, ask: &Ask) -> Option<Step> {
+    let why = affordable(plan, state, &ask.model, 1, state.at).err()?;
+    let (class, reason) = match why {
+        SkipReason::Deadline => {
+            (FailureClass::Timeout, "the deadline leaves no time for another attempt")
+        }
+        _ => (FailureClass::Budget, "the budget cannot pay for another attempt"),
+    };
+    let (model, reason) = (ask.model.clone(), reason.to_string());
+    let blocked = CallEvent::AttemptBlocked { model, class, until: None, reason };
+    Some(Step::Record(Box::new(blocked)))
 }
 
 /// What it took is not known, so what was reserved for it is charged.

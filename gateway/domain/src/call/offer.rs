@@ -65,6 +65,10 @@ pub(super) fn offer<'a>(
     finding: &'a Finding,
     skipped: &mut Vec<Skipped>,
 ) -> Option<Offer<'a>> {
+    // The desk blocks the button; an answer that got here all the same stays here.
+    if ground.source == Some(Source::Human) && is_broken(finding) {
+        return Some(Offer { finding, taken: Taken::Nothing });
+    }
     let name = finding.objection.as_ref().map_or("", |objection| objection.ladder.as_str());
     let ladder = ground.plan.ladders.get(name).map_or(&[][..], Vec::as_slice);
     let rungs = ladder.iter().map(|rung| (rung, true));
@@ -84,16 +88,21 @@ pub(super) fn offer<'a>(
 /// in its ladder (RULES.md section 2, "Whose answer").
 pub fn written_reject(plan: &Plan, finding: &Finding) -> bool {
     let Some(objection) = &finding.objection else { return false };
-    let shape = matches!(
+    let rungs = plan.ladders.get(&objection.ladder).map_or(&[][..], Vec::as_slice);
+    is_broken(finding) || rungs.iter().any(|rung| matches!(rung, Rung::Reject))
+}
+
+/// Whether an answer of that shape could not even be read by who asked for it.
+const fn is_broken(finding: &Finding) -> bool {
+    matches!(
         finding.class,
         Some(FailureClass::Schema | FailureClass::Malformed | FailureClass::ToolInvalid)
-    );
-    let rungs = plan.ladders.get(&objection.ladder).map_or(&[][..], Vec::as_slice);
-    shape || rungs.iter().any(|rung| matches!(rung, Rung::Reject))
+    )
 }
 
 impl Ground<'_> {
     fn can_take(&self, rung: &Rung, at: &RungRef, finding: &Finding) -> Result<(), SkipReason> {
+        self.not_passed(at)?;
         match rung {
             Rung::Reject => Ok(()),
             Rung::Escalate(to) => {
@@ -124,6 +133,12 @@ impl Ground<'_> {
         if self.source == Some(Source::Model) { Ok(()) } else { Err(SkipReason::NotAModels) }
     }
 
+    /// Left to right, never back: what stands before a rung that was taken is over.
+    fn not_passed(&self, at: &RungRef) -> Result<(), SkipReason> {
+        let later = |rung: &RungRef| rung.ladder == at.ladder && rung.rung > at.rung;
+        if self.state.spent.keys().any(later) { Err(SkipReason::Spent) } else { Ok(()) }
+    }
+
     fn count_left(&self, at: &RungRef, times: u32) -> Result<(), SkipReason> {
         let spent = self.state.spent.get(at).copied().unwrap_or(0);
         if spent < times { Ok(()) } else { Err(SkipReason::Spent) }
@@ -137,9 +152,12 @@ impl Ground<'_> {
     /// The model that `next_model` moves to, if one is left: never back.
     pub fn next_model(&self, to: Option<&str>) -> Option<String> {
         let models = &self.plan.models;
-        // Before the first attempt, `next_model` skips the first one.
-        let asked = self.model.or_else(|| models.first().map(|model| model.name.as_str()))?;
-        let here = self.plan.model_index(asked)?;
+        let attempts = self.state.attempts.iter().map(|attempt| &attempt.started);
+        let asked = attempts.filter(|started| started.purpose.is_answer());
+        let asked = asked.map(|started| started.model.as_str()).chain(self.model);
+        // The furthest, since a repair may be asked of an earlier model or of one that is not
+        // listed. Before the first attempt, `next_model` skips the first one.
+        let here = asked.filter_map(|name| self.plan.model_index(name)).max().unwrap_or(0);
         let index = match to {
             Some(name) => self.plan.model_index(name).filter(|index| *index > here)?,
             None => here.checked_add(1)?,

@@ -6,6 +6,7 @@ use alloc::{
     vec::Vec,
 };
 
+use super::offer::written_reject;
 use crate::{
     Act, AnsweredBy, Ask, CallState, Cause, Decision, Ended, Escalation, OnExpiry, Outcome, Plan,
     Purpose, Resolution, Source, Subject, Verdict,
@@ -29,7 +30,11 @@ pub(super) fn resolved(plan: &Plan, state: &CallState) -> Option<Decision> {
         Resolution::Expired { action: OnExpiry::Fallback } if can_fall_back(plan, state) => {
             Act::Fallback
         }
-        Resolution::Expired { action: OnExpiry::Approve } => match state.subject() {
+        // One queue's silence is not the other's consent.
+        Resolution::Expired { action: OnExpiry::Approve } if !state.still_to_ask.is_empty() => {
+            Act::Review { reviews: state.still_to_ask.clone() }
+        }
+        Resolution::Expired { action: OnExpiry::Approve } => match passable(plan, state) {
             Some(subject) => Act::End(unseen(state, subject)),
             None => Act::End(without_answer(Outcome::Expired, EXPIRED, EXPIRED_TEXT.into())),
         },
@@ -42,6 +47,7 @@ pub(super) fn resolved(plan: &Plan, state: &CallState) -> Option<Decision> {
     let verdict = match &act {
         Act::Fallback => Verdict::Fallback,
         Act::Ask(_) => Verdict::Repair,
+        Act::Review { .. } => Verdict::Escalate,
         _ => Verdict::Reject,
     };
     let expired = matches!(resolved.resolution, Resolution::Expired { .. });
@@ -60,6 +66,13 @@ pub(super) fn resolved(plan: &Plan, state: &CallState) -> Option<Decision> {
 /// The cause of everything that a due time brings about (DESIGN.md section 7).
 const EXPIRED: &str = "review_expired";
 const EXPIRED_TEXT: &str = "nobody decided in time";
+
+/// The answer on the table, unless not even a person could let it pass.
+fn passable<'a>(plan: &Plan, state: &'a CallState) -> Option<&'a Subject> {
+    let judged = state.judged.as_ref()?;
+    let stopped = judged.findings.iter().any(|finding| written_reject(plan, finding));
+    (judged.shape.is_none() && !stopped).then_some(&judged.subject)
+}
 
 const fn can_fall_back(plan: &Plan, state: &CallState) -> bool {
     plan.has_fallback && !state.fallback_tried

@@ -49,6 +49,9 @@ pub struct CallState {
     pub resolved: Option<Resolved>,
     /// Reviews that are asked once the answer of the last one is judged.
     pub still_to_ask: Vec<ReviewSpec>,
+    /// What was judged when a person was last asked: it is on the table again if they take their
+    /// word back.
+    pub shown: Option<Judged>,
     /// Whose answer was judged before a person took it up.
     pub origin: Option<Source>,
     /// How often a person sent the answer back.

@@ -1,8 +1,11 @@
 //! Stories of the machine: each drives `next` and `fold` the way the engine does.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod limits;
 mod people;
 mod properties;
+mod queues;
 mod rungs;
+mod undo;
 mod ways;
 mod world;

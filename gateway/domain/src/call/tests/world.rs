@@ -8,10 +8,10 @@ use alloc::{
 };
 
 use crate::{
-    AttemptEnded, AttemptResult, AttemptStarted, Budget, CallEvent, CallState, Criticality, Digest,
-    Ended, Escalation, Face, FailureClass, Finding, Judged, MicroMoney, Millis, Mode, ModelPlan,
-    Objection, Plan, RESERVE_MS, Received, Requested, Resolution, Resolved, ReviewId, Rung, Source,
-    Status, Step, Subject, Usage, next,
+    AtDoor, AttemptEnded, AttemptResult, AttemptStarted, Budget, CallEvent, CallState, Criticality,
+    Digest, Ended, Escalation, Face, FailureClass, Finding, Judged, MicroMoney, Millis, Mode,
+    ModelPlan, Objection, Plan, RESERVE_MS, Received, Requested, Resolution, Resolved, ReviewId,
+    Rung, Source, Status, Step, Subject, Usage, next,
 };
 
 /// What a scripted model does when it is asked.
@@ -23,7 +23,7 @@ pub(super) enum Says {
 }
 
 /// A world in which one call lives.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct World {
     pub plan: Plan,
     pub now: u64,
@@ -39,6 +39,14 @@ pub(super) struct World {
     pub cached: Option<&'static str>,
     pub complete: bool,
     pub writes: bool,
+    /// Rules are `for: model`: a person's answer is not held to them.
+    pub for_models: bool,
+    /// The answer that is of the wrong shape, and how.
+    pub shape: Option<(&'static str, FailureClass)>,
+    /// Why the door was shut when the call came.
+    pub door: Option<AtDoor>,
+    /// Every event so far, and when.
+    pub log: Vec<(CallEvent, Millis)>,
     /// What happened, by name, with models and verdicts.
     pub way: Vec<String>,
 }
@@ -108,6 +116,10 @@ pub(super) fn world() -> World {
         cached: None,
         complete: true,
         writes: false,
+        for_models: false,
+        shape: None,
+        door: None,
+        log: vec![],
         way: vec![],
     }
 }
@@ -129,6 +141,17 @@ impl World {
         self
     }
 
+    /// Of the wrong shape is that answer; it takes the class's ladder.
+    pub fn misshapen(mut self, answer: &'static str, class: FailureClass) -> Self {
+        self.shape = Some((answer, class));
+        self
+    }
+
+    /// Whether that event could follow now.
+    pub fn follows(&self, event: &CallEvent) -> bool {
+        CallState::fold(self.state.clone(), event, Millis(self.now)).is_ok()
+    }
+
     pub fn state(&self) -> &CallState {
         self.state.as_ref().unwrap()
     }
@@ -144,6 +167,7 @@ impl World {
         }
         let folded = CallState::fold(self.state.take(), &event, at);
         self.state = Some(folded.unwrap_or_else(|error| panic!("{error}: {event:?}")));
+        self.log.push((event, at));
     }
 
     /// Receives a call and carries it on until it ends or a person is asked.
@@ -177,7 +201,7 @@ impl World {
             deadline: Millis(self.now + self.plan.deadline_ms),
             estimates: vec![],
             traceparent: None,
-            held_at_door: None,
+            held_at_door: self.door.clone(),
         }
     }
 
@@ -276,11 +300,13 @@ impl World {
     }
 
     fn judge(&self, subject: Subject) -> Judged {
+        let judges = !self.for_models || subject.source != Source::Human;
         let found = self.checks.iter().find(|(text, _)| digest(text) == subject.digest);
+        let found = found.filter(|_| judges);
         Judged {
             findings: found.map(|(_, findings)| findings.clone()).unwrap_or_default(),
+            shape: self.shape.filter(|(text, _)| digest(text) == subject.digest).map(|(_, c)| c),
             subject,
-            shape: None,
             signals: vec![],
             mended: vec![],
             complete: self.complete,

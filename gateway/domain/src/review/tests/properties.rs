@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::desk::*;
 use crate::{
-    Decide, Digest, Millis, Opened, Refusal, Resolution, ReviewEvent, ReviewState, review::Standing,
+    Decide, Digest, Event, Millis, Opened, Refusal, Resolution, ReviewEvent, ReviewId, ReviewState,
+    Stream, review::Standing,
 };
 
 /// One thing that somebody does.
@@ -114,7 +115,7 @@ fn deeds() -> impl Strategy<Value = Vec<Does>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// Why it matters: nothing takes effect twice (invariant 3), and what is closed stays closed.
     #[test]
@@ -210,6 +211,12 @@ proptest! {
             state = Some(ReviewState::fold(state, event, *at).unwrap());
         }
         prop_assert_eq!(state.as_ref(), Some(&desk.review));
+        let stream = Stream::review(&ReviewId::from("rev_1"));
+        for (event, _) in &desk.log {
+            let event = Event::Review(event.clone());
+            let body = serde_json::from_str(&event.body().to_string()).unwrap();
+            prop_assert_eq!(Event::read(&stream, event.name(), 1, body), Ok(event));
+        }
         prop_assert_eq!(desk.review.seq, desk.log.len() as u64);
         let mut shuffled: Vec<_> = desk.log.iter().enumerate().collect();
         shuffled.sort_by_key(|(index, _)| (*index as u64 + 1).wrapping_mul(order | 1));
