@@ -21,6 +21,8 @@ pub enum Command {
     Demo(Demo),
     /// Check a workspace: every problem with file, line, column and how to mend it
     Check(Check),
+    /// Run the tests inside the policies, without a model
+    Test(Test),
     /// Write a commented starter workspace
     Init(Init),
     /// Try a policy from the shell
@@ -87,6 +89,16 @@ pub struct Check {
     /// Problems as text for people, or as JSON
     #[arg(long, env = "BACKSTOP_FORMAT", default_value = "text", value_parser = ["text", "json"])]
     pub format: String,
+}
+
+/// `backstop test`
+#[derive(Debug, clap::Args)]
+pub struct Test {
+    /// Only this policy
+    pub policy: Option<String>,
+    /// Folder with policies/ and prompts/
+    #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
+    pub workspace: PathBuf,
 }
 
 /// `backstop init`

@@ -21,6 +21,7 @@ mod secrets;
 mod serve;
 mod signals;
 mod style;
+mod test;
 mod verify;
 
 use std::process::ExitCode;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve::run(&serve),
         Command::Demo(demo) => demo::run(&demo),
         Command::Check(check) => check::run(&check),
+        Command::Test(test) => test::run(&test),
         Command::Init(init) => init::run(&init),
         Command::Call(call) => call::run(&call),
         Command::Explain(explain) => explain::run(&explain),
