@@ -27,7 +27,7 @@ pub fn call(snapshot: &Snapshot) -> Value {
     }
     if let Some(judged) = &state.judged {
         set("findings", judged.findings.iter().map(crate::problem::finding).collect());
-        set("signals", json!(judged.signals));
+        set("signals", judged.signals.iter().map(signal).collect());
         set("mended", json!(judged.mended));
     } else if !state.request_findings.is_empty() {
         set("findings", state.request_findings.iter().map(crate::problem::finding).collect());
@@ -57,6 +57,15 @@ pub fn call(snapshot: &Snapshot) -> Value {
         }
     }
     Value::Object(view)
+}
+
+/// A signal as people read it: numbers in 0 to 1, where the ledger keeps millionths.
+fn signal(scored: &backstop_domain::Scored) -> Value {
+    json!({
+        "name": scored.name, "value": scored.value.map(|value| value.as_f64()),
+        "accept": scored.accept.map(|accept| accept.as_f64()), "at": scored.at,
+        "note": scored.note,
+    })
 }
 
 /// The answer that may leave, and whether it leaves unchecked by choice.
