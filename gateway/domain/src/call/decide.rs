@@ -97,11 +97,15 @@ fn on_the_table(plan: &Plan, state: &CallState, topic: &Topic) -> Vec<Finding> {
             let Some(judged) = &state.judged else { return Vec::new() };
             let mut findings = judged.findings.clone();
             let objects = objections(&findings).next().is_some();
-            if !objects && (!judged.complete || judged.shape.is_some()) {
-                let class = judged.shape.unwrap_or(FailureClass::CheckError);
+            // A wrong shape objects by itself: a person may settle rules, but never that.
+            let told = |class| objections(&findings).any(|finding| finding.class == Some(class));
+            let shape = judged.shape.filter(|class| !told(*class));
+            if let Some(class) = shape {
+                let text = "the answer is of the wrong shape";
+                findings.push(made(class, text, Plan::class_ladder(class)));
+            } else if !objects && !judged.complete {
                 let text = "not every check that applies could be run";
-                let ladder = judged.shape.map_or_else(|| "on_error".into(), Plan::class_ladder);
-                findings.push(made(class, text, ladder));
+                findings.push(made(FailureClass::CheckError, text, "on_error".into()));
             }
             findings
         }

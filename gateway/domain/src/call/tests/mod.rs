@@ -1,11 +1,13 @@
 //! Stories of the machine: each drives `next` and `fold` the way the engine does.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod lawful;
 mod limits;
 mod people;
 mod properties;
 mod queues;
 mod rungs;
+mod ties;
 mod undo;
 mod ways;
 mod world;

@@ -155,3 +155,16 @@ fn an_approved_fallback_is_the_rules_answer_let_pass_by_a_person() {
     assert_eq!(world.ended().outcome, Outcome::Approved);
     assert_eq!(world.ended().answered_by, AnsweredBy::Rule);
 }
+
+#[test]
+fn a_settled_rule_does_not_hide_that_the_answer_is_off_schema() {
+    let mut world = world()
+        .ladder("rules.large", vec![to("finance")])
+        .objecting("good", &["rules.large"])
+        .objecting("broken", &["rules.large"])
+        .misshapen("broken", FailureClass::Schema);
+    world.run();
+    world.resolve(edited("broken"), None);
+    world.run();
+    assert_eq!(world.ended().outcome, Outcome::Refused);
+}
