@@ -5,6 +5,7 @@
 
 mod arrows;
 mod documents;
+mod readme;
 mod source;
 
 use std::fs;
