@@ -5,3 +5,4 @@ mod kill;
 mod sdk;
 mod tidy;
 mod transcripts;
+mod ways_tools;

@@ -3,20 +3,19 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use backstop_domain::{
-    Millis, Price,
-    guard::{BreakerRules, RetryRules},
+use backstop_domain::Millis;
+use backstop_engine::{
+    Engine, Ids, InForce, Models, Parts, Services, Upstream, model_guards, service_guards, timeouts,
 };
-use backstop_engine::{Engine, Ids, InForce, Models, Parts, Services, Upstream};
 use backstop_ledger::Ledger;
 use backstop_policy::{
     Gateway,
-    gateway_file::{self, Prices, Setting},
+    gateway_file::{self, Setting},
 };
 use backstop_upstream::{
-    Clock, CredentialGate, Endpoint, EndpointConfig, HeaderText, HttpModel, HttpService, Model,
-    ModelConfig, ModelGate, ModelGuards, MonotonicClock, Recorded, Recorder, Recordings, SecretRef,
-    SecretSource, Service, Timeouts,
+    Clock, CredentialGate, Endpoint, EndpointConfig, GuardedService, HeaderText, HttpModel,
+    HttpService, Model, ModelConfig, ModelGate, MonotonicClock, Recorded, Recorder, Recordings,
+    SecretRef, SecretSource, Service,
 };
 
 use crate::secrets::Machine;
@@ -47,22 +46,34 @@ pub fn engine(
     answers: &Answers<'_>,
     salt: Vec<u8>,
 ) -> Result<Engine> {
-    let models = models(&workspace.gateway, answers, &clock)?;
-    let services = services(&workspace.gateway)?;
+    let models = Models::new(models(&workspace.gateway, answers, &clock, None)?);
+    let services = Services::new(services(&workspace.gateway, &clock, None)?);
     let ids = Ids::from_os();
     Ok(Engine::new(Parts { workspace, ledger, models, services, clock, ids, salt }))
 }
 
-fn models(gateway: &Gateway, answers: &Answers<'_>, clock: &Arc<dyn Clock>) -> Result<Models> {
+/// What was in force before a reload: what stays the same is taken over, with all that it counted.
+pub struct Before {
+    /// The gateway file.
+    pub gateway: Arc<Gateway>,
+    /// Its models.
+    pub models: Models,
+    /// Its services.
+    pub services: Services,
+}
+
+/// The models of a gateway file, each behind its gate.
+pub fn models(
+    gateway: &Gateway,
+    answers: &Answers<'_>,
+    clock: &Arc<dyn Clock>,
+    before: Option<&Before>,
+) -> Result<BTreeMap<String, Upstream>> {
     let recordings = match answers {
         Answers::Recorded(path) => Some(Arc::new(Recordings::read(path)?)),
         _ => None,
     };
-    let credentials: BTreeMap<&String, Arc<CredentialGate>> = gateway
-        .providers
-        .keys()
-        .map(|name| (name, CredentialGate::new(name.as_str(), Arc::clone(clock))))
-        .collect();
+    let credentials = credentials(gateway, clock, before);
     let mut endpoints = BTreeMap::new();
     let mut models = BTreeMap::new();
     for (seed, (name, model)) in gateway.models.iter().enumerate() {
@@ -87,39 +98,50 @@ fn models(gateway: &Gateway, answers: &Answers<'_>, clock: &Arc<dyn Clock>) -> R
         };
         let credential = credentials.get(&model.provider).cloned();
         let credential = credential.context("a model names a provider that is not there")?;
-        let guards = guards(name, model);
-        let gate = ModelGate::new(guards, credential, Arc::clone(clock), seed as u64);
-        let timeouts = Timeouts {
-            first_byte: Duration::from_millis(model.timeouts.first_byte_ms),
-            idle: Duration::from_millis(model.timeouts.idle_ms),
-            total: model.timeouts.total_ms.map(Duration::from_millis),
-        };
-        models.insert(name.clone(), Upstream { model: asked, gate, timeouts });
+        let gate = gate(name, model, before).unwrap_or_else(|| {
+            ModelGate::new(model_guards(name, model), credential, Arc::clone(clock), seed as u64)
+        });
+        models.insert(name.clone(), Upstream { model: asked, gate, timeouts: timeouts(model) });
     }
-    Ok(Models::new(models))
+    Ok(models)
 }
 
-fn guards(name: &str, model: &gateway_file::Model) -> ModelGuards {
-    let availability = model.availability;
-    ModelGuards {
-        name: name.to_owned(),
-        breaker: BreakerRules {
-            window_ms: availability.window_ms,
-            failures: availability.failures,
-            share: availability.share,
-            slow_ms: availability.slow_ms,
-            cool_down_ms: availability.cool_down_ms,
-            cool_down_max_ms: availability.cool_down_max_ms,
-            ..BreakerRules::default()
-        },
-        limits: backstop_engine::limit_rules(&model.limits),
-        retry: RetryRules { share: model.retry.share, ..RetryRules::default() },
-        price: model.price.map(price),
+/// The gate that a model had before, if it is still the same provider's. Its new rules come into
+/// force with [`tighten`].
+fn gate(
+    name: &str,
+    model: &gateway_file::Model,
+    before: Option<&Before>,
+) -> Option<Arc<ModelGate>> {
+    let before = before?;
+    let known = before.gateway.models.get(name)?;
+    (known.provider == model.provider).then_some(())?;
+    Some(before.models.get(name)?.gate)
+}
+
+/// Gives every gate the rules of a gateway file that is in force now; what it counted stays.
+pub fn tighten(gateway: &Gateway, models: &Models) {
+    for (name, model) in &gateway.models {
+        if let Some(upstream) = models.get(name) {
+            upstream.gate.reload(model_guards(name, model));
+        }
     }
 }
 
-fn price(prices: Prices) -> Price {
-    Price { input: prices.input, cached: prices.cached, output: prices.output }
+/// One latch per provider. A provider whose gates stay keeps the one that they hold.
+fn credentials<'g>(
+    gateway: &'g Gateway,
+    clock: &Arc<dyn Clock>,
+    before: Option<&Before>,
+) -> BTreeMap<&'g String, Arc<CredentialGate>> {
+    let kept = |provider: &String| {
+        let before = before?;
+        let mut models = before.gateway.models.iter();
+        let (name, _) = models.find(|(_, model)| model.provider == *provider)?;
+        Some(before.models.get(name)?.gate.credential())
+    };
+    let fresh = |name: &String| CredentialGate::new(name.as_str(), Arc::clone(clock));
+    gateway.providers.keys().map(|name| (name, kept(name).unwrap_or_else(|| fresh(name)))).collect()
 }
 
 fn endpoint(gateway: &Gateway, name: &str) -> Result<Endpoint> {
@@ -156,15 +178,27 @@ fn secret(place: &gateway_file::SecretRef) -> SecretRef {
     }
 }
 
-fn services(gateway: &Gateway) -> Result<Services> {
+/// The services of a gateway file, each behind its guards.
+pub fn services(
+    gateway: &Gateway,
+    clock: &Arc<dyn Clock>,
+    before: Option<&Before>,
+) -> Result<BTreeMap<String, Arc<dyn Service>>> {
     let mut services: BTreeMap<String, Arc<dyn Service>> = BTreeMap::new();
-    for (name, service) in &gateway.services {
+    for (seed, (name, service)) in gateway.services.iter().enumerate() {
+        let same = before.filter(|before| before.gateway.services.get(name) == Some(service));
+        if let Some(kept) = same.and_then(|before| before.services.get(name)) {
+            services.insert(name.clone(), kept);
+            continue;
+        }
         let url = address(&service.url)?;
         let url =
             url.parse().with_context(|| format!("service `{name}`: `{url}` is no address"))?;
         let key = service.key.as_ref().map(|place| Machine.read(&secret(place))).transpose()?;
         let made = HttpService::new(name, url, key).map_err(anyhow::Error::msg)?;
-        services.insert(name.clone(), Arc::new(made));
+        let guards = service_guards(name, service);
+        let guarded = GuardedService::new(guards, Arc::new(made), Arc::clone(clock), seed as u64);
+        services.insert(name.clone(), Arc::new(guarded));
     }
-    Ok(Services::new(services))
+    Ok(services)
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use backstop_policy::Sources;
 
 /// Folders that make a workspace.
-const FOLDERS: [&str; 2] = ["policies", "prompts"];
+pub const FOLDERS: [&str; 2] = ["policies", "prompts"];
 /// Largest file that is read, in bytes: data files may be larger than rules.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 

@@ -17,6 +17,7 @@ mod explain;
 mod files;
 mod init;
 mod key;
+mod reload;
 mod secrets;
 mod serve;
 mod signals;

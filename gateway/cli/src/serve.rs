@@ -13,8 +13,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::Serve,
-    build::{self, Answers},
+    build,
     files::{self, Files},
+    reload::{self, AnswersFrom, Reload},
     signals, style,
 };
 
@@ -44,18 +45,24 @@ async fn serve(args: &Serve) -> Result<ExitCode> {
     let ledger: Arc<dyn Ledger> = Arc::new(SqliteLedger::open(&args.data, &Options::default())?);
     let salt = salt(&args.data)?;
     let answers = match (&args.recorded, &args.record) {
-        (Some(path), _) => Answers::Recorded(path),
-        (None, Some(path)) => Answers::Record(path),
-        (None, None) => Answers::Live,
+        (Some(path), _) => AnswersFrom::Recorded(path.clone()),
+        (None, Some(path)) => AnswersFrom::Record(path.clone()),
+        (None, None) => AnswersFrom::Live,
     };
-    let engine = build::engine(Arc::clone(&workspace), ledger, build::clock(), &answers, salt)?;
+    let from = answers.as_answers();
+    let engine = build::engine(Arc::clone(&workspace), ledger, build::clock(), &from, salt)?;
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
     let app = start(engine, &workspace, &files).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let drain = Duration::from_secs(args.drain);
-    run_until_told(app, listener, drain).await?;
+    let local = args.listen.ip().is_loopback();
+    let reload = Reload { workspace: args.workspace.clone(), answers, local, files };
+    tokio::select! {
+        served = run_until_told(app.clone(), listener, drain) => served?,
+        () = reload::watch(app, reload) => {}
+    }
     Ok(ExitCode::SUCCESS)
 }
 

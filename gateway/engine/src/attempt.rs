@@ -70,7 +70,9 @@ impl Inner {
             return Ok(Err(Models::unknown(&asking.model)));
         };
         let reserved = estimate(live, &asking);
-        let permit = match self.pass_gate(live, &asking, &upstream, reserved) {
+        let passed = self.pass_gate(live, &asking, &upstream, reserved);
+        self.changes.take(upstream.gate.take_changes());
+        let permit = match passed {
             Ok(permit) => permit,
             Err(blocked) => return Ok(Err(*blocked)),
         };
@@ -87,6 +89,7 @@ impl Inner {
             () = call.cancelled.cancelled() => return None,
         };
         begun.permit.settle(&result);
+        self.changes.take(begun.upstream.gate.take_changes());
         let Begun { number, model, reserved, .. } = begun;
         Some(Over { number, model, reserved, result, took: sent.elapsed() })
     }
@@ -113,6 +116,12 @@ impl Inner {
             Settle::RequestOnly | Settle::Nothing => Usage::default(),
         };
         let cost = price(live, &over.model, usage);
+        let class = match &result {
+            AttemptResult::Answered { .. } => "none",
+            AttemptResult::Failed { class, .. } => class.name(),
+        };
+        let purpose = live.purpose_of(attempt);
+        crate::seen::attempt(&over.model, purpose, class, over.took.as_secs_f64());
         let took_ms = u64::try_from(over.took.as_millis()).unwrap_or(u64::MAX);
         let event = AttemptEnded { attempt, result, took_ms, usage, cost };
         self.apply(live, CallEvent::AttemptEnded(event))?;

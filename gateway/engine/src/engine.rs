@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use crate::{
     cache::AnswerCache,
+    changes::Changes,
     door::Door,
     due::Due,
     fallback::LastGood,
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub last_good: LastGood,
     pub due: Due,
     pub tool_limits: ToolLimits,
+    pub changes: Changes,
     /// Calls in memory.
     pub live: Mutex<HashMap<CallId, Arc<LiveCall>>>,
     /// Idempotency keys of calls that are not on disk yet.
@@ -90,6 +92,7 @@ impl Engine {
             last_good: LastGood::default(),
             due: Due::default(),
             tool_limits,
+            changes: Changes::default(),
             live: Mutex::new(HashMap::new()),
             keys: Mutex::new(HashMap::new()),
         }))

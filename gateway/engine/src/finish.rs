@@ -20,6 +20,7 @@ impl Inner {
             live.on_disk().await?;
         }
         self.settle_door(live);
+        self.tool_limits.end(&call.id, ended.answer.is_some());
         self.remember(live, &ended);
         live.stages.total = live.started.elapsed();
         let answer = match ended.answer {

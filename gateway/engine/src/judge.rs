@@ -60,6 +60,7 @@ impl Inner {
         let facts = Arc::clone(&live.facts);
         let before = live.state.request_findings.clone();
         let mut judging = Judging::of_answer(&facts, given, &before);
+        self.hold_tools(call, live, &mut judging, subject.source);
         let plan = &live.policy.plan;
         let verdict = verdict_on(plan, &live.state, &judging.findings(), subject.source);
         if !Judging::is_paid_due(verdict) {
@@ -75,14 +76,34 @@ impl Inner {
     }
 
     /// Judges what a person made of an answer. Nothing is asked for that: paid checks judge models.
-    pub(crate) fn judge_person(&self, live: &mut Live, answer: &Answer) -> (Judged, Answer) {
+    pub(crate) fn judge_person(
+        &self,
+        call: &LiveCall,
+        live: &mut Live,
+        answer: &Answer,
+    ) -> (Judged, Answer) {
         self.progress(live);
         let given = Given::of(answer.clone(), Source::Human, None, None);
-        let mut judging = Judging::of_answer(&live.facts, given, &live.state.request_findings);
+        let facts = Arc::clone(&live.facts);
+        let before = live.state.request_findings.clone();
+        let mut judging = Judging::of_answer(&facts, given, &before);
+        self.hold_tools(call, live, &mut judging, Source::Human);
         if !judging.next_paid().is_empty() {
             judging.skip_paid();
         }
         judging.finish()
+    }
+
+    /// Holds what the answer takes of the limits on tools, or objects. A person may overrule that:
+    /// then it counts all the same.
+    fn hold_tools(&self, call: &LiveCall, live: &Live, judging: &mut Judging<'_>, source: Source) {
+        let uses = judging.tool_uses();
+        let policy = &live.policy.name;
+        let Err(full) = self.tool_limits.hold(policy, &call.id, &uses) else { return };
+        judging.deny_tool(&full.tool, &full.why);
+        if source == Source::Human {
+            self.tool_limits.hold_anyway(policy, &call.id, &uses);
+        }
     }
 
     /// What conditions see of the call's own progress.
@@ -129,7 +150,11 @@ impl Inner {
         let left = live.state.deadline.since(self.clock.now());
         let most = ask.timeout_ms.unwrap_or(left).min(left);
         let said = match self.services.get(service) {
-            Some(found) => found.score(texts, kind, Duration::from_millis(most)).await,
+            Some(found) => {
+                let said = found.score(texts, kind, Duration::from_millis(most)).await;
+                self.changes.take(found.take_changes());
+                said
+            }
             None => Err(format!("service `{service}` no longer stands in gateway.yaml")),
         };
         let said = said

@@ -185,6 +185,12 @@ impl Live {
         });
     }
 
+    /// What an attempt was for, as a word.
+    pub fn purpose_of(&self, attempt: u32) -> &'static str {
+        let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.state.attempts.get(index).map_or("answer", |one| one.started.purpose.name())
+    }
+
     /// Bytes that an event names; written with it.
     pub fn body(&mut self, bytes: Vec<u8>) -> Digest {
         let body = Body::new(bytes, true);

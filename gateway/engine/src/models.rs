@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use arc_swap::ArcSwap;
 use backstop_domain::FailureClass;
 use backstop_upstream::{Blocked, GateSnapshot, Model, ModelGate, Timeouts};
 
@@ -16,29 +17,42 @@ pub struct Upstream {
     pub timeouts: Timeouts,
 }
 
-/// Every model, by its name in the gateway file.
+/// Every model, by its name in the gateway file. Clones are one.
 #[derive(Clone, Default)]
-pub struct Models(BTreeMap<String, Upstream>);
+pub struct Models(Arc<ArcSwap<Known>>);
+
+#[derive(Clone, Default)]
+struct Known {
+    current: BTreeMap<String, Upstream>,
+    /// Those that a reload took out of the file: calls pinned to an older revision still name them.
+    retired: BTreeMap<String, Upstream>,
+}
 
 impl Models {
     /// These models.
     pub fn new(models: BTreeMap<String, Upstream>) -> Self {
-        Self(models)
+        let known = Known { current: models, retired: BTreeMap::new() };
+        Self(Arc::new(ArcSwap::from_pointee(known)))
     }
 
     /// The model of that name.
     pub fn get(&self, name: &str) -> Option<Upstream> {
-        self.0.get(name).cloned()
+        let known = self.0.load();
+        known.current.get(name).or_else(|| known.retired.get(name)).cloned()
+    }
+
+    /// Takes these models over from a reload. Calls in flight still reach those that are gone.
+    pub(crate) fn replace(&self, models: BTreeMap<String, Upstream>) {
+        let mut known = Known::clone(&self.0.load());
+        let old = std::mem::replace(&mut known.current, models);
+        known.retired.extend(old);
+        known.retired.retain(|name, _| !known.current.contains_key(name));
+        self.0.store(Arc::new(known));
     }
 
     /// How every model stands, for metrics and pages.
     pub fn snapshots(&self) -> Vec<GateSnapshot> {
-        self.0.values().map(|upstream| upstream.gate.snapshot()).collect()
-    }
-
-    /// Every gate, for their changes.
-    pub(crate) fn gates(&self) -> impl Iterator<Item = &Arc<ModelGate>> {
-        self.0.values().map(|upstream| &upstream.gate)
+        self.0.load().current.values().map(|upstream| upstream.gate.snapshot()).collect()
     }
 
     /// What an attempt at a model comes to that no longer stands in the gateway file.

@@ -53,6 +53,7 @@ impl Engine {
             inner.due.push(review.due, review.id);
             recovered.reviews += 1;
         }
+        inner.remember_tools().await?;
         for open in inner.ledger.open_calls().await? {
             match inner.resume(&open.id).await {
                 Ok(Some(call)) => {
@@ -65,6 +66,7 @@ impl Engine {
             }
         }
         inner.tasks.start(Arc::clone(inner).watch_due());
+        inner.tasks.start(Arc::clone(inner).watch_changes());
         Ok(recovered)
     }
 }
@@ -87,6 +89,9 @@ impl Inner {
         };
         let facts = Arc::new(self.facts_of(id, &policy, &received, state.received_at).await?);
         let written = events.len() as u64;
+        // What it held of the limits on tools went with the last process.
+        let uses = self.tools_of(&facts, &state).await?;
+        let name = policy.name.clone();
         let mut live = Live::new(policy, facts, state, written);
         live.correlation = events.first().and_then(|first| first.envelope.correlation.clone());
         let reviewed = matches!(live.state.phase, Phase::InReview { .. });
@@ -97,10 +102,13 @@ impl Inner {
         }
         // Whoever was first wins, so that a call is never in memory twice.
         let mut all = self.live.lock();
-        Ok(Some(Arc::clone(all.entry(id.clone()).or_insert(call))))
+        Ok(Some(Arc::clone(all.entry(id.clone()).or_insert_with(|| {
+            self.tool_limits.hold_anyway(&name, id, &uses);
+            call
+        }))))
     }
 
-    async fn facts_of(
+    pub(crate) async fn facts_of(
         &self,
         id: &CallId,
         policy: &Arc<Policy>,

@@ -22,8 +22,8 @@ mod stream;
 mod transport;
 
 pub use adapters::{
-    Blocked, CredentialGate, GateSnapshot, LimitPermit, LimitSet, ModelGate, ModelGuards, Permit,
-    Purpose, Refused, acquire_all,
+    Blocked, CredentialGate, GateSnapshot, GuardedService, LimitPermit, LimitSet, ModelGate,
+    ModelGuards, Permit, Purpose, Refused, ServiceGuards, acquire_all,
 };
 pub use answer::{Answer, Choice, LogProb, ToolCall};
 pub use client::{Endpoint, EndpointConfig, EndpointError, HeaderText, HttpModel, ModelConfig};

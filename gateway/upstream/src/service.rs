@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use backstop_domain::ControlEvent;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,6 +33,11 @@ pub trait Service: Send + Sync {
         kind: &'a str,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Score, String>>;
+
+    /// What its guards did since the last time somebody asked, oldest first; to be recorded.
+    fn take_changes(&self) -> Vec<ControlEvent> {
+        Vec::new()
+    }
 }
 
 /// A service behind an HTTP address.

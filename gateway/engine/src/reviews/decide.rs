@@ -62,7 +62,7 @@ impl Inner {
         // Somebody may have been faster while we waited for the call.
         let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
         let now = self.clock.now();
-        let (resolution, judged) = self.resolution(&mut live, &review, &verb).await?;
+        let (resolution, judged) = self.resolution(&call, &mut live, &review, &verb).await?;
         let events = review.decide(command(&verb, resolution.clone()), now)?;
         let mut folded = review.clone();
         for event in &events {
@@ -123,6 +123,7 @@ impl Inner {
     /// What the verb comes to on this answer, judged as a person's, or why it is blocked.
     async fn resolution(
         &self,
+        call: &LiveCall,
         live: &mut Live,
         review: &ReviewState,
         verb: &Verb,
@@ -149,7 +150,7 @@ impl Inner {
             }
             What::Edit(edit) => (self.edited(live, review, edit).await?, true),
         };
-        let (judged, answer) = self.judge_person(live, &answer);
+        let (judged, answer) = self.judge_person(call, live, &answer);
         let bytes = answer.to_bytes();
         let digest = live.body(bytes.clone());
         live.answers.keep(digest, bytes);

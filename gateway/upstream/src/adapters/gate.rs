@@ -133,6 +133,11 @@ impl ModelGate {
         &self.name
     }
 
+    /// The latch of its provider's credential, which its siblings share.
+    pub fn credential(&self) -> Arc<CredentialGate> {
+        Arc::clone(&self.credential)
+    }
+
     /// Asks leave for one attempt that is estimated to take `estimate`. A permit that nobody
     /// settles gives its places back after `hold_ms` milliseconds: the deadline and a minute.
     ///

@@ -8,8 +8,10 @@ mod gate;
 mod limit_set;
 mod permit;
 mod request_rate;
+mod service_gate;
 
 pub use credential::CredentialGate;
 pub use gate::{Blocked, GateSnapshot, ModelGate, ModelGuards, Purpose};
 pub use limit_set::{LimitPermit, LimitSet, Refused, acquire_all};
 pub use permit::Permit;
+pub use service_gate::{GuardedService, ServiceGuards};

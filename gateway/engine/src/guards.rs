@@ -1,0 +1,58 @@
+//! From the gateway file to what guards hold: one translation for the command, reloads and tests.
+
+use std::time::Duration;
+
+use backstop_domain::{
+    Price,
+    guard::{BreakerRules, RetryRules},
+};
+use backstop_policy::gateway_file::{Availability, Model, Prices, Service};
+use backstop_upstream::{ModelGuards, ServiceGuards, Timeouts};
+
+use crate::limit_rules::limit_rules;
+
+/// How a model of the gateway file is guarded.
+pub fn model_guards(name: &str, model: &Model) -> ModelGuards {
+    ModelGuards {
+        name: name.to_owned(),
+        breaker: breaker(&model.availability),
+        limits: limit_rules(&model.limits),
+        retry: RetryRules { share: model.retry.share, ..RetryRules::default() },
+        price: model.price.map(price),
+    }
+}
+
+/// How a service of the gateway file is guarded.
+pub fn service_guards(name: &str, service: &Service) -> ServiceGuards {
+    ServiceGuards {
+        name: name.to_owned(),
+        breaker: breaker(&service.availability),
+        limits: limit_rules(&service.limits),
+        longest: Duration::from_millis(service.timeout_ms),
+    }
+}
+
+/// The timers of one attempt at a model.
+pub fn timeouts(model: &Model) -> Timeouts {
+    Timeouts {
+        first_byte: Duration::from_millis(model.timeouts.first_byte_ms),
+        idle: Duration::from_millis(model.timeouts.idle_ms),
+        total: model.timeouts.total_ms.map(Duration::from_millis),
+    }
+}
+
+fn breaker(availability: &Availability) -> BreakerRules {
+    BreakerRules {
+        window_ms: availability.window_ms,
+        failures: availability.failures,
+        share: availability.share,
+        slow_ms: availability.slow_ms,
+        cool_down_ms: availability.cool_down_ms,
+        cool_down_max_ms: availability.cool_down_max_ms,
+        ..BreakerRules::default()
+    }
+}
+
+const fn price(prices: Prices) -> Price {
+    Price { input: prices.input, cached: prices.cached, output: prices.output }
+}

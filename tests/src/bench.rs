@@ -1,0 +1,417 @@
+//! The whole engine in one process, for stories about policies: files from text, scripted models by
+//! name, a ledger in memory, and time that tests turn by hand (tokio's paused clock).
+
+mod answers;
+mod told;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use backstop_domain::{
+    Actor, ActorKind, CallEvent, CallId, Digest, Event, Face, Millis, ReviewId, Stream,
+};
+use backstop_engine::{
+    Admitted, Caller, Engine, Ids, InForce, Models, Parts, Refused, Services, Submit, Upstream,
+    Verb, What, model_guards, service_guards, timeouts,
+};
+use backstop_ledger::{Ledger, MemoryLedger};
+use backstop_policy::{Sources, Workspace, diagnostics::render};
+use backstop_upstream::{
+    AskRequest, AttemptResult, BoxFuture, CredentialGate, GuardedService, ModelGate,
+    MonotonicClock, Score, Service, Simulated,
+};
+use serde_json::{Value, json};
+
+pub use answers::{
+    calls_tool, cut, declined, fails, label, label_at, no_json, reply, says, throttled, twice,
+};
+pub use told::Told;
+
+/// Where the stories' clock starts: a Monday morning.
+pub const NOW: Millis = Millis(1_790_000_000_000);
+/// Longest wait for a call to come to rest.
+const REST_MAX: Duration = Duration::from_secs(600);
+
+const GATEWAY: &str = include_str!("bench/gateway.yaml");
+const LABEL: &str = include_str!("bench/label.json");
+const REFUND: &str = include_str!("bench/refund.json");
+const PROMPT: &str = "Label the text. Answer as {\"label\": \"...\"}.\n\n{{ input }}\n";
+const JUDGE: &str = "---\nvariables: [output]\n---\nHow good is this? {{ output }}\n";
+
+type Script = dyn Fn(&AskRequest, usize) -> AttemptResult + Send + Sync;
+type Scores = dyn Fn(&[String]) -> Result<f64, String> + Send + Sync;
+
+/// What a story starts from.
+pub struct Setup {
+    files: BTreeMap<String, String>,
+    models: BTreeMap<String, (Arc<Script>, Duration)>,
+    services: BTreeMap<String, (Arc<Scores>, Duration)>,
+    ledger: MemoryLedger,
+}
+
+/// A running engine.
+pub struct Bench {
+    /// It.
+    pub engine: Engine,
+    /// What it remembers.
+    pub ledger: MemoryLedger,
+    /// Its files, for another load.
+    pub files: BTreeMap<String, String>,
+    asked: BTreeMap<String, Arc<Mutex<Vec<Value>>>>,
+}
+
+impl Setup {
+    /// The policy `story` with these keys. `prompt`, `input`, `output`, `models`, `queue` and
+    /// `otherwise` are there if they are not among them.
+    pub fn policy(keys: &str) -> Self {
+        let mut files = BTreeMap::new();
+        let base = [
+            ("policies/gateway.yaml", GATEWAY),
+            ("policies/schemas/label.json", LABEL),
+            ("policies/schemas/refund.json", REFUND),
+            ("prompts/story.md", PROMPT),
+            ("prompts/judge.md", JUDGE),
+        ];
+        for (path, text) in base {
+            files.insert(path.to_owned(), text.to_owned());
+        }
+        files.insert("policies/story.yaml".to_owned(), whole(keys));
+        let ledger = MemoryLedger::new();
+        Self { files, models: BTreeMap::new(), services: BTreeMap::new(), ledger }
+    }
+
+    /// Replaces a piece of gateway.yaml.
+    ///
+    /// # Panics
+    /// If it does not stand there.
+    #[must_use]
+    pub fn gateway(mut self, piece: &str, by: &str) -> Self {
+        let file = self.files.get_mut("policies/gateway.yaml").expect("it is there");
+        assert!(file.contains(piece), "gateway.yaml has no `{piece}`");
+        *file = file.replace(piece, by);
+        self
+    }
+
+    /// Adds lines to gateway.yaml.
+    #[must_use]
+    pub fn gateway_has(mut self, lines: &str) -> Self {
+        let file = self.files.get_mut("policies/gateway.yaml").expect("it is there");
+        file.push_str(lines);
+        file.push('\n');
+        self
+    }
+
+    /// Another file.
+    #[must_use]
+    pub fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.insert(path.to_owned(), text.to_owned());
+        self
+    }
+
+    /// The ledger of an earlier bench: a restart.
+    #[must_use]
+    pub fn over(mut self, ledger: &MemoryLedger) -> Self {
+        self.ledger = ledger.clone();
+        self
+    }
+
+    /// A model that gives these results in turn, the last one for ever.
+    #[must_use]
+    pub fn model<const N: usize>(self, name: &str, results: [AttemptResult; N]) -> Self {
+        self.model_by(name, move |_, turn| {
+            results.get(turn).or(results.last()).expect("a model needs an answer").clone()
+        })
+    }
+
+    /// A model that answers what `script` says to a request and its number, from 0.
+    #[must_use]
+    pub fn model_by(
+        self,
+        name: &str,
+        script: impl Fn(&AskRequest, usize) -> AttemptResult + Send + Sync + 'static,
+    ) -> Self {
+        self.slow_model(name, Duration::ZERO, script)
+    }
+
+    /// A model that takes that long for each answer.
+    #[must_use]
+    pub fn slow_model(
+        mut self,
+        name: &str,
+        takes: Duration,
+        script: impl Fn(&AskRequest, usize) -> AttemptResult + Send + Sync + 'static,
+    ) -> Self {
+        self.models.insert(name.to_owned(), (Arc::new(script), takes));
+        self
+    }
+
+    /// A service that scores texts after that time.
+    #[must_use]
+    pub fn service(
+        mut self,
+        name: &str,
+        takes: Duration,
+        scores: impl Fn(&[String]) -> Result<f64, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.services.insert(name.to_owned(), (Arc::new(scores), takes));
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Panics
+    /// If the files are wrong: with every problem as an author would see it.
+    pub async fn start(self) -> Bench {
+        let workspace = load(&self.files);
+        // A start over an old ledger comes later than what stands in it.
+        let late = self.ledger.position().saturating_mul(1_000);
+        let clock: Arc<dyn backstop_upstream::Clock> =
+            Arc::new(MonotonicClock::starting_at(NOW.plus(late)));
+        let credential = CredentialGate::new("main", Arc::clone(&clock));
+        let mut asked = BTreeMap::new();
+        let mut models = BTreeMap::new();
+        for (seed, (name, model)) in workspace.gateway.models.iter().enumerate() {
+            let heard: Arc<Mutex<Vec<Value>>> = Arc::default();
+            asked.insert(name.clone(), Arc::clone(&heard));
+            let (script, takes) = self.models.get(name).cloned().unwrap_or_else(|| {
+                let nothing: Arc<Script> = Arc::new(|_, _| label("ham"));
+                (nothing, Duration::ZERO)
+            });
+            let simulated = Simulated::new(move |request, turn| {
+                heard.lock().expect("nobody panics in here").push(request.body.clone());
+                script(request, turn)
+            });
+            let guards = model_guards(name, model);
+            let gate =
+                ModelGate::new(guards, Arc::clone(&credential), Arc::clone(&clock), seed as u64);
+            let model_ = Arc::new(simulated.after(takes));
+            let upstream = Upstream { model: model_, gate, timeouts: timeouts(model) };
+            models.insert(name.clone(), upstream);
+        }
+        let mut services: BTreeMap<String, Arc<dyn Service>> = BTreeMap::new();
+        for (name, service) in &workspace.gateway.services {
+            let (scores, takes) = self.services.get(name).cloned().unwrap_or_else(|| {
+                let calm: Arc<Scores> = Arc::new(|_| Ok(0.0));
+                (calm, Duration::ZERO)
+            });
+            let guards = service_guards(name, service);
+            let inner = Arc::new(Scored { scores, takes });
+            let guarded = GuardedService::new(guards, inner, Arc::clone(&clock), 1);
+            services.insert(name.clone(), Arc::new(guarded));
+        }
+        let sources = bytes(&self.files);
+        let engine = Engine::new(Parts {
+            workspace: Arc::clone(&workspace),
+            ledger: Arc::new(self.ledger.clone()),
+            models: Models::new(models),
+            services: Services::new(services),
+            clock,
+            ids: Ids::seeded(late + 7),
+            salt: vec![7; 32],
+        });
+        engine.put_in_force(workspace, &sources).await.expect("the ledger takes revisions");
+        engine.recover().await.expect("the ledger can be read");
+        Bench { engine, ledger: self.ledger, files: self.files, asked }
+    }
+}
+
+impl Bench {
+    /// Asks `story` and waits until the call ended or rests with a person.
+    ///
+    /// # Panics
+    /// If it is refused at the door.
+    pub async fn ask(&self, input: &str) -> Told {
+        let id = self.submit(&request(input)).await.expect("the door is open").id;
+        self.rest(&id).await
+    }
+
+    /// Hands a request in.
+    ///
+    /// # Errors
+    /// [`Refused`]: there is no call.
+    pub async fn submit(&self, submit: &Submit) -> Result<Admitted, Refused> {
+        self.engine.submit(submit.clone()).await
+    }
+
+    /// Waits until a call ended or rests with a person.
+    ///
+    /// # Panics
+    /// If it does not within ten minutes.
+    pub async fn rest(&self, id: &CallId) -> Told {
+        let snapshot = self.engine.wait(id, REST_MAX).await.expect("it can be read");
+        self.told(snapshot.expect("it exists"), id).await
+    }
+
+    /// Waits until a call ended.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub async fn end(&self, told: &Told) -> Told {
+        let day = Duration::from_secs(7 * 86_400);
+        let snapshot = self.engine.wait_end(&told.snapshot.id, day).await.expect("it can be read");
+        self.told(snapshot.expect("it exists"), &told.snapshot.id).await
+    }
+
+    /// A call as it stands now.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub async fn look(&self, told: &Told) -> Told {
+        let id = &told.snapshot.id;
+        let snapshot = self.engine.call(id).await.expect("it can be read").expect("it exists");
+        self.told(snapshot, id).await
+    }
+
+    async fn told(&self, snapshot: backstop_engine::Snapshot, id: &CallId) -> Told {
+        let recorded = self.engine.events(id, 0).await.expect("it can be read");
+        let events: Vec<CallEvent> =
+            recorded.iter().filter_map(|event| event.as_call().cloned()).collect();
+        let times = recorded.iter().map(|event| event.envelope.at).collect();
+        Told { snapshot, events, times }
+    }
+
+    /// What a model was asked, in order.
+    ///
+    /// # Panics
+    /// If there is no such model.
+    pub fn asked(&self, model: &str) -> Vec<Value> {
+        let heard = self.asked.get(model).expect("a model of gateway.yaml");
+        heard.lock().expect("nobody panics in here").clone()
+    }
+
+    /// Decides the review that a call waits for, as that person, and waits for what follows.
+    ///
+    /// # Errors
+    /// Why the decision was refused.
+    pub async fn decide(
+        &self,
+        told: &Told,
+        who: &str,
+        what: What,
+    ) -> Result<Told, backstop_engine::ReviewError> {
+        let id = told.review();
+        let review = self.engine.review(&id).await?.expect("it was opened");
+        let verb = Verb {
+            actor: person(who),
+            lease: None,
+            generation: review.opened.generation,
+            subject: review.opened.subject,
+            what,
+            reason: Some("looked at it".to_owned()),
+        };
+        self.engine.decide(&id, verb).await?;
+        // The call moves on in a task of its own.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok(self.rest(&told.snapshot.id).await)
+    }
+
+    /// A review.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn review(&self, id: &ReviewId) -> backstop_domain::ReviewState {
+        self.engine.review(id).await.expect("it can be read").expect("it exists")
+    }
+
+    /// Every event of a control stream, such as `model.small`.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub async fn control(&self, name: &str) -> Vec<backstop_domain::ControlEvent> {
+        let events = self.ledger.stream(&Stream::control(name), 0).await.expect("it can be read");
+        let control = events.into_iter().filter_map(|event| match event.event {
+            Ok(Event::Control(event)) => Some(event),
+            _ => None,
+        });
+        control.collect()
+    }
+
+    /// Now, by the engine's clock.
+    pub fn now(&self) -> Millis {
+        self.engine.clock().now()
+    }
+}
+
+/// A request to `story` with that text.
+pub fn request(input: &str) -> Submit {
+    let body = json!({ "input": input });
+    Submit {
+        policy: "story".to_owned(),
+        caller: Caller { name: "teller".to_owned(), ..Caller::default() },
+        face: Face::Calls,
+        input: Value::String(input.to_owned()),
+        messages: Vec::new(),
+        body: None,
+        key: None,
+        fingerprint: Digest::of(body.to_string().as_bytes()),
+        tags: BTreeMap::new(),
+        deadline_ms: None,
+        criticality: None,
+        request_id: "req_story".to_owned(),
+        traceparent: None,
+    }
+}
+
+/// A person.
+pub fn person(name: &str) -> Actor {
+    Actor { kind: ActorKind::Reviewer, id: name.to_owned(), via: None }
+}
+
+/// Loads a workspace.
+///
+/// # Panics
+/// If it has problems: with all of them.
+pub fn load(files: &BTreeMap<String, String>) -> Arc<InForce> {
+    let sources = Sources::new(bytes(files));
+    let (workspace, report) = Workspace::load(&sources);
+    let told = render::text(&report, &sources, render::Style::Plain);
+    assert!(!report.has_errors(), "{told}");
+    Arc::new(InForce::of(&workspace).expect("it has a gateway file"))
+}
+
+/// Files as the loader takes them.
+pub fn bytes(files: &BTreeMap<String, String>) -> BTreeMap<String, Vec<u8>> {
+    files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect()
+}
+
+fn whole(keys: &str) -> String {
+    let mut text = "policy: story\ndescription: A story.\nowner: tests\n".to_owned();
+    let usual = [
+        ("prompt", "story"),
+        ("input", "text"),
+        ("output", "schemas/label.json"),
+        ("models", "[small, large]"),
+        ("queue", "desk"),
+        ("otherwise", "reject"),
+    ];
+    for (key, value) in usual {
+        if !keys.lines().any(|line| line.starts_with(&format!("{key}:"))) {
+            text.push_str(&format!("{key}: {value}\n"));
+        }
+    }
+    text + keys
+}
+
+/// A service in this process.
+struct Scored {
+    scores: Arc<Scores>,
+    takes: Duration,
+}
+
+impl Service for Scored {
+    fn score<'a>(
+        &'a self,
+        texts: &'a [String],
+        _: &'a str,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Score, String>> {
+        Box::pin(async move {
+            if tokio::time::timeout(timeout, tokio::time::sleep(self.takes)).await.is_err() {
+                return Err("it did not answer in time".to_owned());
+            }
+            let score = (self.scores)(texts)?;
+            Ok(Score { score: Some(score), found: Vec::new() })
+        })
+    }
+}
