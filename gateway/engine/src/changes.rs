@@ -54,7 +54,8 @@ impl Inner {
                     Err(error) => return tracing::error!(%error, "a change is not recorded"),
                 },
             };
-            let transaction = Transaction::one(stream.clone(), seq, vec![self.new(change.clone())]);
+            let transaction =
+                Transaction::one(stream.clone(), seq, vec![self.as_event(change.clone())]);
             match self.ledger.append(transaction).await {
                 Ok(_) => {
                     seqs.insert(stream, seq + 1);
@@ -69,7 +70,7 @@ impl Inner {
         tracing::error!(%stream, "a change is not recorded: somebody else writes there");
     }
 
-    fn new(&self, change: ControlEvent) -> NewEvent {
+    fn as_event(&self, change: ControlEvent) -> NewEvent {
         let now = self.clock.now();
         NewEvent {
             id: self.ids.event(now),
