@@ -5,4 +5,8 @@ mod kill;
 mod sdk;
 mod tidy;
 mod transcripts;
+mod ways_classes;
+mod ways_guards;
+mod ways_judging;
+mod ways_people;
 mod ways_tools;

@@ -13,7 +13,7 @@ use backstop_domain::{
 use backstop_policy::Answer;
 use backstop_upstream::{
     Answer as Provided, AskRequest, AttemptResult as Result_, Blocked, Failure, Permit,
-    Purpose as GatePurpose, Settle,
+    Purpose as GatePurpose, Settle, Timer,
 };
 use serde_json::Value;
 
@@ -22,6 +22,9 @@ use crate::{
     live::{Live, LiveCall, Stop},
     models::{Models, Upstream},
 };
+
+/// What a model may be late by its own timer, in milliseconds, before the engine ends the attempt.
+const GRACE_MS: u64 = 50;
 
 /// What to ask, and what for.
 pub(crate) struct Asking {
@@ -51,6 +54,8 @@ pub(crate) struct Over {
     model: String,
     reserved: (Usage, MicroMoney),
     result: Result_,
+    /// Until when the model's gate holds everybody: to retry before that is to be held back.
+    until: Option<Millis>,
     took: Duration,
 }
 
@@ -86,12 +91,20 @@ impl Inner {
         let sent = tokio::time::Instant::now();
         let result = tokio::select! {
             result = begun.upstream.model.ask(&begun.request) => result,
+            () = tokio::time::sleep(self.longest(&begun.request)) => overdue(),
             () = call.cancelled.cancelled() => return None,
         };
         begun.permit.settle(&result);
         self.changes.take(begun.upstream.gate.take_changes());
+        let until = begun.upstream.gate.not_before();
         let Begun { number, model, reserved, .. } = begun;
-        Some(Over { number, model, reserved, result, took: sent.elapsed() })
+        Some(Over { number, model, reserved, result, until, took: sent.elapsed() })
+    }
+
+    /// How long an attempt is waited for at most: models keep the deadline themselves, and say
+    /// more about it, but a call never hangs on one that does not.
+    fn longest(&self, request: &AskRequest) -> Duration {
+        Duration::from_millis(request.deadline.since(self.clock.now()).saturating_add(GRACE_MS))
     }
 
     /// Writes how it ended; the attempt's number if an answer came, else why not.
@@ -103,7 +116,7 @@ impl Inner {
         let settle = over.result.settle();
         let (result, counted) = match over.result {
             Result_::Answered(answer) => self.answered(live, attempt, *answer),
-            Result_::Failed(failure) => (self.failed(live, failure), None),
+            Result_::Failed(failure) => (self.failed(live, failure, over.until), None),
         };
         let said = match &result {
             AttemptResult::Answered { .. } => Ok(attempt),
@@ -211,7 +224,7 @@ impl Inner {
             Ok(answer) => answer,
             Err(error) => {
                 let failure = Failure::new(FailureClass::Transport, error.to_string());
-                return (self.failed(live, failure), usage);
+                return (self.failed(live, failure, None), usage);
             }
         };
         let finish = answer.choices.first().and_then(|choice| choice.finish.clone());
@@ -222,8 +235,8 @@ impl Inner {
         (AttemptResult::Answered { raw, answer: digest, finish }, usage)
     }
 
-    fn failed(&self, live: &mut Live, failure: Failure) -> AttemptResult {
-        let until = failure.until(self.clock.now());
+    fn failed(&self, live: &mut Live, failure: Failure, held: Option<Millis>) -> AttemptResult {
+        let until = failure.until(self.clock.now()).max(held);
         let raw = (!failure.raw.is_empty()).then(|| live.body(failure.raw));
         AttemptResult::Failed {
             class: failure.class,
@@ -233,6 +246,12 @@ impl Inner {
             raw,
         }
     }
+}
+
+/// What it comes to when a model kept no deadline.
+fn overdue() -> Result_ {
+    let failure = Failure::new(FailureClass::Timeout, "no answer before the call's deadline");
+    Result_::Failed(Failure { timer: Some(Timer::Total), ..failure })
 }
 
 /// What one request is expected to take: prompt and answer, each at most.

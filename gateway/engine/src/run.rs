@@ -8,6 +8,7 @@ use backstop_domain::{
     Actor, Ask, CallEvent, FailureClass, Finding, Millis, Phase, Purpose, Step, next,
 };
 use backstop_policy::{Answer, prompt::Last};
+use backstop_upstream::Blocked;
 
 use crate::{
     attempt::Asking,
@@ -118,7 +119,10 @@ impl Inner {
         let asking = Asking { model: ask.model.clone(), purpose: ask.purpose, body, sample: 0 };
         let begun = match self.begin(call, live, asking).await? {
             Ok(begun) => begun,
-            Err(no) => return self.blocked(live, &ask.model, no.class, no.until, &no.which),
+            Err(no) => {
+                let class = class_of(live, &no);
+                return self.blocked(live, &ask.model, class, no.until, &no.which);
+            }
         };
         let sent = tokio::time::Instant::now();
         let over = self.send(call, begun).await;
@@ -170,6 +174,14 @@ impl Inner {
         call.shown.send_replace(Shown::Broken(stop.to_string()));
         self.forget(&call.id);
     }
+}
+
+/// The branch of what held a request back. A spent retry budget is no limit that waiting helps
+/// against: what was to be retried goes on down its own ladder, this rung being spent.
+fn class_of(live: &Live, no: &Blocked) -> FailureClass {
+    let spent = no.class == FailureClass::Limit && no.refused.is_none();
+    let retried = live.state.causes.last().and_then(|cause| cause.class);
+    retried.filter(|_| spent).unwrap_or(no.class)
 }
 
 const fn then(cancelled: bool) -> Then {

@@ -178,6 +178,11 @@ impl ModelGate {
         }
     }
 
+    /// Until when a 429 holds everybody, if it does.
+    pub fn not_before(&self) -> Option<Millis> {
+        self.state.lock().not_before.blocked(self.clock.now())
+    }
+
     /// Whether a retry would be allowed now; takes nothing.
     pub fn may_retry(&self, purpose: Purpose) -> bool {
         self.state.lock().may_retry(self.clock.now(), purpose)

@@ -1,0 +1,139 @@
+//! Guards: limits at the door, breakers that open and probe, retry budgets, and reloads.
+
+use backstop_domain::{ControlEvent, FailureClass as Class};
+use backstop_engine::{Fresh, Refused, ReloadRefused};
+use backstop_tests::bench::{Bench, Setup, bytes, fails, label, load, request};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_at_the_door_names_itself_and_when_to_come_again() {
+    let policy = "limits: [{requests: 1/min, burst: 1, per: caller}]\n";
+    let bench = Setup::policy(policy).start().await;
+    bench.ask("one").await;
+    let Err(Refused::Limited { which, until, never }) = bench.submit(&request("two")).await else {
+        panic!("the door is open");
+    };
+    assert!(which.contains("teller") && until.is_some() && !never, "{which} {until:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_names_a_ladder_for_shed_answers_by_it() {
+    let policy = "limits: [{requests: 1/min, burst: 1}]\non: {shed: fallback}\nfallback: {answer: {label: none}}\n";
+    let bench = Setup::policy(policy).start().await;
+    bench.ask("one").await;
+    let told = bench.ask("two").await;
+    assert_eq!((told.state(), told.class(), told.attempts().len()), ("fallback", "shed", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_at_once_under_a_limit_let_exactly_so_many_in() {
+    let policy = "limits: [{requests: 10/min, burst: 25}]\n";
+    let bench = Arc::new(Setup::policy(policy).start().await);
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..1_000 {
+        let bench = Arc::clone(&bench);
+        calls.spawn(async move { bench.submit(&request(&format!("text {number}"))).await.is_ok() });
+    }
+    let admitted = calls.join_all().await.into_iter().filter(|admitted| *admitted).count();
+    assert_eq!(admitted, 25);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_opens_probes_and_closes_and_each_change_is_an_event() {
+    let policy = "models: [small]\non: {transport: reject, breaker_open: fallback}\nfallback: {answer: {label: none}}\n";
+    let bench = Setup::policy(policy)
+        .model_by("small", |_, turn| if turn < 5 { fails(Class::Transport) } else { label("ham") })
+        .start()
+        .await;
+    for number in 0..5 {
+        assert_eq!(bench.ask(&format!("text {number}")).await.class(), "transport");
+    }
+    let rested = bench.ask("while open").await;
+    assert_eq!((rested.state(), rested.class()), ("fallback", "breaker_open"));
+    assert_eq!(bench.asked("small").len(), 5);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    for number in 0..3 {
+        assert_eq!(bench.ask(&format!("probe {number}")).await.state(), "accepted");
+    }
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let changes = bench.control("model.small").await;
+    let to: Vec<&str> = (changes.iter())
+        .filter_map(|change| match change {
+            ControlEvent::BreakerChanged { to, .. } => Some(to.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(to, ["open", "half_open", "closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_retry_budget_goes_on_to_the_next_model() {
+    let policy = "on: {transport: [{retry: {times: 1, backoff: 1ms}}, next_model, fallback], limit: fallback}\nfallback: {answer: {label: none}}\n";
+    let breaker = "    breaker: {availability: {failures: 100k, share: 100%}}\n  large:";
+    let bench = Setup::policy(policy)
+        .gateway("    tools: true\n  large:", &format!("    tools: true\n{breaker}"))
+        .model("small", [fails(Class::Transport)])
+        .start()
+        .await;
+    for number in 0..20 {
+        let told = bench.ask(&format!("text {number}")).await;
+        assert_eq!(
+            (told.state(), told.by()),
+            ("accepted", "model"),
+            "{number}: {:?}",
+            told.names()
+        );
+    }
+    assert!(bench.asked("small").len() < 40, "the retry budget never said no");
+}
+
+fn fresh(bench: &Bench, files: &BTreeMap<String, String>) -> Fresh {
+    let workspace = load(files);
+    let models = bench.engine.upstreams();
+    let named =
+        workspace.gateway.models.keys().filter_map(|name| Some((name.clone(), models.get(name)?)));
+    let models = named.collect();
+    Fresh { workspace, sources: bytes(files), models, services: BTreeMap::new() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_is_for_new_calls_and_calls_in_flight_keep_their_policy() {
+    let bench = Setup::policy("rules: [{id: a, when: output.label == \"ham\", then: reject}]\n")
+        .slow_model("small", Duration::from_secs(5), |_, _| label("ham"))
+        .start()
+        .await;
+    let old = bench.submit(&request("old")).await.unwrap().id;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let mut files = bench.files.clone();
+    let policy = files.get_mut("policies/story.yaml").unwrap();
+    *policy = policy.replace("then: reject", "then: accept");
+    bench.engine.reload(fresh(&bench, &files)).await.unwrap();
+    assert_eq!(bench.rest(&old).await.state(), "refused");
+    assert_eq!(bench.ask("new").await.state(), "accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_that_loses_a_queue_with_open_reviews_is_refused() {
+    let bench = Setup::policy("rules: [{id: a, then: {escalate: second}}]\n").start().await;
+    assert_eq!(bench.ask("text").await.queue(), "second");
+    let mut files = bench.files.clone();
+    let policy = files.get_mut("policies/story.yaml").unwrap();
+    *policy = policy.replace("{escalate: second}", "escalate");
+    let gateway = files.get_mut("policies/gateway.yaml").unwrap();
+    *gateway = gateway.replace("  second: {title: Second desk, due: 2h, on_expiry: reject}\n", "");
+    let refused = bench.engine.reload(fresh(&bench, &files)).await;
+    assert!(matches!(refused, Err(ReloadRefused::QueueInUse { open: 1, .. })), "{refused:?}");
+    assert!(bench.engine.workspace().gateway.queues.contains_key("second"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_keeps_what_a_limit_has_counted() {
+    let policy = "limits: [{requests: 1/min, burst: 1}]\n";
+    let bench = Setup::policy(policy).start().await;
+    bench.ask("one").await;
+    let files = bench.files.clone();
+    bench.engine.reload(fresh(&bench, &files)).await.unwrap();
+    assert!(bench.submit(&request("two")).await.is_err());
+}

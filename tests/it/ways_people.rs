@@ -1,0 +1,148 @@
+//! People: queues and their due times, four eyes, changes, undo, audits, and what the due time does.
+
+use backstop_domain::FailureClass as Class;
+use backstop_engine::{Edit, What};
+use backstop_tests::bench::{Bench, Setup, Told, fails, label, person};
+use serde_json::json;
+use std::time::Duration;
+
+const ASKS: &str = "rules: [{id: look, for: model, then: escalate}]\n";
+
+async fn asked(policy: &str, desk: &str) -> (Bench, Told) {
+    let setup = Setup::policy(policy);
+    let setup = setup.gateway("{title: Desk, due: 1h, on_expiry: reject}", desk);
+    let bench = setup.model("small", [label("ham"), label("spam")]).start().await;
+    let told = bench.ask("text").await;
+    assert_eq!(told.state(), "in_review");
+    (bench, told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_came_and_the_queue_rejects_at_its_due_time() {
+    let (bench, told) = asked(ASKS, "{due: 1h, on_expiry: reject}").await;
+    let ended = bench.end(&told).await;
+    assert_eq!((ended.state(), ended.by()), ("expired", "nobody"));
+    assert_eq!(ended.after("call_ended") / 60_000, 60);
+    assert_eq!(ended.ended().cause.by.as_deref(), Some("review_expired"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_came_and_the_fallback_answers() {
+    let policy = format!("{ASKS}fallback: {{answer: {{label: none}}}}\n");
+    let (bench, told) = asked(&policy, "{due: 1h, on_expiry: fallback}").await;
+    let ended = bench.end(&told).await;
+    assert_eq!((ended.state(), ended.by()), ("fallback", "rule"));
+    assert_eq!(ended.output(), json!({ "label": "none" }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_came_and_the_answer_leaves_marked_unreviewed() {
+    let desk = "{due: 1h, on_expiry: approve, approve_unseen: true}";
+    let (bench, told) = asked(ASKS, desk).await;
+    let ended = bench.end(&told).await;
+    assert_eq!((ended.state(), ended.by()), ("expired", "model"));
+    assert!(ended.ended().unreviewed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_takes_its_terminal_action_at_once() {
+    let (bench, _) = asked(ASKS, "{due: 1h, on_expiry: reject, capacity: 1}").await;
+    let second = bench.ask("another").await;
+    assert_eq!((second.state(), second.by()), ("expired", "nobody"));
+    assert!(second.after("call_ended") < 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_queues_are_asked_one_after_the_other_and_both_must_agree() {
+    let policy = "rules: [{id: a, for: model, then: escalate}, {id: b, for: model, then: {escalate: second}}]\n";
+    let (bench, told) = asked(policy, "{due: 1h, on_expiry: reject}").await;
+    assert_eq!(told.queue(), "desk");
+    let next = bench.decide(&told, "ada", What::Approve).await.unwrap();
+    assert_eq!((next.state(), next.queue()), ("in_review", "second"));
+    let ended = bench.decide(&next, "bob", What::Approve).await.unwrap();
+    assert_eq!((ended.state(), ended.by()), ("approved", "model"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn four_eyes_are_two_people() {
+    let (bench, told) = asked(ASKS, "{due: 1h, on_expiry: reject, approvals: 2}").await;
+    let one = bench.decide(&told, "ada", What::Approve).await.unwrap();
+    assert_eq!(one.state(), "in_review");
+    bench.decide(&told, "ada", What::Approve).await.unwrap();
+    assert_eq!(bench.look(&told).await.state(), "in_review", "one person is not two");
+    let two = bench.decide(&told, "bob", What::Approve).await.unwrap();
+    assert_eq!(two.state(), "approved");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_sends_the_answer_back_as_often_as_the_policy_allows() {
+    let (bench, told) = asked(ASKS, "{due: 1h, on_expiry: reject}").await;
+    let changes = || What::RequestChanges("Look at the sender.".to_owned());
+    let again = bench.decide(&told, "ada", changes()).await.unwrap();
+    assert_eq!((again.state(), again.attempts().len()), ("in_review", 2));
+    assert!(bench.asked("small")[1].to_string().contains("Look at the sender."));
+    assert!(bench.decide(&again, "ada", changes()).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_can_be_taken_back_inside_its_window_and_not_after() {
+    let (bench, told) = asked(ASKS, "{due: 1h, on_expiry: reject, undo: 30s}").await;
+    let held = bench.decide(&told, "ada", What::Approve).await.unwrap();
+    assert_eq!(bench.look(&held).await.state(), "releasing");
+    bench.engine.undo(&told.review(), person("ada")).await.unwrap();
+    assert_eq!(bench.look(&held).await.state(), "in_review");
+    bench.decide(&told, "ada", What::Reject).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(bench.look(&held).await.state(), "rejected");
+    assert!(bench.engine.undo(&told.review(), person("ada")).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_is_judged_like_any_answer() {
+    let (bench, told) = asked(ASKS, "{due: 1h, on_expiry: reject}").await;
+    let edit = |label: &str| What::Edit(Edit::Output(json!({ "label": label })));
+    let junk = bench.decide(&told, "ada", edit("junk")).await;
+    assert!(matches!(junk, Err(backstop_engine::ReviewError::Blocked(_))), "{junk:?}");
+    let ended = bench.decide(&told, "ada", edit("spam")).await.unwrap();
+    assert_eq!((ended.state(), ended.by()), ("edited", "human"));
+    assert_eq!(ended.output(), json!({ "label": "spam" }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_is_opened_beside_an_accepted_answer_and_delays_nobody() {
+    let policy = "rules: [{id: drawn, then: {accept: {also_review: audit}}}]\n";
+    let bench = Setup::policy(policy).start().await;
+    let told = bench.ask("text").await;
+    assert_eq!(told.state(), "accepted");
+    let open = backstop_ledger::Ledger::open_reviews(&bench.ledger).await.unwrap();
+    assert_eq!(open.iter().map(|one| one.queue.as_str()).collect::<Vec<_>>(), ["audit"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_before_rule_hands_the_request_to_a_person_who_writes_the_answer() {
+    let policy = "before: [{id: vip, when: input == \"vip\", then: escalate}]\n";
+    let bench = Setup::policy(policy).start().await;
+    let told = bench.ask("vip").await;
+    assert_eq!((told.state(), told.attempts().len()), ("in_review", 0));
+    let edit = What::Edit(Edit::Output(json!({ "label": "ham" })));
+    let ended = bench.decide(&told, "ada", edit).await.unwrap();
+    assert_eq!((ended.state(), ended.by()), ("edited", "human"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_may_choose_the_fallback() {
+    let policy = format!("{ASKS}fallback: {{answer: {{label: none}}}}\n");
+    let (bench, told) = asked(&policy, "{due: 1h, on_expiry: reject}").await;
+    let ended = bench.decide(&told, "ada", What::UseFallback).await.unwrap();
+    assert_eq!((ended.state(), ended.by()), ("fallback", "rule"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_escalation_without_an_answer_can_be_written_but_not_approved() {
+    let setup = Setup::policy("on: {transport: escalate}\n");
+    let bench = setup.model("small", [fails(Class::Transport)]).start().await;
+    let told = bench.ask("text").await;
+    assert!(bench.decide(&told, "ada", What::Approve).await.is_err());
+    let edit = What::Edit(Edit::Output(json!({ "label": "ham" })));
+    assert_eq!(bench.decide(&told, "ada", edit).await.unwrap().state(), "edited");
+}
