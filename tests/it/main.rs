@@ -1,6 +1,7 @@
 //! Stories about the whole gateway, in one test binary: one link, one place to look.
 
 mod bad_input;
+mod demo;
 mod kill;
 mod sdk;
 mod tidy;

@@ -12,13 +12,15 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use backstop_domain::CallId;
 use backstop_engine::{Engine, explain};
 use backstop_ledger::{Ledger, Options, SqliteLedger};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+mod ended;
+
+use self::ended::{Ended, Expect};
 use crate::{
     args::Demo,
     build::{self, Answers},
@@ -53,11 +55,18 @@ struct Shown {
     messages: Option<PathBuf>,
     /// File with a whole chat completion request.
     request: Option<PathBuf>,
+    /// How often it is sent, one after the other; what it comes to is told of the last one.
+    #[serde(default = "once")]
+    times: u32,
     /// How the answers were recorded.
     #[serde(rename = "asked")]
     _asked: String,
     /// What it comes to.
-    expect: Value,
+    expect: Expect,
+}
+
+const fn once() -> u32 {
+    1
 }
 
 /// Runs the demo, and serves on until Ctrl-C.
@@ -81,11 +90,10 @@ async fn demo(args: &Demo) -> Result<ExitCode> {
     let listener = listen(args.listen).await?;
     let base = format!("http://{}", listener.local_addr()?);
     println!(
-        "{}  {}",
+        "\n{}  {}\n",
         style::bold("Backstop"),
-        style::faint("a gateway on recorded answers, no key")
+        style::faint("the gateway and its sample policies, on recorded answers of real models")
     );
-    println!();
     let server = serve::run_until_told(app, listener, Duration::from_secs(5));
     let calls = send_all(&args.workspace, &script, &engine, &base);
     tokio::pin!(server);
@@ -93,10 +101,11 @@ async fn demo(args: &Demo) -> Result<ExitCode> {
         done = &mut server => { done?; return Ok(ExitCode::SUCCESS); }
         sent = calls => sent?,
     };
-    addresses(&base, &data.0);
     if args.once {
+        println!("Run it without --once to look at every call, and at what waits for a person.");
         return Ok(ExitCode::from(u8::from(!fine)));
     }
+    addresses(&base, &data.0);
     println!("{}", style::faint("Serving on; Ctrl-C ends it."));
     server.await?;
     Ok(ExitCode::SUCCESS)
@@ -122,28 +131,36 @@ fn script(workspace: &Path) -> Result<Script> {
     serde_json::from_slice(&text).with_context(|| format!("`{}` is damaged", path.display()))
 }
 
+/// Sends every call and shows it; tells whether each came to what was told.
 async fn send_all(workspace: &Path, script: &Script, engine: &Engine, base: &str) -> Result<bool> {
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let mut as_told = true;
+    let mut as_told = 0;
     for (index, shown) in script.calls.iter().enumerate() {
         println!("{:>3}  {}", index + 1, style::bold(&shown.shows));
-        let answer = send(&client, workspace, shown, base).await?;
-        let (line, fine) = outcome(&answer, &shown.expect);
-        if let Some(id) = id_of(&answer) {
-            let events = engine.events(&id, 0).await?;
-            println!("     {} {}", style::faint(&shown.policy), explain::way(&events));
-            println!("     {line}  {}", style::faint(&format!("backstop explain {id}")));
-        } else {
-            println!("     {}", style::faint(&shown.policy));
-            println!("     {line}");
+        let mut ended = send(&client, workspace, shown, base).await?;
+        for _ in 1..shown.times {
+            ended = send(&client, workspace, shown, base).await?;
         }
-        if !fine {
-            as_told = false;
-            println!("     {} expected {}", style::error("not as told:"), shown.expect);
+        let id = ended.id();
+        if let Some(id) = &id {
+            let events = engine.events(id, 0).await?;
+            println!("     {}  {}", style::faint(&shown.policy), explain::way(&events));
+        } else {
+            println!("     {}  {}", style::faint(&shown.policy), style::faint("no model asked"));
+        }
+        let id = id.map(|id| style::faint(id.as_str())).unwrap_or_default();
+        println!("     {}  {id}", ended.line());
+        if ended.is(&shown.expect) {
+            as_told += 1;
+        } else {
+            println!("     {} expected {:?}", style::error("not as told:"), shown.expect);
         }
         println!();
     }
-    Ok(as_told)
+    let all = script.calls.len();
+    let line = format!("{as_told} of {all} calls came to the end that the policies say.");
+    println!("{}\n", if as_told == all { style::good(&line) } else { style::error(&line) });
+    Ok(as_told == all)
 }
 
 async fn send(
@@ -151,7 +168,7 @@ async fn send(
     workspace: &Path,
     shown: &Shown,
     base: &str,
-) -> Result<Value> {
+) -> Result<Ended> {
     let (url, body) = match (&shown.request, &shown.input) {
         (Some(request), None) => {
             let mut body = read(workspace, request)?;
@@ -171,11 +188,8 @@ async fn send(
     };
     let response = client.post(url).json(&body).send().await?;
     let status = response.status().as_u16();
-    let mut answer: Value = response.json().await.context("the gateway did not answer JSON")?;
-    if let Some(answer) = answer.as_object_mut() {
-        answer.insert("http_status".to_owned(), status.into());
-    }
-    Ok(answer)
+    let body = response.json().await.context("the gateway did not answer JSON")?;
+    Ok(Ended::new(status, body))
 }
 
 /// A fixture: JSON, or a text.
@@ -187,42 +201,6 @@ fn read(workspace: &Path, file: &Path) -> Result<Value> {
         return Ok(Value::String(text));
     }
     serde_json::from_str(&text).with_context(|| format!("`{}` is not JSON", path.display()))
-}
-
-fn id_of(answer: &Value) -> Option<CallId> {
-    let id = answer.get("id").or_else(|| answer.pointer("/error/backstop/backstop/id"))?;
-    id.as_str().map(CallId::from)
-}
-
-/// What it came to, in a line, and whether that is what was told.
-fn outcome(answer: &Value, expect: &Value) -> (String, bool) {
-    let said = [Some(answer), answer.get("backstop"), answer.pointer("/error/backstop/backstop")];
-    let find = |name: &str| {
-        said.iter().flatten().find_map(|place| place.get(name)?.as_str().map(str::to_owned))
-    };
-    let state = find("state").unwrap_or_else(|| "refused at the door".to_owned());
-    let by = find("answered_by").unwrap_or_else(|| "nobody yet".to_owned());
-    let detail = answer.get("detail").or_else(|| answer.pointer("/error/message"));
-    let queue = said.iter().flatten().find_map(|p| p.pointer("/review/queue")?.as_str());
-    let wanted = |name: &str| expect.get(name).and_then(Value::as_str);
-    let status = answer.get("http_status").and_then(Value::as_u64);
-    let fine = wanted("outcome").is_none_or(|outcome| outcome == state)
-        && wanted("state").is_none_or(|wanted| wanted == state)
-        && wanted("answered_by").is_none_or(|wanted| wanted == by)
-        && wanted("queue").is_none_or(|wanted| Some(wanted) == queue)
-        && expect.get("status").and_then(Value::as_u64).is_none_or(|s| Some(s) == status);
-    let line = match (state.as_str(), queue) {
-        ("in_review", Some(queue)) => style::warn(&format!("waits for a person in {queue}")),
-        ("accepted" | "fallback" | "approved" | "edited", _) => {
-            style::good(&format!("{state}, answered by {by}"))
-        }
-        ("refused at the door", _) => {
-            let why = detail.and_then(Value::as_str).unwrap_or_default();
-            style::warn(&format!("refused at the door (HTTP {}): {why}", status.unwrap_or(0)))
-        }
-        _ => style::warn(&state),
-    };
-    (line, fine)
 }
 
 fn addresses(base: &str, data: &Path) {
@@ -241,7 +219,12 @@ struct Data(PathBuf);
 impl Data {
     fn new() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("backstop-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path)
+        let mut folder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder
+            .recursive(true)
+            .create(&path)
             .with_context(|| format!("cannot make `{}`", path.display()))?;
         Ok(Self(path))
     }

@@ -186,8 +186,19 @@ fn messages(body: &str, file: FileId, base: usize, d: &mut Decoder<'_>) -> Vec<M
 
 /// The role that a heading line begins. A heading that is nearly one is warned about.
 fn divider(line: &str, span: Span, d: &mut Decoder<'_>) -> Option<MessageRole> {
-    let word = line.strip_prefix("# ")?.trim_end();
+    let (word, dashes) = match line.strip_prefix("--- ") {
+        Some(word) => (word.trim_end(), true),
+        None => (line.strip_prefix("# ")?.trim_end(), false),
+    };
     let role = MessageRole::parse(word);
+    if dashes {
+        if role.is_some() {
+            let say = format!("`--- {word}` is text; it begins no message");
+            let help = format!("write `# {word}`");
+            d.report.push(Problem::warning(Code::FrontMatter, span, say).help(help));
+        }
+        return None;
+    }
     let known = MessageRole::ALL.iter().map(|role| role.name());
     if let (None, Some(meant)) = (role, suggest::nearest(word, known)) {
         let say = format!("the heading `# {word}` is text, not the role `{meant}`");
