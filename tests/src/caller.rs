@@ -102,7 +102,7 @@ impl Caller {
         let seen = self.get(&path).await?;
         let decide = json!({
             "verb": "approve",
-            "lease_token": claimed.body["lease_token"],
+            "lease": claimed.body["claimed"]["lease"],
             "generation": seen.body["generation"],
             "subject_digest": seen.body["subject_digest"],
         });

@@ -127,8 +127,13 @@ pub async fn start(engine: Engine, workspace: &Arc<InForce>, files: &Files) -> R
 pub async fn run_until_told(app: App, listener: TcpListener, drain: Duration) -> Result<()> {
     let engine = app.engine.clone();
     let caps = app.caps;
-    backstop_server::serve(listener, backstop_server::routes(app), caps, signals::stop(), drain)
-        .await?;
+    let stopping = engine.clone();
+    let stop = async move {
+        signals::stop().await;
+        // First of all nothing new is taken, and nobody is kept waiting for a person any longer.
+        stopping.close();
+    };
+    backstop_server::serve(listener, backstop_server::routes(app), caps, stop, drain).await?;
     if !engine.drain(drain).await {
         tracing::warn!("some calls were still open at the end of the drain; they go on next time");
     }

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::{
     door::Shut,
     engine::{Engine, Inner},
+    keys::Hold,
     live::{Live, LiveCall, Stop},
 };
 
@@ -150,19 +151,27 @@ impl Engine {
             fingerprint: submit.fingerprint,
             call: inner.ids.call(inner.clock.now()),
         });
-        if let Some(claim) = &claim
-            && let Some(known) = inner.find_key(claim).await?
-        {
-            return Ok(Admitted { id: known, joined: true });
+        let hold = match &claim {
+            Some(claim) => match inner.find_key(claim).await? {
+                Key::Bound(id) => return Ok(Admitted { id, joined: true }),
+                Key::Free(hold) => Some(hold),
+            },
+            None => None,
+        };
+        let admitted = inner.admit(policy, submit, claim)?;
+        if let Some(hold) = hold {
+            hold.keep();
         }
-        let admitted = inner.admit(policy, submit, claim.clone());
-        if admitted.is_err()
-            && let Some(claim) = claim
-        {
-            inner.release_key(&claim);
-        }
-        admitted
+        Ok(admitted)
     }
+}
+
+/// What a key names.
+enum Key {
+    /// A call, in memory or on disk.
+    Bound(CallId),
+    /// Nothing: it is ours now.
+    Free(Hold),
 }
 
 impl Inner {
@@ -187,68 +196,33 @@ impl Inner {
         Ok(Arc::clone(policy))
     }
 
-    /// The call that a key names already, in memory or on disk. `None`: the key is ours now, and
-    /// nobody else gets it until [`Inner::release_key`].
-    async fn find_key(&self, claim: &KeyClaim) -> Result<Option<CallId>, Refused> {
-        let place = (claim.scope.clone(), claim.key.clone());
+    /// The call that a key names already, in memory or on disk; else the key is ours now.
+    async fn find_key(&self, claim: &KeyClaim) -> Result<Key, Refused> {
         loop {
-            {
-                let mut keys = self.keys.lock();
-                if !keys.contains_key(&place) {
-                    keys.insert(place.clone(), claim.call.clone());
-                    break;
+            let theirs = match self.keys.hold(claim) {
+                Ok(hold) => {
+                    let bound = self.ledger.key(claim.scope.clone(), claim.key.clone()).await;
+                    let Some(bound) = bound.map_err(Stop::from)? else {
+                        return Ok(Key::Free(hold));
+                    };
+                    return self.same(claim, bound.call, bound.fingerprint);
                 }
+                Err(theirs) => theirs,
+            };
+            if let Some(live) = self.live_call(&theirs.call) {
+                return self.same(claim, theirs.call, live.fingerprint);
             }
-            // Somebody is just admitting it: what they come to is known when they have written.
-            if let Some(found) = self.bound(claim).await? {
-                return Ok(Some(found));
-            }
-            tokio::task::yield_now().await;
-        }
-        match self.bound(claim).await {
-            Ok(None) => Ok(None),
-            other => {
-                self.release_key(claim);
-                other
-            }
+            // Somebody is just admitting it, or it ended this moment: either settles the key.
+            theirs.settled.cancelled().await;
         }
     }
 
-    async fn bound(&self, claim: &KeyClaim) -> Result<Option<CallId>, Refused> {
-        let live = self.live_with_key(claim);
-        if let Some((id, fingerprint)) = live {
-            return self.same(claim, id, fingerprint);
-        }
-        let bound = self.ledger.key(claim.scope.clone(), claim.key.clone()).await;
-        match bound.map_err(Stop::from)? {
-            Some(bound) => self.same(claim, bound.call, bound.fingerprint),
-            None => Ok(None),
-        }
-    }
-
-    fn same(
-        &self,
-        claim: &KeyClaim,
-        call: CallId,
-        fingerprint: Digest,
-    ) -> Result<Option<CallId>, Refused> {
+    fn same(&self, claim: &KeyClaim, call: CallId, fingerprint: Digest) -> Result<Key, Refused> {
         if fingerprint == claim.fingerprint {
-            Ok(Some(call))
+            Ok(Key::Bound(call))
         } else {
             Err(Refused::KeyReused { key: claim.key.clone(), call })
         }
-    }
-
-    fn live_with_key(&self, claim: &KeyClaim) -> Option<(CallId, Digest)> {
-        let place = (claim.scope.clone(), claim.key.clone());
-        let id = self.keys.lock().get(&place).cloned()?;
-        let live = self.live.lock().get(&id).cloned()?;
-        Some((id, live.fingerprint))
-    }
-
-    /// Lets go of a key: it is on disk now, or its request was refused.
-    pub(crate) fn release_key(&self, claim: &KeyClaim) {
-        self.keys.lock().remove(&(claim.scope.clone(), claim.key.clone()));
     }
 
     fn admit(
@@ -305,7 +279,8 @@ impl Inner {
         let actor =
             Actor { kind: ActorKind::Caller, id: submit.caller.name, via: Some("api".into()) };
         live.keep(&self.ids, now, actor, Event::Call(CallEvent::CallReceived(received)));
-        let call = Arc::new(LiveCall::new(id.clone(), submit.fingerprint, live));
+        live.running = true;
+        let call = Arc::new(LiveCall::new(id.clone(), live));
         self.live.lock().insert(id.clone(), Arc::clone(&call));
         self.tasks.start(Arc::clone(self).run(call));
         Ok(Admitted { id, joined: false })

@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 
 use backstop_domain::{Millis, ReviewId};
+use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -10,6 +11,11 @@ use crate::{engine::Inner, live::until};
 
 /// Longest sleep, so that a clock that was set forward is noticed.
 const NAP: Duration = Duration::from_secs(30);
+
+/// How many reviews are ended side by side: after a long stop thousands may be due.
+const AT_ONCE: usize = 64;
+/// When a review is tried again that could not be ended, in milliseconds.
+const AGAIN_MS: u64 = 1_000;
 
 /// Reviews by due time. What was decided meanwhile is left in and found decided.
 #[derive(Default)]
@@ -43,16 +49,21 @@ impl Due {
 }
 
 impl Inner {
+    async fn end_due(self: &Arc<Self>, review: ReviewId) {
+        let Err(error) = self.expire(&review).await else { return };
+        // It stays open on disk. A passing trouble is tried again, a broken disk ends all waits.
+        tracing::error!(%review, %error, "a due review could not be ended");
+        if self.ledger.is_healthy() {
+            self.due.push(self.clock.now().plus(AGAIN_MS), review);
+        }
+    }
+
     /// Takes the terminal action of every review that falls due, until the gateway drains.
     pub(crate) async fn watch_due(self: Arc<Self>) {
         loop {
             let now = self.clock.now();
-            for review in self.due.take(now) {
-                if let Err(error) = self.expire(&review).await {
-                    // It stays open on disk, and the next start finds it due.
-                    tracing::error!(%review, %error, "a due review could not be ended");
-                }
-            }
+            let due = futures_util::stream::iter(self.due.take(now));
+            due.for_each_concurrent(AT_ONCE, |review| self.end_due(review)).await;
             let nap = self.due.next().map_or(NAP, |at| until(self.clock.now(), at).min(NAP));
             tokio::select! {
                 () = tokio::time::sleep(nap) => {}

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use backstop_domain::{CallId, CallState, Digest, Event, Stream};
-use backstop_ledger::{Ledger, Recorded, Scope};
+use backstop_ledger::{Ledger, Recorded};
 use backstop_policy::Policy;
 use backstop_upstream::{Clock, GateSnapshot};
 use parking_lot::Mutex;
@@ -17,7 +17,8 @@ use crate::{
     fallback::LastGood,
     ids::Ids,
     in_force::InForce,
-    live::{LiveCall, Shown, Snapshot, Stop},
+    keys::Keys,
+    live::{LiveCall, Snapshot, Stop},
     models::Models,
     services::Services,
     tasks::Tasks,
@@ -66,7 +67,7 @@ pub(crate) struct Inner {
     /// Calls in memory.
     pub live: Mutex<HashMap<CallId, Arc<LiveCall>>>,
     /// Idempotency keys of calls that are not on disk yet.
-    pub keys: Mutex<HashMap<(Scope, String), CallId>>,
+    pub keys: Keys,
 }
 
 impl Engine {
@@ -94,7 +95,7 @@ impl Engine {
             tool_limits,
             changes: Changes::default(),
             live: Mutex::new(HashMap::new()),
-            keys: Mutex::new(HashMap::new()),
+            keys: Keys::default(),
         }))
     }
 
@@ -123,9 +124,14 @@ impl Engine {
         self.0.models.snapshots()
     }
 
-    /// Calls in memory.
+    /// Calls in memory: those that go on, and those in review that somebody waits for.
     pub fn in_flight(&self) -> usize {
         self.0.live.lock().len()
+    }
+
+    /// Idempotency keys that are held in memory, because their calls are not on disk yet.
+    pub fn keys_held(&self) -> usize {
+        self.0.keys.len()
     }
 
     /// Whether the call is in memory: it goes on, or waits for a person.
@@ -149,48 +155,20 @@ impl Engine {
         Ok(self.0.ledger.stream(&Stream::call(id), after).await?)
     }
 
-    /// Waits until the call ended or rests with a person, at most that long; then the call as it
-    /// stands on disk. `None`: there is no such call.
-    ///
-    /// # Errors
-    /// As [`Engine::call`].
-    pub async fn wait(&self, id: &CallId, longest: Duration) -> Result<Option<Snapshot>, Stop> {
-        self.wait_for(id, longest, |shown| !matches!(shown, Shown::Working)).await
-    }
-
-    /// Waits until the call ended, at most that long.
-    ///
-    /// # Errors
-    /// As [`Engine::call`].
-    pub async fn wait_end(&self, id: &CallId, longest: Duration) -> Result<Option<Snapshot>, Stop> {
-        let over = |shown: &Shown| matches!(shown, Shown::Ended(_) | Shown::Broken(_));
-        self.wait_for(id, longest, over).await
-    }
-
-    async fn wait_for(
-        &self,
-        id: &CallId,
-        longest: Duration,
-        enough: impl Fn(&Shown) -> bool,
-    ) -> Result<Option<Snapshot>, Stop> {
-        let live = self.0.live.lock().get(id).cloned();
-        let Some(live) = live else { return self.0.snapshot(id).await };
-        let mut shown = live.shown.subscribe();
-        let found = tokio::time::timeout(longest, async {
-            shown.wait_for(|shown| enough(shown)).await.map(|shown| shown.clone())
-        });
-        match found.await {
-            Ok(Ok(Shown::Ended(snapshot) | Shown::InReview(snapshot))) => {
-                Ok(Some(Snapshot::clone(&snapshot)))
-            }
-            Ok(Ok(Shown::Broken(why))) => Err(Stop::Broken(why)),
-            _ => self.0.snapshot(id).await,
+    /// From here on no calls are taken, and whoever waits for a person is told how things stand.
+    /// [`Engine::drain`] then waits for what runs.
+    pub fn close(&self) {
+        self.0.tasks.close();
+        for call in self.0.live.lock().values() {
+            // Those who wait look again, and see that nobody decides here any more.
+            call.shown.send_modify(|_| {});
         }
     }
 
     /// Comes to a halt: no new calls, waiting ones are parked on disk, running ones get `longest`
     /// to end. `false`: some did not.
     pub async fn drain(&self, longest: Duration) -> bool {
+        self.close();
         self.0.tasks.drain(longest).await
     }
 
@@ -212,18 +190,14 @@ impl Inner {
             Some(digest) => self.stored(digest).await?,
             None => None,
         };
-        Ok(Some(Snapshot { id: id.clone(), state, answer, stages: Default::default() }))
+        let (id, stages) = (id.clone(), Default::default());
+        Ok(Some(Snapshot { id, state, answer, stages, on_disk: true }))
     }
 
     /// Bytes of that digest; `None` once they are erased.
     pub(crate) async fn stored(&self, digest: Digest) -> Result<Option<Vec<u8>>, Stop> {
         let body = self.ledger.body(digest).await?.ok_or(Stop::Lost(digest))?;
         Ok(body.bytes)
-    }
-
-    /// Lets go of a call in memory.
-    pub(crate) fn forget(&self, id: &CallId) {
-        self.live.lock().remove(id);
     }
 }
 

@@ -51,6 +51,7 @@ impl Inner {
         let beside = Append { stream: Stream::review(&id), expected_seq: 0, events };
         live.write_beside(&*self.ledger, &call.id, true, vec![beside]);
         live.on_disk().await?;
+        self.settle_key(call);
         self.settle_door(live);
         if !full {
             self.show_review(call, live);
@@ -79,8 +80,7 @@ impl Inner {
     }
 
     async fn is_full(&self, queue: &Queue, name: &str) -> Result<bool, Stop> {
-        let open = self.ledger.open_reviews().await?;
-        Ok(open.iter().filter(|review| review.queue == name).count() as u64 >= queue.capacity)
+        Ok(self.ledger.open_in_queue(name).await? >= queue.capacity)
     }
 
     async fn opened(
@@ -137,8 +137,13 @@ impl Inner {
     pub(crate) fn show_review(&self, call: &LiveCall, live: &Live) {
         let mut stages = live.stages;
         stages.total = live.started.elapsed();
-        let snapshot =
-            Snapshot { id: call.id.clone(), state: live.state.clone(), answer: None, stages };
+        let snapshot = Snapshot {
+            id: call.id.clone(),
+            state: live.state.clone(),
+            answer: None,
+            stages,
+            on_disk: true,
+        };
         call.shown.send_replace(Shown::InReview(Arc::new(snapshot)));
     }
 

@@ -10,9 +10,11 @@ use crate::{
 };
 
 impl Inner {
-    /// Writes what is left, waits for the disk, and shows the end.
+    /// Writes what is left, waits for the disk, and shows the end; once, however many come here.
     pub(crate) async fn finish(&self, call: &LiveCall, live: &mut Live) -> Result<(), Stop> {
-        let Some(ended) = live.state.ended().cloned() else { return Ok(()) };
+        let Some(ended) = live.state.ended().cloned().filter(|_| !live.finished) else {
+            return Ok(());
+        };
         let audits = self.audits(call, live, &ended).await?;
         live.write_beside(&*self.ledger, &call.id, false, audits);
         let relaxed = live.policy.durability == backstop_policy::compiled::Durability::Relaxed;
@@ -32,15 +34,16 @@ impl Inner {
             state: live.state.clone(),
             answer,
             stages: live.stages,
+            on_disk: !relaxed,
         };
+        live.finished = true;
         crate::seen::call_ended(&snapshot);
         call.shown.send_replace(Shown::Ended(Arc::new(snapshot)));
         if relaxed {
             // The answer may leave before the disk has it, but a loss is not passed over.
             live.on_disk().await?;
         }
-        self.settle_key(live);
-        self.forget(&call.id);
+        self.forget(call);
         Ok(())
     }
 
@@ -65,15 +68,10 @@ impl Inner {
         }
     }
 
-    /// The key is on disk: the ledger answers for it from here on.
-    pub(crate) fn settle_key(&self, live: &Live) {
-        let received = &live.state.received;
-        if let Some(key) = &received.key {
-            let scope = backstop_ledger::Scope {
-                caller: received.caller.clone(),
-                policy: received.policy.clone(),
-            };
-            self.keys.lock().remove(&(scope, key.clone()));
+    /// The key is on disk, and the ledger answers for it from here on; or it never will be.
+    pub(crate) fn settle_key(&self, call: &LiveCall) {
+        if let Some(place) = &call.place {
+            self.keys.release(place, &call.id);
         }
     }
 

@@ -40,14 +40,24 @@ impl Engine {
             return Ok(None);
         }
         let bytes = answer.to_bytes();
-        let digest = live.body(bytes.clone());
-        inner.apply(&mut live, CallEvent::InterimReleased { digest })?;
-        live.write(&*inner.ledger, id, true);
-        live.on_disk().await?;
+        // Who asks again is shown the same, and it is recorded once.
+        if live.state.interim != Some(backstop_domain::Digest::of(&bytes)) {
+            let mark = live.mark(&*inner.ledger, id);
+            let digest = live.body(bytes.clone());
+            inner.apply(&mut live, CallEvent::InterimReleased { digest })?;
+            live.write(&*inner.ledger, id, true);
+            if let Err(stop) = live.on_disk().await {
+                live.back_to(mark);
+                return Err(stop);
+            }
+        }
         let Ok(interim) = live.state.release_interim(bytes) else { return Ok(None) };
         let answer = Answer::from_bytes(&interim.into_bytes()).ok();
         let state = live.state.clone();
-        let snapshot = Snapshot { id: id.clone(), state, answer: None, stages: live.stages };
+        let (id, stages) = (id.clone(), live.stages);
+        let snapshot = Snapshot { id, state, answer: None, stages, on_disk: true };
+        drop(live);
+        inner.park(call);
         Ok(answer.map(|answer| (snapshot, answer)))
     }
 
@@ -57,7 +67,11 @@ impl Engine {
     /// [`Stop`] if the call cannot be read.
     pub async fn pending_text(&self, id: &CallId) -> Result<Option<String>, Stop> {
         let Some(call) = self.0.resume(id).await? else { return Ok(None) };
-        let live = call.cell.lock().await;
-        Ok(live.policy.pending_text(&live.facts))
+        let text = {
+            let live = call.cell.lock().await;
+            live.policy.pending_text(&live.facts)
+        };
+        self.0.park(call);
+        Ok(text)
     }
 }

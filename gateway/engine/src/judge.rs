@@ -128,6 +128,8 @@ impl Inner {
             }
             let (services, attempts): (Vec<_>, Vec<_>) =
                 asks.into_iter().partition(|ask| matches!(ask.ask, PaidKind::Service { .. }));
+            // What is asked may take long: the call is on its way to disk meanwhile.
+            live.write(&*self.ledger, &call.id, false);
             let asked = tokio::time::Instant::now();
             let said = join_all(services.into_iter().map(|ask| self.serve(live, ask))).await;
             live.stages.model += asked.elapsed();

@@ -21,6 +21,7 @@ mod ids;
 mod in_force;
 mod interim;
 mod judge;
+mod keys;
 mod limit_rules;
 mod live;
 mod models;
@@ -37,6 +38,7 @@ mod tool_limits;
 mod tool_memory;
 pub mod trace;
 mod upstream_answer;
+mod wait;
 pub mod words;
 
 pub use admit::{Admitted, Caller, Refused, Submit};

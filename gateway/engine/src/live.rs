@@ -8,13 +8,13 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use backstop_domain::{
     Actor, CallEvent, CallId, CallState, Digest, Event, Illegal, Millis, ReviewEvent, Stream,
 };
-use backstop_ledger::{Append, Body, Committed, KeyClaim, Ledger, NewEvent, Pending, Transaction};
+use backstop_ledger::{Append, Body, KeyClaim, Ledger, NewEvent, Pending, Scope, Transaction};
 use backstop_policy::{Policy, judge::Facts};
 use backstop_upstream::LimitPermit;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ids::Ids, stages::Stages, upstream_answer::Answers};
+use crate::{ids::Ids, keys::Place, stages::Stages, upstream_answer::Answers};
 
 /// A call in memory.
 pub(crate) struct LiveCall {
@@ -22,6 +22,8 @@ pub(crate) struct LiveCall {
     pub id: CallId,
     /// Fingerprint of its request, for those who come with the same key.
     pub fingerprint: Digest,
+    /// Its idempotency key.
+    pub place: Option<Place>,
     /// Held by whoever moves the call on.
     pub cell: Mutex<Live>,
     /// Stops what the call waits for.
@@ -42,6 +44,8 @@ pub enum Shown {
     InReview(Arc<Snapshot>),
     /// It ended.
     Ended(Arc<Snapshot>),
+    /// It waits on disk for the next start, or for whoever reads it anew.
+    Parked,
     /// It cannot be written down, so nothing is said of it.
     Broken(String),
 }
@@ -57,6 +61,8 @@ pub struct Snapshot {
     pub answer: Option<Vec<u8>>,
     /// Where its time went.
     pub stages: Stages,
+    /// Whether the disk has all of it. Only `durability: relaxed` shows more than the disk has.
+    pub on_disk: bool,
 }
 
 /// What the holder of a call works with.
@@ -81,6 +87,12 @@ pub(crate) struct Live {
     pub started: tokio::time::Instant,
     /// Leave that it took at the door; given back when the automatic part is over.
     pub door: Vec<LimitPermit>,
+    /// Whether a task runs it; at most one does.
+    pub running: bool,
+    /// Whether its end was shown and counted.
+    pub finished: bool,
+    /// Why it is ahead of the disk for good.
+    lost: Option<Stop>,
     /// Events of its own stream that are not written yet.
     unwritten: Vec<NewEvent>,
     /// Bytes that they name.
@@ -116,12 +128,38 @@ pub enum Stop {
     Lost(Digest),
 }
 
+/// Where a call stood.
+pub(crate) struct Mark {
+    state: CallState,
+    written: u64,
+}
+
+impl Stop {
+    /// Whether the same may go well a moment later.
+    pub const fn may_pass(&self) -> bool {
+        use backstop_ledger::AppendError::{Busy, Conflict};
+        matches!(self, Self::Ledger(Busy | Conflict { .. }) | Self::Read(_))
+    }
+
+    /// Whether the call itself was moved on by somebody else, who knows more.
+    pub fn is_overtaken(&self, call: &CallId) -> bool {
+        let Self::Ledger(backstop_ledger::AppendError::Conflict { stream, .. }) = self else {
+            return false;
+        };
+        *stream == Stream::call(call)
+    }
+}
+
 impl LiveCall {
     /// A call that somebody is about to run.
-    pub fn new(id: CallId, fingerprint: Digest, live: Live) -> Self {
+    pub fn new(id: CallId, live: Live) -> Self {
+        let received = &live.state.received;
+        let scope = Scope { caller: received.caller.clone(), policy: received.policy.clone() };
+        let place = received.key.clone().map(|key| (scope, key));
         Self {
             id,
-            fingerprint,
+            fingerprint: received.fingerprint,
+            place,
             cell: Mutex::new(live),
             cancelled: CancellationToken::new(),
             woken: Notify::new(),
@@ -144,6 +182,9 @@ impl Live {
             owner: None,
             started: tokio::time::Instant::now(),
             door: Vec::new(),
+            running: false,
+            finished: false,
+            lost: None,
             unwritten: Vec::new(),
             bodies: HashMap::new(),
             key: None,
@@ -244,15 +285,43 @@ impl Live {
     /// newest one stands for all before it.
     ///
     /// # Errors
-    /// [`Stop::Ledger`] if the ledger refused it: the call must not be moved on.
-    pub async fn on_disk(&mut self) -> Result<Option<Committed>, Stop> {
+    /// [`Stop::Ledger`] if the ledger refused it: the call must not be moved on, unless it goes
+    /// [`Self::back_to`] where it was.
+    pub async fn on_disk(&mut self) -> Result<(), Stop> {
+        if let Some(lost) = &self.lost {
+            return Err(lost.clone());
+        }
+        let Some(pending) = self.pending.as_mut() else { return Ok(()) };
         let started = tokio::time::Instant::now();
-        let committed = match self.pending.take() {
-            Some(pending) => Some(pending.await?),
-            None => None,
-        };
+        // Awaited in its place: whoever gives up waiting leaves it to the next one.
+        let written = pending.await;
+        self.pending = None;
         self.stages.ledger += started.elapsed();
-        Ok(committed)
+        if let Err(refused) = written {
+            self.lost = Some(refused.into());
+        }
+        self.lost.clone().map_or(Ok(()), Err)
+    }
+
+    /// Where the call stands, before something that the ledger may refuse. What is not written yet
+    /// goes on its way first, so that it is not refused along with it.
+    pub fn mark(&mut self, ledger: &dyn Ledger, id: &CallId) -> Mark {
+        self.write(ledger, id, false);
+        Mark { state: self.state.clone(), written: self.written }
+    }
+
+    /// Takes back everything since the mark: the ledger has nothing of it.
+    pub fn back_to(&mut self, mark: Mark) {
+        (self.state, self.written) = (mark.state, mark.written);
+        self.unwritten.clear();
+        self.bodies.clear();
+        self.pending = None;
+        self.lost = None;
+    }
+
+    /// Whether it rests on disk, with nothing on its way.
+    pub const fn is_at_rest(&self) -> bool {
+        !self.running && self.unwritten.is_empty() && self.pending.is_none() && self.lost.is_none()
     }
 }
 

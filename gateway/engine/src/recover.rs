@@ -5,16 +5,17 @@ use std::sync::Arc;
 use backstop_domain::{
     Actor, AnsweredBy, CallEvent, CallId, Cause, Ended, Event, Outcome, Phase, Received, Stream,
 };
+use backstop_ledger::{Append, CallPhase, CallSummary, NewEvent, Transaction};
 use backstop_policy::{
     Policy,
-    judge::{Asked, Caller as Asker, Facts},
+    judge::{Asked, Caller as Asker, Facts, ToolUse},
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
     engine::{Engine, Inner, fold},
-    live::{Live, LiveCall, Stop},
+    live::{Live, LiveCall, Shown, Stop},
 };
 
 /// What a restart found.
@@ -27,6 +28,9 @@ pub struct Recovered {
     /// Calls that were ended, because the revision that they are pinned to is gone.
     pub orphans: usize,
 }
+
+/// A policy, and what one call takes of the limits on its tools.
+type Uses = Option<(String, Vec<ToolUse>)>;
 
 /// The request as it was kept.
 #[derive(Debug, Deserialize)]
@@ -55,12 +59,9 @@ impl Engine {
         }
         inner.remember_tools().await?;
         for open in inner.ledger.open_calls().await? {
-            match inner.resume(&open.id).await {
-                Ok(Some(call)) => {
-                    inner.go_on(&call);
-                    recovered.calls += 1;
-                }
-                Ok(None) => recovered.orphans += usize::from(inner.end_orphan(&open.id).await?),
+            match inner.carry_on(&open).await {
+                Ok(true) => recovered.calls += 1,
+                Ok(false) => recovered.orphans += usize::from(inner.end_orphan(&open.id).await?),
                 // One call that cannot be read must not keep the others from going on.
                 Err(error) => tracing::error!(call = %open.id, %error, "a call cannot go on"),
             }
@@ -72,12 +73,56 @@ impl Engine {
 }
 
 impl Inner {
+    /// Has an open call run on; one that waits for a person stays on disk until somebody comes.
+    /// `false`: the revision that it is pinned to is gone.
+    async fn carry_on(self: &Arc<Self>, open: &CallSummary) -> Result<bool, Stop> {
+        let Some(call) = self.resume(&open.id).await? else { return Ok(false) };
+        if open.phase == CallPhase::InReview {
+            // It was read for what it holds of the limits on tools.
+            self.park(call);
+            return Ok(true);
+        }
+        let mut live = call.cell.lock().await;
+        self.go_on(&call, &mut live);
+        Ok(true)
+    }
+
     /// The open call of that id: as it is in memory, or folded from disk. `None` if there is none,
     /// it has ended, or the revision that it is pinned to is gone.
     pub(crate) async fn resume(&self, id: &CallId) -> Result<Option<Arc<LiveCall>>, Stop> {
-        if let Some(call) = self.live.lock().get(id) {
-            return Ok(Some(Arc::clone(call)));
+        loop {
+            if let Some(call) = self.live_call(id) {
+                return Ok(Some(call));
+            }
+            let Some((call, seq, uses)) = self.from_disk(id).await? else { return Ok(None) };
+            // Whoever was first wins, so that a call is never in memory twice.
+            let kept = Arc::clone(self.live.lock().entry(id.clone()).or_insert(Arc::clone(&call)));
+            if !Arc::ptr_eq(&kept, &call) {
+                return Ok(Some(kept));
+            }
+            // It may have been moved on, and even ended and forgotten, while we read.
+            let newer = self.ledger.stream(&Stream::call(id), seq).await;
+            let rests = call.cell.try_lock();
+            let rests = rests.is_ok_and(|live| live.is_at_rest() && live.state.seq == seq);
+            match newer {
+                Ok(newer) if newer.is_empty() || !rests => {
+                    if let Some((policy, uses)) = uses {
+                        self.tool_limits.hold_anyway(&policy, id, &uses);
+                    }
+                    return Ok(Some(call));
+                }
+                newer => {
+                    call.shown.send_replace(Shown::Parked);
+                    self.forget(&call);
+                    newer?;
+                }
+            }
         }
+    }
+
+    /// An open call as its events make it, how many they are, and what it takes of the limits on
+    /// its policy's tools, if anything.
+    async fn from_disk(&self, id: &CallId) -> Result<Option<(Arc<LiveCall>, u64, Uses)>, Stop> {
         let events = self.ledger.stream(&Stream::call(id), 0).await?;
         let Some(state) = fold(&events)? else { return Ok(None) };
         if state.ended().is_some() {
@@ -91,21 +136,16 @@ impl Inner {
         let written = events.len() as u64;
         // What it held of the limits on tools went with the last process.
         let uses = self.tools_of(&facts, &state).await?;
-        let name = policy.name.clone();
+        let uses = (!uses.is_empty()).then(|| (policy.name.clone(), uses));
         let mut live = Live::new(policy, facts, state, written);
         live.correlation = events.first().and_then(|first| first.envelope.correlation.clone());
         let reviewed = matches!(live.state.phase, Phase::InReview { .. });
-        let call = Arc::new(LiveCall::new(id.clone(), received.fingerprint, live));
+        let call = Arc::new(LiveCall::new(id.clone(), live));
         if reviewed {
             let live = call.cell.lock().await;
             self.show_review(&call, &live);
         }
-        // Whoever was first wins, so that a call is never in memory twice.
-        let mut all = self.live.lock();
-        Ok(Some(Arc::clone(all.entry(id.clone()).or_insert_with(|| {
-            self.tool_limits.hold_anyway(&name, id, &uses);
-            call
-        }))))
+        Ok(Some((call, written, uses)))
     }
 
     pub(crate) async fn facts_of(
@@ -147,14 +187,17 @@ impl Inner {
         }
     }
 
-    /// A call whose revision is gone cannot be decided on: it ends, and says so.
-    async fn end_orphan(&self, id: &CallId) -> Result<bool, Stop> {
+    /// A call whose revision is gone cannot be decided on: it ends, and says so. `false`: it has
+    /// ended already.
+    pub(crate) async fn end_orphan(&self, id: &CallId) -> Result<bool, Stop> {
         let events = self.ledger.stream(&Stream::call(id), 0).await?;
         let Some(state) = fold(&events)?.filter(|state| state.ended().is_none()) else {
             return Ok(false);
         };
         let now = self.clock.now();
         let text = "the policy revision that this call was pinned to is gone".to_owned();
+        let actor = Actor::system("recovery");
+        let beside = self.withdrawn(&state, &actor, &text).await?;
         let ended = Ended {
             outcome: Outcome::Cancelled,
             answered_by: AnsweredBy::Nobody,
@@ -163,19 +206,19 @@ impl Inner {
             unreviewed: false,
             audits: Vec::new(),
         };
-        let new = backstop_ledger::NewEvent {
+        let new = NewEvent {
             id: self.ids.event(now),
             at: now,
-            actor: Actor::system("recovery"),
+            actor,
             run: state.run,
             causation: None,
             correlation: None,
             revision: Some(state.received.revision),
             event: Event::Call(CallEvent::CallEnded(ended)),
         };
-        let stream = Stream::call(id);
-        let transaction = backstop_ledger::Transaction::one(stream, events.len() as u64, vec![new]);
-        self.ledger.append(transaction).await?;
+        let expected_seq = events.len() as u64;
+        let end = Append { stream: Stream::call(id), expected_seq, events: vec![new] };
+        self.ledger.append(Transaction::of([vec![end], beside].concat())).await?;
         Ok(true)
     }
 }

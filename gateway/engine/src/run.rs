@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use backstop_domain::{
-    Actor, Ask, CallEvent, FailureClass, Finding, Millis, Phase, Purpose, Step, next,
+    Actor, Ask, CallEvent, CallId, FailureClass, Finding, Millis, Phase, Purpose, Step, next,
 };
 use backstop_policy::{Answer, prompt::Last};
 use backstop_upstream::Blocked;
@@ -15,6 +15,9 @@ use crate::{
     engine::Inner,
     live::{Live, LiveCall, Shown, Stop, until},
 };
+
+/// How long a call rests that could not be written down for a reason that may pass.
+const WHILE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Whether the loop goes on.
 enum Then {
@@ -46,23 +49,48 @@ impl Inner {
             let then = {
                 let mut live = call.cell.lock().await;
                 if call.cancelled.is_cancelled() {
+                    live.running = false;
                     return;
                 }
-                self.step(&call, &mut live).await
+                let then = self.step(&call, &mut live).await;
+                live.running = matches!(then, Ok(Then::On | Then::Sleep(_)));
+                then
             };
             match then {
                 Ok(Then::On) => {}
-                Ok(Then::Rest) => return,
+                Ok(Then::Rest) => return self.park(call),
                 Ok(Then::Sleep(time)) => {
                     tokio::select! {
                         () = tokio::time::sleep(time) => {}
                         () = call.woken.notified() => {}
-                        () = call.cancelled.cancelled() => return,
-                        () = self.tasks.draining() => return,
+                        () = call.cancelled.cancelled() => {}
+                        () = self.tasks.draining() => return self.lay_down(&call).await,
                     }
                 }
                 Err(stop) => return self.broken(&call, &stop),
             }
+        }
+    }
+
+    /// Has the call run on. At most one task runs it: one that sleeps is woken. To be called by
+    /// whoever holds the call.
+    pub(crate) fn go_on(self: &Arc<Self>, call: &Arc<LiveCall>, live: &mut Live) {
+        if live.running {
+            call.woken.notify_one();
+        } else {
+            live.running = true;
+            self.tasks.start(Arc::clone(self).run(Arc::clone(call)));
+        }
+    }
+
+    /// The gateway stops while the call waits for a time: it goes on from disk at the next start.
+    async fn lay_down(self: &Arc<Self>, call: &LiveCall) {
+        let mut live = call.cell.lock().await;
+        live.running = false;
+        live.write(&*self.ledger, &call.id, true);
+        match live.on_disk().await {
+            Ok(()) => drop(call.shown.send_replace(Shown::Parked)),
+            Err(stop) => self.broken(call, &stop),
         }
     }
 
@@ -167,12 +195,32 @@ impl Inner {
         Ok(live.apply(&self.ids, self.clock.now(), actor, event)?)
     }
 
-    /// Nothing more can be written of this call: nothing more is said of it, and it stays open for
-    /// the next start.
-    fn broken(&self, call: &LiveCall, stop: &Stop) {
+    /// Nothing more can be written of this call now, so nothing more is said of it. It stays open
+    /// on disk; what may pass is tried again from there, and everything else by the next start.
+    pub(crate) fn broken(self: &Arc<Self>, call: &LiveCall, stop: &Stop) {
         tracing::error!(call = %call.id, error = %stop, "the call cannot be written down");
         call.shown.send_replace(Shown::Broken(stop.to_string()));
-        self.forget(&call.id);
+        self.forget(call);
+        if stop.may_pass() && self.ledger.is_healthy() {
+            self.tasks.start(Arc::clone(self).start_over(call.id.clone()));
+        }
+    }
+
+    /// Carries a call on from disk, after a while.
+    pub(crate) async fn start_over(self: Arc<Self>, id: CallId) {
+        tokio::select! {
+            () = tokio::time::sleep(WHILE) => {}
+            () = self.tasks.draining() => return,
+        }
+        match self.resume(&id).await {
+            Ok(Some(call)) => {
+                let mut live = call.cell.lock().await;
+                self.go_on(&call, &mut live);
+            }
+            // It ended, or never came to disk.
+            Ok(None) => {}
+            Err(error) => tracing::error!(call = %id, %error, "the call waits for a restart"),
+        }
     }
 }
 

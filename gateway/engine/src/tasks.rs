@@ -27,11 +27,16 @@ impl Tasks {
         self.stop.is_cancelled()
     }
 
+    /// Tells every task to come to a halt at its next safe place.
+    pub fn close(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+    }
+
     /// Tells every task to come to a halt at its next safe place, and waits for them.
     /// `false`: some were still running after `longest`.
     pub async fn drain(&self, longest: Duration) -> bool {
-        self.stop.cancel();
-        self.tracker.close();
+        self.close();
         tokio::time::timeout(longest, self.tracker.wait()).await.is_ok()
     }
 }

@@ -46,6 +46,9 @@ pub trait Ledger: Send + Sync {
     /// Every review that waits for a decision, due first.
     fn open_reviews(&self) -> Reading<Vec<ReviewSummary>>;
 
+    /// How many reviews wait for a decision in that queue.
+    fn open_in_queue(&self, queue: &str) -> Reading<u64>;
+
     /// Calls, newest first.
     fn calls(&self, filter: CallFilter) -> Reading<CallsPage>;
 

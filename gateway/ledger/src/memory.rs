@@ -297,6 +297,13 @@ impl Ledger for MemoryLedger {
         })
     }
 
+    fn open_in_queue(&self, queue: &str) -> Reading<u64> {
+        self.read(|state| {
+            let open = state.reviews.values().filter(|review| review.phase.is_open());
+            open.filter(|review| review.queue == queue).count() as u64
+        })
+    }
+
     fn calls(&self, filter: CallFilter) -> Reading<CallsPage> {
         self.read(|state| {
             let mut rows: Vec<_> =

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use backstop_domain::{CallId, Digest, Face, Outcome};
-use backstop_engine::{Snapshot, Submit};
+use backstop_engine::{Snapshot, Stop, Submit};
 use backstop_ledger::{CallFilter, CallPhase};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -99,11 +99,13 @@ async fn wait_for(app: &App, id: &CallId, wait_ms: Option<u64>) -> Result<Snapsh
     let found = found.map_err(|stop| problem::of_stop(&stop))?;
     match found {
         Some(snapshot) => Ok(snapshot),
-        // Admitted a moment ago and not on disk yet: it goes on, and can be asked for by its id.
-        None => Err(Problem::new(StatusCode::ACCEPTED, "working", "the call goes on")
-            .with("id", id.as_str().into())
-            .with("state", "admitted".into())),
+        // Admitted a moment ago, and it never came to disk: there is no such call.
+        None => Err(problem::of_stop(&never_written())),
     }
+}
+
+fn never_written() -> Stop {
+    Stop::Broken("the call could not be written down".to_owned())
 }
 
 /// The call; 200 once it ended, else 202 with where to look next.

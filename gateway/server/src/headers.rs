@@ -101,6 +101,10 @@ pub fn of_call(headers: &mut HeaderMap, snapshot: &Snapshot) {
         set("backstop-outcome", ended.outcome.name().to_owned());
         set("backstop-answered-by", ended.answered_by.name().to_owned());
     }
+    if !snapshot.on_disk {
+        // The policy's word: this answer left before the disk had it.
+        set("backstop-durability", "relaxed".to_owned());
+    }
     let stages = &snapshot.stages;
     if !stages.total.is_zero() {
         set("backstop-overhead-ms", format!("{:.3}", stages.overhead().as_secs_f64() * 1e3));

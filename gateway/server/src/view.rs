@@ -37,6 +37,9 @@ pub fn call(snapshot: &Snapshot) -> Value {
     {
         set("review", json!({ "id": review, "queue": queue }));
     }
+    if !snapshot.on_disk {
+        set("durability", "relaxed".into());
+    }
     if let Some(ended) = state.ended() {
         set("outcome", ended.outcome.name().into());
         set("answered_by", ended.answered_by.name().into());

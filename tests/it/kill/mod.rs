@@ -3,13 +3,16 @@
 //! Callers, reviewers and cancellations run against the real binary; SIGKILL comes at a random
 //! time; it starts again on the same folder. What it acknowledged is remembered here, outside, and
 //! must be there afterwards: same call, same outcome, same answer; no key makes a second call;
-//! every open call reaches an end; the chain verifies. More kills:
+//! every open call reaches an end; every call and every review has one; the chain verifies. More:
 //! `BACKSTOP_KILLS=1000 cargo test -p backstop-tests --release --test it -- --ignored kill`
 
 mod load;
 mod record;
+mod whole;
 
-use backstop_tests::{Caller, Gateway, Upstream, Workspace, binary, gateway};
+use backstop_tests::{
+    Caller, Gateway, Upstream, Workspace, binary, gateway, workspace::REVIEWER_KEY,
+};
 use load::{Client, input};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -26,7 +29,7 @@ const LOOKS_MAX: u32 = 12;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_gateway_keeps_every_word_it_gave() {
-    survive(8, 1).await;
+    survive(10, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,6 +67,9 @@ async fn survive(kills: u64, seed: u64) {
         for client in clients {
             client.await.unwrap();
         }
+        if (round + 1) % 10 == 0 {
+            println!("{} kills: {}", round + 1, record.summary());
+        }
     }
     settle(&workspace, &record).await;
 }
@@ -72,9 +78,10 @@ async fn survive(kills: u64, seed: u64) {
 async fn settle(workspace: &Workspace, record: &Record) {
     let gateway = Gateway::start(workspace);
     let caller = gateway.caller();
+    let reviewer = gateway.caller_with(Some(REVIEWER_KEY));
     let facts = record.all();
     for fact in &facts {
-        let ended = end(&caller, fact).await;
+        let ended = end(&caller, &reviewer, fact).await;
         record.learn(&fact.key, &ended);
     }
     let ended = record.all();
@@ -84,22 +91,23 @@ async fn settle(workspace: &Workspace, record: &Record) {
         assert_eq!(again.body["id"], fact.call, "the key {} made a second call", fact.key);
         assert_eq!(again.body["output"], fact.seen["output"], "{} answered anew", fact.key);
     }
+    let counted = whole::each_once(&caller).await;
     gateway.kill();
     let verified = gateway::verify(&workspace.data()).expect("the ledger is whole");
     println!("{} calls acknowledged; {}", ended.len(), record.summary());
-    println!("{verified}");
+    println!("{counted}\n{verified}");
 }
 
 /// The call once it has ended; reviews in its way are approved.
-async fn end(caller: &Caller, fact: &Fact) -> serde_json::Value {
+async fn end(caller: &Caller, reviewer: &Caller, fact: &Fact) -> serde_json::Value {
     for _ in 0..LOOKS_MAX {
+        if let Some(review) = load::review_of(caller, &fact.call).await.unwrap() {
+            reviewer.approve(&review).await.unwrap();
+        }
         let seen = caller.get(&format!("/v1/calls/{}?wait=5", fact.call)).await.unwrap();
         assert_eq!(seen.status.as_u16(), 200, "{}: acknowledged, now {}", fact.key, seen.text);
         if !seen.body["outcome"].is_null() {
             return seen.body;
-        }
-        for review in load::reviews_of(caller, &fact.call).await.unwrap() {
-            caller.approve(&review).await.unwrap();
         }
     }
     panic!("{} ({}) never ends", fact.key, fact.call)

@@ -1,28 +1,117 @@
-//! A person decides: what the verb comes to on this answer, judged as theirs, and both streams
-//! written in one transaction.
+//! Decisions, carried out: judged as a person's answer, then written to the review's and the
+//! call's stream in one transaction.
 
 use std::sync::Arc;
 
 use backstop_domain::{
-    CallEvent, Decide, Digest, Finding, Judged, Refusal, Resolution, Resolved, ReviewId,
-    ReviewState, Source, Stream, Subject, call::written_reject, review::Standing,
+    CallEvent, Decide, Digest, Finding, Judged, Millis, Refusal, Resolution, Resolved, ReviewEvent,
+    ReviewId, ReviewKind, ReviewState, Source, Stream, Subject, call::written_reject,
+    review::Standing,
 };
-use backstop_ledger::{Append, NewEvent, Transaction};
+use backstop_ledger::{Append, AppendError, NewEvent, Transaction};
 use backstop_policy::Answer;
 
-use super::{Edit, ReviewError, Verb, What};
 use crate::{
     engine::Inner,
-    live::{Live, LiveCall, Stop, review_event},
+    live::{Live, LiveCall, Mark, Shown, Stop, review_event},
+    reviews::{Edit, ReviewError, Verb, What},
 };
 
 impl Inner {
+    /// Decides once; [`ReviewError::Busy`] if somebody else was faster.
+    pub(crate) async fn decide(
+        self: &Arc<Self>,
+        id: &ReviewId,
+        verb: &Verb,
+    ) -> Result<ReviewState, ReviewError> {
+        let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
+        if is_same_again(&review, verb) {
+            return Err(Refusal::Repeated.into());
+        }
+        if review.opened.kind == ReviewKind::Audit {
+            return self.decide_audit(id, review, verb).await;
+        }
+        let closed = || Refusal::Closed { standing: review.standing.name() };
+        if !review.standing.is_open() {
+            return Err(closed().into());
+        }
+        let call = self.resume(&review.opened.call).await?.ok_or_else(closed)?;
+        let decided = {
+            let mut live = call.cell.lock().await;
+            self.decide_on(&call, &mut live, id, verb).await
+        };
+        self.park(call);
+        decided
+    }
+
+    async fn decide_on(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        live: &mut Live,
+        id: &ReviewId,
+        verb: &Verb,
+    ) -> Result<ReviewState, ReviewError> {
+        // Somebody may have been faster while we waited for the call.
+        let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
+        let now = self.clock.now();
+        let mark = live.mark(&*self.ledger, &call.id);
+        let (resolution, judged) = self.resolution(call, live, &review, verb).await?;
+        let events = review.decide(command(verb, resolution.clone()), now)?;
+        let folded = fold(&review, &events, now)?;
+        if let Standing::Decided { by, undo_until, .. } = &folded.standing {
+            let resolved = Resolved {
+                review: id.clone(),
+                queue: review.opened.queue.clone(),
+                resolution,
+                by: by.clone(),
+                reason: verb.reason.clone(),
+                undo_until: *undo_until,
+            };
+            let resolved = CallEvent::ReviewResolved(resolved);
+            live.apply(&self.ids, now, verb.actor.clone(), resolved).map_err(Stop::from)?;
+            if let Some(judged) = judged {
+                self.apply(live, CallEvent::AnswerJudged(judged))?;
+            }
+        }
+        let beside = events
+            .into_iter()
+            .map(|event| review_event(&self.ids, now, verb.actor.clone(), live, event))
+            .collect();
+        self.write_decision(call, live, mark, (id, review.seq, beside)).await?;
+        self.go_on(call, live);
+        Ok(folded)
+    }
+
+    /// Writes what moves a call and its review on, to both in one transaction. What the ledger
+    /// refuses has not happened, in memory neither.
+    pub(crate) async fn write_decision(
+        self: &Arc<Self>,
+        call: &LiveCall,
+        live: &mut Live,
+        mark: Mark,
+        (id, expected_seq, events): (&ReviewId, u64, Vec<NewEvent>),
+    ) -> Result<(), ReviewError> {
+        let beside = Append { stream: Stream::review(id), expected_seq, events };
+        live.write_beside(&*self.ledger, &call.id, true, vec![beside]);
+        let Err(stop) = live.on_disk().await else { return Ok(()) };
+        live.back_to(mark);
+        if stop.is_overtaken(&call.id) {
+            // What is in memory is not what is on disk: it is read anew.
+            call.shown.send_replace(Shown::Parked);
+            self.forget(call);
+        }
+        match stop {
+            Stop::Ledger(AppendError::Conflict { .. }) => Err(ReviewError::Busy),
+            stop => Err(stop.into()),
+        }
+    }
+
     /// An audit changes no call: the verdict is a label.
-    pub(super) async fn decide_audit(
+    async fn decide_audit(
         &self,
         id: &ReviewId,
         review: ReviewState,
-        verb: Verb,
+        verb: &Verb,
     ) -> Result<ReviewState, ReviewError> {
         let resolution = match (&verb.what, review.opened.subject) {
             (What::Approve, Some(digest)) => Resolution::Approved { subject: persons(digest) },
@@ -33,90 +122,15 @@ impl Inner {
             }
         };
         let now = self.clock.now();
-        let events = review.decide(command(&verb, resolution), now)?;
-        let mut folded = review.clone();
-        for event in &events {
-            let next = ReviewState::fold(Some(folded), event, now);
-            folded = next.map_err(|error| Stop::Broken(error.to_string()))?;
-        }
+        let events = review.decide(command(verb, resolution), now)?;
+        let folded = fold(&review, &events, now)?;
         let run = review.opened.generation;
         let new = events.into_iter().map(|e| self.new_event(now, verb.actor.clone(), run, e));
         let transaction = Transaction::one(Stream::review(id), review.seq, new.collect());
         match self.ledger.append(transaction).await {
             Ok(_) => Ok(folded),
-            Err(backstop_ledger::AppendError::Conflict { .. }) => Err(ReviewError::Busy),
+            Err(AppendError::Conflict { .. }) => Err(ReviewError::Busy),
             Err(error) => Err(Stop::from(error).into()),
-        }
-    }
-
-    pub(super) async fn decide(
-        self: &Arc<Self>,
-        id: &ReviewId,
-        review: ReviewState,
-        verb: Verb,
-    ) -> Result<ReviewState, ReviewError> {
-        let Some(call) = self.resume(&review.opened.call).await? else {
-            return Err(Refusal::Closed { standing: review.standing.name() }.into());
-        };
-        let mut live = call.cell.lock().await;
-        // Somebody may have been faster while we waited for the call.
-        let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
-        let now = self.clock.now();
-        let (resolution, judged) = self.resolution(&call, &mut live, &review, &verb).await?;
-        let events = review.decide(command(&verb, resolution.clone()), now)?;
-        let mut folded = review.clone();
-        for event in &events {
-            let next = ReviewState::fold(Some(folded), event, now);
-            folded = next.map_err(|error| Stop::Broken(error.to_string()))?;
-        }
-        if let Standing::Decided { by, undo_until, .. } = &folded.standing {
-            let resolved = Resolved {
-                review: id.clone(),
-                queue: review.opened.queue.clone(),
-                resolution,
-                by: by.clone(),
-                reason: verb.reason.clone(),
-                undo_until: *undo_until,
-            };
-            let actor = verb.actor.clone();
-            live.apply(&self.ids, now, actor, CallEvent::ReviewResolved(resolved))
-                .map_err(Stop::from)?;
-            if let Some(judged) = judged {
-                self.apply(&mut live, CallEvent::AnswerJudged(judged))?;
-            }
-        }
-        let beside = events
-            .into_iter()
-            .map(|event| review_event(&self.ids, now, verb.actor.clone(), &live, event))
-            .collect();
-        self.write_decision(&call, &mut live, id, review.seq, beside).await?;
-        drop(live);
-        self.go_on(&call);
-        Ok(folded)
-    }
-
-    pub(super) async fn write_decision(
-        self: &Arc<Self>,
-        call: &Arc<LiveCall>,
-        live: &mut Live,
-        id: &ReviewId,
-        expected_seq: u64,
-        events: Vec<NewEvent>,
-    ) -> Result<(), ReviewError> {
-        let beside = Append { stream: Stream::review(id), expected_seq, events };
-        live.write_beside(&*self.ledger, &call.id, true, vec![beside]);
-        match live.on_disk().await {
-            Ok(_) => Ok(()),
-            Err(stop) => {
-                // What is in memory is ahead of the disk now: read it anew next time.
-                self.forget(&call.id);
-                match stop {
-                    Stop::Ledger(backstop_ledger::AppendError::Conflict { .. }) => {
-                        Err(ReviewError::Busy)
-                    }
-                    stop => Err(stop.into()),
-                }
-            }
         }
     }
 
@@ -207,6 +221,32 @@ impl Inner {
         }
         Ok(after)
     }
+}
+
+/// Whether the person decided just that already: the second click, however late it comes.
+fn is_same_again(review: &ReviewState, verb: &Verb) -> bool {
+    let Standing::Decided { by, resolution, .. } = &review.standing else { return false };
+    let same = match (&verb.what, resolution) {
+        (What::Approve, Resolution::Approved { .. })
+        | (What::Reject, Resolution::Rejected)
+        | (What::UseFallback, Resolution::FallbackChosen) => true,
+        (What::RequestChanges(said), Resolution::ChangesRequested { tell }) => said == tell,
+        _ => false,
+    };
+    same && by.contains(&verb.actor.id) && verb.subject == review.opened.subject
+}
+
+fn fold(
+    review: &ReviewState,
+    events: &[ReviewEvent],
+    now: Millis,
+) -> Result<ReviewState, ReviewError> {
+    let mut folded = review.clone();
+    for event in events {
+        let next = ReviewState::fold(Some(folded), event, now);
+        folded = next.map_err(|error| Stop::Broken(error.to_string()))?;
+    }
+    Ok(folded)
 }
 
 fn persons(digest: Digest) -> Subject {

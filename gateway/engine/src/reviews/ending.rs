@@ -1,131 +1,211 @@
-//! What ends a review without a decision, or takes one back: undo, the due time, cancel.
+//! What takes a review off the table without a decision: undo, the due time, and the end of its
+//! call. Each is written to both streams in one transaction, so no review outlives its call.
 
 use std::sync::Arc;
 
 use backstop_domain::{
-    Actor, CallEvent, CallId, Phase, Refusal, ReviewEvent, ReviewId, ReviewKind, ReviewState,
-    Stream,
+    Actor, AnsweredBy, CallEvent, CallId, CallState, Cause, Ended, OnExpiry, Outcome, Phase,
+    Refusal, ReviewEvent, ReviewId, ReviewKind, ReviewState, Stream,
 };
-use backstop_ledger::{Append, Transaction};
+use backstop_ledger::{Append, AppendError, Transaction};
 
-use super::ReviewError;
 use crate::{
     engine::Inner,
     escalate::expired,
-    live::{Live, LiveCall, Stop, review_event},
+    live::{Live, LiveCall, Shown, Stop, review_event},
+    reviews::{ReviewError, TRIES},
 };
 
 impl Inner {
-    pub(super) async fn undo(
+    /// Takes a decision back once; [`ReviewError::Busy`] if somebody else was faster.
+    pub(crate) async fn undo(
         self: &Arc<Self>,
         id: &ReviewId,
-        actor: Actor,
+        actor: &Actor,
     ) -> Result<ReviewState, ReviewError> {
         let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
-        let Some(call) = self.resume(&review.opened.call).await? else {
-            return Err(Refusal::NothingToUndo.into());
+        let call = self.resume(&review.opened.call).await?.ok_or(Refusal::NothingToUndo)?;
+        let undone = {
+            let mut live = call.cell.lock().await;
+            self.undo_on(&call, &mut live, id, actor).await
         };
-        let mut live = call.cell.lock().await;
+        self.park(call);
+        undone
+    }
+
+    async fn undo_on(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        live: &mut Live,
+        id: &ReviewId,
+        actor: &Actor,
+    ) -> Result<ReviewState, ReviewError> {
         let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
         let now = self.clock.now();
+        let mark = live.mark(&*self.ledger, &call.id);
         let event = review.undo(&actor.id, now)?;
         let folded = ReviewState::fold(Some(review.clone()), &event, now);
         let folded = folded.map_err(|_| Refusal::NothingToUndo)?;
         let undone = CallEvent::DecisionUndone { review: id.clone() };
         live.apply(&self.ids, now, actor.clone(), undone).map_err(|_| Refusal::NothingToUndo)?;
-        let beside = vec![review_event(&self.ids, now, actor, &live, event)];
-        self.write_decision(&call, &mut live, id, review.seq, beside).await?;
-        self.show_review(&call, &live);
-        drop(live);
-        call.woken.notify_waiters();
+        let beside = vec![review_event(&self.ids, now, actor.clone(), live, event)];
+        self.write_decision(call, live, mark, (id, review.seq, beside)).await?;
+        self.show_review(call, live);
+        // Whoever sleeps until the release looks again, and rests.
+        call.woken.notify_one();
         self.due.push(review.opened.due, id.clone());
         Ok(folded)
     }
 
     /// Takes the terminal action of a review that is due.
     pub(crate) async fn expire(self: &Arc<Self>, id: &ReviewId) -> Result<(), Stop> {
-        let Some(review) = self.review(id).await? else { return Ok(()) };
-        let now = self.clock.now();
-        let Ok(action) = review.expire(now) else { return Ok(()) };
-        let event = ReviewEvent::ReviewExpired { action };
-        let actor = Actor::system("due");
-        if review.opened.kind == ReviewKind::Audit {
-            let new = self.new_event(now, actor, review.opened.generation, event);
-            let transaction = Transaction::one(Stream::review(id), review.seq, vec![new]);
-            return match self.ledger.append(transaction).await {
-                Ok(_) | Err(backstop_ledger::AppendError::Conflict { .. }) => Ok(()),
-                Err(error) => Err(error.into()),
-            };
+        for _ in 0..TRIES {
+            match self.expire_once(id).await {
+                Err(ReviewError::Busy) => {}
+                Ok(()) => return Ok(()),
+                Err(ReviewError::Stop(stop)) => return Err(stop),
+                Err(other) => return Err(Stop::Broken(other.to_string())),
+            }
         }
-        let Some(call) = self.resume(&review.opened.call).await? else { return Ok(()) };
-        let mut live = call.cell.lock().await;
-        let open = matches!(&live.state.phase, Phase::InReview { review, .. } if review == id);
-        let Some(review) =
-            self.review(id).await?.filter(|review| open && review.expire(now).is_ok())
-        else {
+        Err(Stop::Broken("the review is being changed all the time".to_owned()))
+    }
+
+    async fn expire_once(self: &Arc<Self>, id: &ReviewId) -> Result<(), ReviewError> {
+        let Some(review) = self.review(id).await? else { return Ok(()) };
+        let Ok(action) = review.expire(self.clock.now()) else { return Ok(()) };
+        if review.opened.kind == ReviewKind::Audit {
+            return self.close_review(id, &review, ReviewEvent::ReviewExpired { action }).await;
+        }
+        let Some(call) = self.resume(&review.opened.call).await? else {
+            // Its revision is gone: the call ends, and the review with it.
+            self.end_orphan(&review.opened.call).await?;
             return Ok(());
         };
+        let expired = {
+            let mut live = call.cell.lock().await;
+            self.expire_on(&call, &mut live, id, action).await
+        };
+        self.park(call);
+        expired
+    }
+
+    async fn expire_on(
+        self: &Arc<Self>,
+        call: &Arc<LiveCall>,
+        live: &mut Live,
+        id: &ReviewId,
+        action: OnExpiry,
+    ) -> Result<(), ReviewError> {
+        let now = self.clock.now();
+        let asked = matches!(&live.state.phase, Phase::InReview { review, .. } if review == id);
+        let found = self.review(id).await?;
+        let Some(review) = found.filter(|review| asked && review.expire(now).is_ok()) else {
+            return Ok(());
+        };
+        let actor = Actor::system("due");
+        let mark = live.mark(&*self.ledger, &call.id);
         let resolved = expired(id, &review.opened.queue, action);
-        live.apply(&self.ids, now, actor.clone(), resolved)?;
-        let beside = vec![review_event(&self.ids, now, actor, &live, event)];
-        match self.write_decision(&call, &mut live, id, review.seq, beside).await {
-            Ok(()) | Err(ReviewError::Busy) => {}
-            Err(ReviewError::Stop(stop)) => return Err(stop),
-            Err(other) => return Err(Stop::Broken(other.to_string())),
-        }
-        drop(live);
-        self.go_on(&call);
+        live.apply(&self.ids, now, actor.clone(), resolved).map_err(Stop::from)?;
+        let event = ReviewEvent::ReviewExpired { action };
+        let beside = vec![review_event(&self.ids, now, actor, live, event)];
+        self.write_decision(call, live, mark, (id, review.seq, beside)).await?;
+        self.go_on(call, live);
         Ok(())
     }
 
-    pub(super) async fn cancel(
+    /// Closes a review that no call waits for.
+    async fn close_review(
+        &self,
+        id: &ReviewId,
+        review: &ReviewState,
+        event: ReviewEvent,
+    ) -> Result<(), ReviewError> {
+        let now = self.clock.now();
+        let new = self.new_event(now, Actor::system("due"), review.opened.generation, event);
+        let transaction = Transaction::one(Stream::review(id), review.seq, vec![new]);
+        match self.ledger.append(transaction).await {
+            Ok(_) => Ok(()),
+            Err(AppendError::Conflict { .. }) => Err(ReviewError::Busy),
+            Err(error) => Err(Stop::from(error).into()),
+        }
+    }
+
+    /// Stops a call, whatever it does. An ended one stays as it is.
+    pub(crate) async fn cancel(
         self: &Arc<Self>,
         id: &CallId,
-        actor: Actor,
-        reason: String,
+        actor: &Actor,
+        reason: &str,
     ) -> Result<(), Stop> {
-        let Some(call) = self.resume(id).await? else { return Ok(()) };
-        call.cancelled.cancel();
-        let mut live = call.cell.lock().await;
-        if live.state.ended().is_some() {
-            return Ok(());
+        let mut last = None;
+        for _ in 0..TRIES {
+            let Some(call) = self.resume(id).await? else { return Ok(()) };
+            // Whoever runs it stops at once, and it is ours from here on.
+            call.cancelled.cancel();
+            let mut live = call.cell.lock().await;
+            let Err(stop) = self.cancel_on(&call, &mut live, actor, reason).await else {
+                return Ok(());
+            };
+            drop(live);
+            // Nobody runs it any more: it is read anew, to be cancelled or to go on.
+            if !matches!(stop, Stop::Ledger(AppendError::Conflict { .. })) {
+                self.broken(&call, &stop);
+                return Err(stop);
+            }
+            call.shown.send_replace(Shown::Parked);
+            self.forget(&call);
+            last = Some(stop);
         }
-        let now = self.clock.now();
-        let beside = self.withdrawn(&live, &actor, &reason).await?;
-        let ended = backstop_domain::Ended {
-            outcome: backstop_domain::Outcome::Cancelled,
-            answered_by: backstop_domain::AnsweredBy::Nobody,
+        self.tasks.start(Arc::clone(self).start_over(id.clone()));
+        last.map_or(Ok(()), Err)
+    }
+
+    async fn cancel_on(
+        &self,
+        call: &LiveCall,
+        live: &mut Live,
+        actor: &Actor,
+        reason: &str,
+    ) -> Result<(), Stop> {
+        if live.state.ended().is_some() {
+            // It ended this moment, and whoever ran it stopped before saying so.
+            return self.finish(call, live).await;
+        }
+        let text = format!("the call was cancelled: {reason}");
+        let beside = self.withdrawn(&live.state, actor, &text).await?;
+        let ended = Ended {
+            outcome: Outcome::Cancelled,
+            answered_by: AnsweredBy::Nobody,
             answer: None,
-            cause: backstop_domain::Cause { class: None, by: Some(actor.id.clone()), text: reason },
+            cause: Cause { class: None, by: Some(actor.id.clone()), text: reason.to_owned() },
             unreviewed: false,
             audits: Vec::new(),
         };
-        live.apply(&self.ids, now, actor, CallEvent::CallEnded(ended))?;
-        live.write_beside(&*self.ledger, id, true, beside);
-        self.finish(&call, &mut live).await
+        let now = self.clock.now();
+        live.apply(&self.ids, now, actor.clone(), CallEvent::CallEnded(ended))?;
+        live.write_beside(&*self.ledger, &call.id, true, beside);
+        self.finish(call, live).await
     }
 
     /// The call's open review closes with it and says why.
-    async fn withdrawn(
+    pub(crate) async fn withdrawn(
         &self,
-        live: &Live,
+        state: &CallState,
         actor: &Actor,
         reason: &str,
     ) -> Result<Vec<Append>, Stop> {
-        let (Phase::InReview { review, .. } | Phase::Releasing { review, .. }) = &live.state.phase
+        let (Phase::InReview { review, .. } | Phase::Releasing { review, .. }) = &state.phase
         else {
             return Ok(Vec::new());
         };
-        let Some(state) = self.review(review).await? else { return Ok(Vec::new()) };
-        let reason = format!("the call was cancelled: {reason}");
-        let event = ReviewEvent::ReviewWithdrawn { reason };
-        let event = review_event(&self.ids, self.clock.now(), actor.clone(), live, event);
-        let stream = Stream::review(review);
-        Ok(vec![Append { stream, expected_seq: state.seq, events: vec![event] }])
-    }
-
-    /// Runs a call on that a person, or the due time, moved.
-    pub(crate) fn go_on(self: &Arc<Self>, call: &Arc<LiveCall>) {
-        self.tasks.start(Arc::clone(self).run(Arc::clone(call)));
+        let Some(found) = self.review(review).await? else { return Ok(Vec::new()) };
+        let event = ReviewEvent::ReviewWithdrawn { reason: reason.to_owned() };
+        let now = self.clock.now();
+        if ReviewState::fold(Some(found.clone()), &event, now).is_err() {
+            return Ok(Vec::new());
+        }
+        let event = self.new_event(now, actor.clone(), state.run, event);
+        let (stream, expected_seq) = (Stream::review(review), found.seq);
+        Ok(vec![Append { stream, expected_seq, events: vec![event] }])
     }
 }

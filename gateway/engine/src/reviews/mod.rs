@@ -1,13 +1,13 @@
-//! What people do to reviews: claim, renew, release, decide, undo, comment; and what cancels them.
+//! What people do to reviews: claim, renew, release, decide, undo, comment.
 //!
-//! A decision goes to the review's and the call's stream in one transaction. Every face comes
-//! through here, so four eyes, leases and digests hold on all of them.
+//! Every face comes through here, so four eyes, leases and digests hold on all of them. `decide`
+//! carries decisions out, `ending` everything else that takes a review off the table.
 
 mod decide;
 mod ending;
 
 use backstop_domain::{
-    Actor, CallId, Digest, Event, Finding, Refusal, ReviewEvent, ReviewId, ReviewKind, ReviewState,
+    Actor, CallId, Digest, Event, Finding, Millis, Refusal, ReviewEvent, ReviewId, ReviewState,
     Stream,
 };
 use backstop_ledger::{NewEvent, Transaction};
@@ -154,11 +154,7 @@ impl Engine {
     /// # Errors
     /// [`ReviewError`]; nothing has changed then.
     pub async fn decide(&self, id: &ReviewId, verb: Verb) -> Result<ReviewState, ReviewError> {
-        let review = self.0.review(id).await?.ok_or(ReviewError::Unknown)?;
-        let decided = match review.opened.kind {
-            ReviewKind::Audit => self.0.decide_audit(id, review, verb).await,
-            ReviewKind::Decision => self.0.decide(id, review, verb).await,
-        };
+        let decided = again_if_busy(async || self.0.decide(id, &verb).await).await;
         match decided {
             Err(ReviewError::Refused(Refusal::Repeated)) => {
                 self.0.review(id).await?.ok_or(ReviewError::Unknown)
@@ -172,7 +168,7 @@ impl Engine {
     /// # Errors
     /// [`ReviewError`]; nothing has changed then.
     pub async fn undo(&self, id: &ReviewId, actor: Actor) -> Result<ReviewState, ReviewError> {
-        self.0.undo(id, actor).await
+        again_if_busy(async || self.0.undo(id, &actor).await).await
     }
 
     /// Stops a call, whatever it does. An ended one stays as it is.
@@ -180,12 +176,25 @@ impl Engine {
     /// # Errors
     /// [`Stop`] if that cannot be read or written down.
     pub async fn cancel(&self, id: &CallId, actor: Actor, reason: String) -> Result<(), Stop> {
-        self.0.cancel(id, actor, reason).await
+        self.0.cancel(id, &actor, &reason).await
     }
 }
 
 /// How often a command is tried again when somebody else was faster.
-const TRIES: usize = 8;
+pub(crate) const TRIES: usize = 8;
+
+/// Tries a command again while somebody else is faster: a lease that is renewed, a comment.
+async fn again_if_busy<T>(
+    command: impl AsyncFn() -> Result<T, ReviewError>,
+) -> Result<T, ReviewError> {
+    for _ in 1..TRIES {
+        match command().await {
+            Err(ReviewError::Busy) => {}
+            other => return other,
+        }
+    }
+    command().await
+}
 
 impl Inner {
     pub(crate) async fn review(&self, id: &ReviewId) -> Result<Option<ReviewState>, Stop> {
@@ -208,7 +217,7 @@ impl Inner {
         &self,
         id: &ReviewId,
         actor: Actor,
-        command: impl Fn(&ReviewState, backstop_domain::Millis) -> Result<ReviewEvent, Refusal>,
+        command: impl Fn(&ReviewState, Millis) -> Result<ReviewEvent, Refusal>,
     ) -> Result<ReviewState, ReviewError> {
         for _ in 0..TRIES {
             let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
@@ -227,9 +236,9 @@ impl Inner {
         Err(ReviewError::Busy)
     }
 
-    fn new_event(
+    pub(crate) fn new_event(
         &self,
-        now: backstop_domain::Millis,
+        now: Millis,
         actor: Actor,
         run: u32,
         event: ReviewEvent,

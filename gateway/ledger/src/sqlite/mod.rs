@@ -235,6 +235,11 @@ impl Ledger for SqliteLedger {
         self.readers.run(read::open_reviews)
     }
 
+    fn open_in_queue(&self, queue: &str) -> Reading<u64> {
+        let queue = queue.to_owned();
+        self.readers.run(move |connection| read::open_in_queue(connection, &queue))
+    }
+
     fn calls(&self, filter: CallFilter) -> Reading<CallsPage> {
         self.readers.run(move |connection| read::calls(connection, &filter))
     }

@@ -122,6 +122,14 @@ pub(super) fn open_reviews(connection: &Connection) -> Read<Vec<ReviewSummary>> 
     summaries(connection, sql, &[])
 }
 
+/// How many reviews wait for a decision in that queue. Looks at open ones only, however many were
+/// decided there before.
+pub(super) fn open_in_queue(connection: &Connection, queue: &str) -> Read<u64> {
+    let sql = "SELECT count(*) FROM reviews INDEXED BY reviews_open \
+               WHERE phase IN ('open', 'claimed') AND queue = ?1";
+    Ok(connection.prepare_cached(sql)?.query_row([queue], |row| row.get(0))?)
+}
+
 fn summaries<T: DeserializeOwned>(
     connection: &Connection,
     sql: &str,

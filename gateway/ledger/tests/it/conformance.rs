@@ -288,7 +288,10 @@ async fn open_sets_follow_the_events(ledger: Any) {
     committed(&ledger, call_events("b", 1, vec![CallEvent::CallEnded(accepted())])).await;
     let open = ledger.open_calls().await.unwrap();
     assert_eq!(open.iter().map(|call| call.id.as_str()).collect::<Vec<_>>(), ["a"]);
-    assert_eq!(ledger.open_reviews().await.unwrap()[0].because, ["rules.large-amount"]);
+    let waiting = ledger.open_reviews().await.unwrap();
+    assert_eq!(waiting[0].because, ["rules.large-amount"]);
+    assert_eq!(ledger.open_in_queue(&waiting[0].queue).await, Ok(1));
+    assert_eq!(ledger.open_in_queue("another").await, Ok(0));
     let mut decided = call_events("a", 2, vec![resolved("r")]);
     let decision = ReviewEvent::ReviewDecided {
         by: vec!["grace".into()],
@@ -299,6 +302,7 @@ async fn open_sets_follow_the_events(ledger: Any) {
     decided.appends.push(review_append("r", 1, vec![decision]));
     committed(&ledger, decided).await;
     assert_eq!(ledger.open_reviews().await, Ok(vec![]));
+    assert_eq!(ledger.open_in_queue(&waiting[0].queue).await, Ok(0));
     let review = ledger.review(&ReviewId::from("r")).await.unwrap().unwrap();
     assert_eq!(
         (review.phase, review.decision.as_deref()),

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use backstop_domain::CallId;
-use backstop_engine::{Admitted, Snapshot};
+use backstop_engine::{Admitted, Snapshot, Stop};
 use backstop_policy::compiled::PendingThen;
 use serde_json::Value;
 
@@ -132,7 +132,11 @@ async fn reply(app: App, id: CallId, wait: Patience) -> (Reply, Option<Snapshot>
             (completion::ended(&snapshot), Some(snapshot))
         }
         Ok(Some(snapshot)) => (pending(&app, &snapshot).await, Some(snapshot)),
-        Ok(None) => (Reply::Problem(Problem::not_found("call")), None),
+        Ok(None) => {
+            // Admitted a moment ago, and it never came to disk: there is no such call.
+            let stop = Stop::Broken("the call could not be written down".to_owned());
+            (Reply::Problem(problem::of_stop(&stop)), None)
+        }
         Err(stop) => (Reply::Problem(problem::of_stop(&stop)), None),
     }
 }

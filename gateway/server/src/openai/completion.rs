@@ -155,6 +155,7 @@ pub fn extras(snapshot: &Snapshot) -> Value {
         "review",
         "unchecked",
         "unreviewed",
+        "durability",
         "tags",
     ];
     for name in names {

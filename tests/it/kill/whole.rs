@@ -1,0 +1,58 @@
+//! The whole ledger, read through the feed: one call per key, one end per call, one per review.
+
+use backstop_tests::Caller;
+use std::collections::BTreeMap;
+
+/// Events per page of the feed.
+const PAGE: usize = 1000;
+
+/// Counts every event, whether or not anybody was told of it; the figures in words.
+///
+/// # Panics
+/// If a key has two calls, a call two ends or none, or a review two decisions.
+pub async fn each_once(caller: &Caller) -> String {
+    let mut keys: BTreeMap<String, u32> = BTreeMap::new();
+    let mut ends: BTreeMap<String, u32> = BTreeMap::new();
+    let mut decisions: BTreeMap<String, i32> = BTreeMap::new();
+    let (mut after, mut events) = (0, 0);
+    loop {
+        let page = caller.get(&format!("/v1/events?after={after}&limit={PAGE}")).await.unwrap();
+        let listed = page.body["events"].as_array().expect("a page of events");
+        for event in listed {
+            let stream = event["stream"].as_str().expect("an event names its stream").to_owned();
+            match event["type"].as_str().expect("an event has a type") {
+                "call_received" => {
+                    let key = event["body"]["key"].as_str().expect("every call has a key");
+                    *keys.entry(key.to_owned()).or_default() += 1;
+                    ends.entry(stream).or_default();
+                }
+                "call_ended" => *ends.entry(stream).or_default() += 1,
+                "review_decided" | "review_expired" | "review_withdrawn" => {
+                    *decisions.entry(stream).or_default() += 1;
+                }
+                "review_undone" => *decisions.entry(stream).or_default() -= 1,
+                _ => {}
+            }
+        }
+        events += listed.len();
+        after = page.body["next"].as_u64().expect("where the next page starts");
+        if listed.is_empty() {
+            break;
+        }
+    }
+    for (key, calls) in &keys {
+        assert_eq!(*calls, 1, "the key {key} made {calls} calls");
+    }
+    for (call, times) in &ends {
+        assert!(*times <= 1, "{call} ended {times} times");
+    }
+    for (review, times) in &decisions {
+        assert!(*times <= 1, "{review} was decided {times} times");
+    }
+    let open = ends.values().filter(|times| **times == 0).count();
+    let (calls, reviews) = (ends.len(), decisions.len());
+    format!(
+        "{events} events: {calls} calls, {open} of them nobody was told of and still open, \
+             {reviews} reviews decided; each once"
+    )
+}
