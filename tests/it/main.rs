@@ -2,6 +2,12 @@
 
 mod bad_input;
 mod demo;
+mod durability_acknowledged;
+mod durability_drain;
+mod durability_keys;
+mod durability_recovery;
+mod durability_reviews;
+mod inside;
 mod kill;
 mod sdk;
 mod tidy;

@@ -79,3 +79,44 @@ impl Drop for Hold {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use backstop_domain::{CallId, Digest};
+    use backstop_ledger::{KeyClaim, Scope};
+
+    use super::Keys;
+
+    fn claim(call: &str) -> KeyClaim {
+        KeyClaim {
+            scope: Scope { caller: "flow".to_owned(), policy: "p".to_owned() },
+            key: "k".to_owned(),
+            fingerprint: Digest::of(b"body"),
+            call: CallId(call.to_owned()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_hangs_up_in_the_middle_blocks_nobody() {
+        let keys = Keys::default();
+        let hold = keys.hold(&claim("first")).ok().unwrap();
+        let theirs = keys.hold(&claim("second")).err().unwrap();
+        drop(hold);
+        theirs.settled.cancelled().await;
+        assert!(keys.hold(&claim("second")).is_ok());
+        assert_eq!(keys.len(), 0);
+    }
+
+    #[test]
+    fn only_the_call_that_has_a_key_lets_go_of_it() {
+        let keys = Keys::default();
+        keys.hold(&claim("first")).ok().unwrap().keep();
+        let place = (claim("first").scope, "k".to_owned());
+        keys.release(&place, &CallId("another".to_owned()));
+        assert_eq!(keys.len(), 1);
+        keys.release(&place, &CallId("first".to_owned()));
+        assert_eq!(keys.len(), 0);
+    }
+}

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use backstop_domain::{
-    CallEvent, Decide, Digest, Finding, Judged, Millis, Refusal, Resolution, Resolved, ReviewEvent,
-    ReviewId, ReviewKind, ReviewState, Source, Stream, Subject, call::written_reject,
-    review::Standing,
+    CallEvent, Decide, Digest, Finding, Judged, Millis, Phase, Refusal, Resolution, Resolved,
+    ReviewEvent, ReviewId, ReviewKind, ReviewState, Source, Step, Stream, Subject,
+    call::written_reject, next, review::Standing,
 };
 use backstop_ledger::{Append, AppendError, NewEvent, Transaction};
 use backstop_policy::Answer;
@@ -71,6 +71,12 @@ impl Inner {
             live.apply(&self.ids, now, verb.actor.clone(), resolved).map_err(Stop::from)?;
             if let Some(judged) = judged {
                 self.apply(live, CallEvent::AnswerJudged(judged))?;
+            }
+            // What follows without asking anybody follows at once: who decided may undo at once.
+            while matches!(live.state.phase, Phase::Deciding(_))
+                && let Step::Record(event) = next(&live.policy.plan, &live.state)
+            {
+                self.apply(live, *event)?;
             }
         }
         let beside = events

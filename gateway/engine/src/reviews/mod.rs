@@ -154,13 +154,16 @@ impl Engine {
     /// # Errors
     /// [`ReviewError`]; nothing has changed then.
     pub async fn decide(&self, id: &ReviewId, verb: Verb) -> Result<ReviewState, ReviewError> {
-        let decided = again_if_busy(async || self.0.decide(id, &verb).await).await;
-        match decided {
-            Err(ReviewError::Refused(Refusal::Repeated)) => {
-                self.0.review(id).await?.ok_or(ReviewError::Unknown)
+        for _ in 0..TRIES {
+            match self.0.decide(id, &verb).await {
+                Err(ReviewError::Busy) => {}
+                Err(ReviewError::Refused(Refusal::Repeated)) => {
+                    return self.0.review(id).await?.ok_or(ReviewError::Unknown);
+                }
+                other => return other,
             }
-            other => other,
         }
+        Err(ReviewError::Busy)
     }
 
     /// Takes a decision back inside its undo window.
@@ -168,7 +171,13 @@ impl Engine {
     /// # Errors
     /// [`ReviewError`]; nothing has changed then.
     pub async fn undo(&self, id: &ReviewId, actor: Actor) -> Result<ReviewState, ReviewError> {
-        again_if_busy(async || self.0.undo(id, &actor).await).await
+        for _ in 0..TRIES {
+            match self.0.undo(id, &actor).await {
+                Err(ReviewError::Busy) => {}
+                other => return other,
+            }
+        }
+        Err(ReviewError::Busy)
     }
 
     /// Stops a call, whatever it does. An ended one stays as it is.
@@ -180,21 +189,8 @@ impl Engine {
     }
 }
 
-/// How often a command is tried again when somebody else was faster.
+/// How often a command is tried when somebody else was faster: a lease that is renewed, a comment.
 pub(crate) const TRIES: usize = 8;
-
-/// Tries a command again while somebody else is faster: a lease that is renewed, a comment.
-async fn again_if_busy<T>(
-    command: impl AsyncFn() -> Result<T, ReviewError>,
-) -> Result<T, ReviewError> {
-    for _ in 1..TRIES {
-        match command().await {
-            Err(ReviewError::Busy) => {}
-            other => return other,
-        }
-    }
-    command().await
-}
 
 impl Inner {
     pub(crate) async fn review(&self, id: &ReviewId) -> Result<Option<ReviewState>, Stop> {
