@@ -250,7 +250,9 @@ fn step(event: &CallEvent) -> Option<String> {
         },
         CallEvent::AttemptBlocked { class, model, .. } => Some(format!("{model} {class}")),
         CallEvent::AnswerJudged(judged) => {
-            let doubt = judged.signals.iter().find(|scored| scored.accept.is_some());
+            // The source that decided: the one that was sure enough, else the last that was asked.
+            let asked = judged.signals.iter().filter(|scored| scored.accept.is_some());
+            let doubt = asked.max_by_key(|scored| scored.value >= scored.accept);
             let mended = (!judged.mended.is_empty()).then_some("mended".to_owned());
             let sure = doubt
                 .and_then(|scored| scored.value)
