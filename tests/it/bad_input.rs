@@ -2,7 +2,7 @@
 //! help. Nothing at the door becomes a call, and nothing takes the gateway down.
 
 use backstop_tests::caller::send;
-use backstop_tests::{Answered, Caller, Gateway, Upstream, Workspace, binary, workspace};
+use backstop_tests::{Answered, Caller, Gateway, Upstream, Workspace, workspace};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ struct Mistake {
     name: &'static str,
     request: RequestBuilder,
     status: u16,
-    /// A word that the message must hold: the place of the mistake, or the way out.
+    /// What the message must hold, in small letters: the place of the mistake, or the way out.
     says: &'static str,
 }
 
@@ -30,9 +30,6 @@ async fn a_mistake_on_the_calls_face_is_told_as_a_problem() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_used_again_for_another_body_is_unprocessable_on_both_faces() {
-    if !binary::serves() {
-        return;
-    }
     let (_upstream, _workspace, gateway) = gateway().await;
     let caller = gateway.caller();
     let ham = r#"script: [{"content": "{\"label\": \"ham\"}"}]"#;
@@ -55,9 +52,6 @@ async fn a_key_used_again_for_another_body_is_unprocessable_on_both_faces() {
 
 /// Makes every mistake against one gateway, then asks for something ordinary.
 async fn tell(mistakes: fn(&Gateway) -> Vec<Mistake>, form: fn(&Answered) -> Option<String>) {
-    if !binary::serves() {
-        return;
-    }
     let (upstream, _workspace, gateway) = gateway().await;
     let mut problems = Vec::new();
     for Mistake { name, request, status, says } in mistakes(&gateway) {
@@ -97,8 +91,12 @@ fn judge(
 
 /// OpenAI's form: `error` with four keys, `code` a text or null, and a request id.
 fn openai_form(answer: &Answered) -> Option<String> {
-    let error = answer.body.get("error")?.as_object();
-    let Some(error) = error else { return Some("no `error` object".to_owned()) };
+    if answer.header("content-type") != "application/json" {
+        return Some(format!("content type `{}`", answer.header("content-type")));
+    }
+    let Some(error) = answer.body["error"].as_object() else {
+        return Some("no `error` object".to_owned());
+    };
     for key in ["message", "type", "param", "code"] {
         if !error.contains_key(key) {
             return Some(format!("`error` lacks `{key}`"));
@@ -107,6 +105,9 @@ fn openai_form(answer: &Answered) -> Option<String> {
     let text = |key: &str| error[key].is_null() || error[key].is_string();
     if !error["message"].is_string() || !text("param") || !text("code") {
         return Some("`message`, `param` and `code` are texts".to_owned());
+    }
+    if answer.header("x-should-retry") != "false" {
+        return Some("a mistake is not worth a second try: x-should-retry".to_owned());
     }
     let id = answer.header("x-request-id").is_empty();
     id.then(|| "no x-request-id".to_owned())
@@ -121,6 +122,9 @@ fn problem_form(answer: &Answered) -> Option<String> {
         if answer.body.get(key).is_none() {
             return Some(format!("lacks `{key}`"));
         }
+    }
+    if answer.header("x-request-id").is_empty() {
+        return Some("no x-request-id".to_owned());
     }
     let told = answer.body["status"].as_u64() == Some(u64::from(answer.status.as_u16()));
     (!told).then(|| "`status` is not the status".to_owned())
@@ -142,25 +146,35 @@ fn openai_mistakes(gateway: &Gateway) -> Vec<Mistake> {
     };
     let deep = format!(r#"{{"model":"chat","messages":{}{}}}"#, "[".repeat(500), "]".repeat(500));
     vec![
-        mistake("not JSON", raw("{\"model\": "), 400, "json"),
-        mistake("an empty body", raw(""), 400, "json"),
-        mistake("a list", raw("[]"), 400, "object"),
-        mistake("nested too deep", raw(&deep), 400, "deep"),
-        mistake("no model", sent(json!({ "messages": messages })), 400, "model"),
-        mistake("model is a number", chat(("model", json!(7))), 400, "model"),
-        mistake("messages is a text", chat(("messages", json!("hello"))), 400, "messages"),
-        mistake("no message", chat(("messages", json!([]))), 400, "messages"),
-        mistake("a message is a number", chat(("messages", json!([7]))), 400, "messages"),
-        mistake("an unknown model", chat(("model", json!("chta"))), 404, "chat"),
-        mistake("an absurd n", chat(("n", json!(1_000_000))), 400, "n"),
-        mistake("n is nothing", chat(("n", json!(0))), 400, "n"),
-        mistake("n is a word", chat(("n", json!("two"))), 400, "n"),
-        mistake("stream is a word", chat(("stream", json!("yes"))), 400, "stream"),
-        mistake("too large", chat(("user", json!("x".repeat(2_000_000)))), 413, "large"),
-        mistake("no key", keyed(None), 401, "key"),
-        mistake("a wrong key", keyed(Some("wrong-key")), 401, "key"),
-        mistake("an unknown path", post(&known, "/v1/chat/completion", "{}".into()), 404, "path"),
-        mistake("a wrong method", known.request(Method::GET, CHAT), 405, "post"),
+        mistake("not JSON", raw("{\"model\": "), 400, "is not json"),
+        mistake("an empty body", raw(""), 400, "is empty"),
+        mistake("a list", raw("[]"), 400, "must be a json object"),
+        mistake("not UTF-8", post_bytes(&known, CHAT, b"{\"model\": \"\xff\"}"), 400, "utf-8"),
+        mistake("nested too deep", raw(&deep), 400, "deeper than 64"),
+        mistake("no model", sent(json!({ "messages": messages })), 400, "`model` is missing"),
+        mistake("model is a number", chat(("model", json!(7))), 400, "`model` must be"),
+        mistake("no messages", sent(json!({ "model": "chat" })), 400, "`messages` is missing"),
+        mistake(
+            "messages is a text",
+            chat(("messages", json!("hello"))),
+            400,
+            "`messages` must be",
+        ),
+        mistake("no message", chat(("messages", json!([]))), 400, "1 to 10000 messages"),
+        mistake("a message is a number", chat(("messages", json!([7]))), 400, "`messages[0]`"),
+        mistake("an unknown model", chat(("model", json!("chta"))), 404, "did you mean `chat`"),
+        mistake("an absurd n", chat(("n", json!(1_000_000))), 400, "`n` must be"),
+        mistake("n is nothing", chat(("n", json!(0))), 400, "`n` must be"),
+        mistake("n is a word", chat(("n", json!("two"))), 400, "`n` must be"),
+        mistake("stream is a word", chat(("stream", json!("yes"))), 400, "`stream` must be"),
+        mistake("extras misspelt", chat(("backstop", json!({"tag": 1}))), 400, "`backstop.tag`"),
+        mistake("too large", chat(("user", json!("x".repeat(2_000_000)))), 413, "larger than"),
+        mistake("no key", keyed(None), 401, "authorization: bearer"),
+        mistake("a wrong key", keyed(Some("wrong-key")), 401, "this key is not known"),
+        mistake("a person's key", keyed(Some(workspace::REVIEWER_KEY)), 403, "reviewer's key"),
+        mistake("an unknown path", post(&known, "/v1/embeddings", "{}".into()), 404, "openapi"),
+        mistake("a wrong method", known.request(Method::GET, CHAT), 405, "takes post"),
+        mistake("a model", known.request(Method::GET, "/v1/models/chta"), 404, "no policy `chta`"),
     ]
 }
 
@@ -172,21 +186,29 @@ fn calls_mistakes(gateway: &Gateway) -> Vec<Mistake> {
     let large = json!({ "input": "x".repeat(2_000_000) });
     let keyed = |key: Option<&str>| post(&gateway.caller_with(key), CALLS, input.clone());
     let headed = |name: &str, value: &str| raw(&input).header(name, value);
+    let got = |path: &str| known.request(Method::GET, path);
     vec![
-        mistake("not JSON", raw("input: hello"), 400, "json"),
-        mistake("a list", raw("[1]"), 400, "object"),
-        mistake("no input", sent(json!({})), 400, "input"),
-        mistake("a misspelt member", sent(json!({ "inputs": "hello" })), 400, "input"),
-        mistake("input of the wrong type", sent(json!({ "input": 7 })), 422, "input"),
-        mistake("too large", sent(large), 413, "large"),
-        mistake("an unknown policy", post(&known, "/v1/calls/typd", input.clone()), 404, "typed"),
-        mistake("no key", keyed(None), 401, "key"),
-        mistake("a wrong key", keyed(Some("wrong-key")), 401, "key"),
-        mistake("a wait that is no number", headed("prefer", "wait=soon"), 400, "wait"),
-        mistake("an endless key", headed("idempotency-key", &"k".repeat(5000)), 400, "key"),
-        mistake("an unknown call", known.request(Method::GET, "/v1/calls/nobody"), 404, "call"),
-        mistake("a wait of words", known.request(Method::GET, "/v1/calls/x?wait=a"), 400, "wait"),
-        mistake("a wrong method", known.request(Method::PUT, CALLS), 405, "post"),
+        mistake("not JSON", raw("input: hello"), 400, "is not json"),
+        mistake("a list", raw("[1]"), 400, "must be a json object"),
+        mistake("no input", sent(json!({})), 400, "`input` is missing"),
+        mistake("a misspelt member", sent(json!({ "inputs": "hello" })), 400, "`inputs`"),
+        mistake("input of the wrong type", sent(json!({ "input": 7 })), 400, "does not fit"),
+        mistake("too large", sent(large), 413, "larger than"),
+        mistake("an unknown policy", post(&known, "/v1/calls/typd", input.clone()), 404, "`typed`"),
+        mistake("no key", keyed(None), 401, "authorization: bearer"),
+        mistake("a wrong key", keyed(Some("wrong-key")), 401, "this key is not known"),
+        mistake("a wait that is no number", headed("prefer", "wait=soon"), 400, "whole seconds"),
+        mistake("an endless key", headed("idempotency-key", &"k".repeat(5000)), 400, "255 bytes"),
+        mistake("an unknown call", got("/v1/calls/nobody"), 404, "no such call"),
+        mistake("events of nobody", got("/v1/calls/nobody/events"), 404, "no such call"),
+        mistake("a wait of words", got("/v1/calls/x?wait=a"), 400, "wait: invalid"),
+        mistake("a misspelt question", got("/v1/calls?polices=typed"), 400, "`polices`"),
+        mistake("no outcome", got("/v1/calls?outcome=good"), 400, "`good` is no outcome"),
+        mistake("a forged cursor", got("/v1/calls?cursor=7"), 400, "as it was"),
+        mistake("an unknown review", got("/v1/reviews/nothing"), 404, "no such review"),
+        mistake("no path", got("/v1/call"), 404, "openapi"),
+        mistake("a path off its form", got("/v1/calls/%ff"), 400, "utf-8"),
+        mistake("a wrong method", known.request(Method::PUT, CALLS), 405, "takes"),
     ]
 }
 
@@ -200,6 +222,11 @@ const fn mistake(
 }
 
 fn post(caller: &Caller, path: &str, body: String) -> RequestBuilder {
+    post_bytes(caller, path, body.as_bytes())
+}
+
+fn post_bytes(caller: &Caller, path: &str, body: &[u8]) -> RequestBuilder {
+    let body = body.to_vec();
     caller.request(Method::POST, path).header("content-type", "application/json").body(body)
 }
 

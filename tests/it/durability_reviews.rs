@@ -115,7 +115,7 @@ fn decided_expired_and_cancelled_at_once_a_call_has_one_end() {
         }
         world.pass(Duration::from_secs(299));
         let mut tasks = tokio::task::JoinSet::new();
-        for (number, (id, review)) in reviews.iter().cloned().enumerate() {
+        for (number, (id, _)) in reviews.iter().cloned().enumerate() {
             let engine = process.engine.clone();
             tasks.spawn(async move {
                 tokio::time::sleep(Duration::from_millis(970 + number as u64)).await;

@@ -7,6 +7,7 @@ mod durability_drain;
 mod durability_keys;
 mod durability_recovery;
 mod durability_reviews;
+mod faces;
 mod inside;
 mod kill;
 mod sdk;

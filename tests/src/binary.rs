@@ -16,18 +16,6 @@ pub fn path() -> &'static Path {
     &BINARY
 }
 
-/// Whether the binary serves yet. While it does not, stories that need it say that they skip.
-pub fn serves() -> bool {
-    static SERVES: LazyLock<bool> = LazyLock::new(|| {
-        let help = Command::new(path()).args(["serve", "--help"]).output();
-        help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains("--listen"))
-    });
-    if !*SERVES {
-        println!("skipped: `backstop serve` does not exist yet in {}", path().display());
-    }
-    *SERVES
-}
-
 /// The test is named beside the binary so that cargo picks the very features of `cargo test`:
 /// without it, shared crates would be compiled a second time.
 fn build() -> PathBuf {

@@ -165,8 +165,8 @@ pub struct Chaos {
     /// Address to listen on
     #[arg(long, env = "BACKSTOP_LISTEN", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
-    /// What to do, in turn; then it starts again. `backstop chaos --list` names them
-    #[arg(long = "do", env = "BACKSTOP_CHAOS", value_delimiter = ',')]
+    /// What to do, in turn, with `;` between, and again. `backstop chaos --list` names them
+    #[arg(long = "do", env = "BACKSTOP_CHAOS", value_delimiter = ';')]
     pub behaviours: Vec<String>,
     /// What it answers
     #[arg(long, env = "BACKSTOP_CHAOS_ANSWER", default_value = "Hello.")]

@@ -17,10 +17,11 @@ use backstop_policy::{
 use serde_json::{Value, json};
 
 use crate::{
-    door::Shut,
+    door::{Entered, Shut},
     engine::{Engine, Inner},
     keys::Hold,
     live::{Live, LiveCall, Stop},
+    rates::Rates,
 };
 
 /// A request, as the edge read it.
@@ -78,6 +79,8 @@ pub struct Admitted {
     pub id: CallId,
     /// Whether an earlier request with the same key made it.
     pub joined: bool,
+    /// How the caller stands under its limits; a joined request takes nothing and is told nothing.
+    pub rates: Rates,
 }
 
 /// Why there is no call.
@@ -124,6 +127,8 @@ pub enum Refused {
         until: Option<Millis>,
         /// The request is larger than the limit allows at all.
         never: bool,
+        /// How the caller stands.
+        rates: Rates,
     },
     /// The gateway does not take calls now.
     #[error("{why}")]
@@ -153,7 +158,9 @@ impl Engine {
         });
         let hold = match &claim {
             Some(claim) => match inner.find_key(claim).await? {
-                Key::Bound(id) => return Ok(Admitted { id, joined: true }),
+                Key::Bound(id) => {
+                    return Ok(Admitted { id, joined: true, rates: Rates::default() });
+                }
                 Key::Free(hold) => Some(hold),
             },
             None => None,
@@ -243,9 +250,13 @@ impl Inner {
             tokens: first.usage.total(),
             cost: first.cost,
         });
-        let (permits, held_at_door) = match self.door.enter(&policy, &facts, &submit, amounts) {
-            Ok(permits) => (permits, None),
-            Err(shut) => (Vec::new(), Some(held(&policy, shut)?)),
+        let entered = self.door.enter(&policy, &facts, &submit, amounts);
+        let (Entered { permits, rates }, held_at_door) = match entered {
+            Ok(entered) => (entered, None),
+            Err(shut) => {
+                let rates = shut.rates;
+                (Entered { permits: Vec::new(), rates }, Some(held(&policy, shut)?))
+            }
         };
         let received = Received {
             policy: policy.name.clone(),
@@ -283,7 +294,7 @@ impl Inner {
         let call = Arc::new(LiveCall::new(id.clone(), live));
         self.live.lock().insert(id.clone(), Arc::clone(&call));
         self.tasks.start(Arc::clone(self).run(call));
-        Ok(Admitted { id, joined: false })
+        Ok(Admitted { id, joined: false, rates })
     }
 
     fn asked(&self, id: &CallId, input: Value, submit: &Submit, now: Millis) -> Asked {
@@ -340,7 +351,8 @@ fn held(policy: &Policy, shut: Shut) -> Result<AtDoor, Refused> {
     if policy.plan.ladders.contains_key(&backstop_domain::Plan::class_ladder(class)) {
         return Ok(AtDoor { class, reason: shut.which, until: shut.until });
     }
-    Err(Refused::Limited { which: shut.which, until: shut.until, never: shut.never })
+    let Shut { which, until, never, rates } = shut;
+    Err(Refused::Limited { which, until, never, rates })
 }
 
 /// The nearest of these names, if it is near enough to be a slip.

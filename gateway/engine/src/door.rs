@@ -14,6 +14,7 @@ use crate::{
     admit::Submit,
     in_force::InForce,
     limit_rules::{limit_rules, of_policy},
+    rates::Rates,
 };
 
 /// How long a permit is held that nobody gives back, beyond the deadline: a minute.
@@ -28,6 +29,16 @@ pub(crate) struct Shut {
     pub until: Option<Millis>,
     /// The request is larger than the limit allows at all.
     pub never: bool,
+    /// How the caller stands.
+    pub rates: Rates,
+}
+
+/// Who came in by the door.
+pub(crate) struct Entered {
+    /// What it took; given back when the automatic part is over.
+    pub permits: Vec<LimitPermit>,
+    /// How the caller stands now.
+    pub rates: Rates,
 }
 
 /// Every limit that stands at the door. A reload keeps what was used.
@@ -94,14 +105,17 @@ impl Door {
         facts: &Facts,
         submit: &Submit,
         amounts: Amounts,
-    ) -> Result<Vec<LimitPermit>, Shut> {
+    ) -> Result<Entered, Shut> {
         let of_policy = policy.door_limits(facts).map_err(|why| Shut {
             which: format!("a limit of policy `{}` cannot be held: {why}", policy.name),
             until: None,
             never: true,
+            rates: Rates::default(),
         })?;
         let sets = self.sets.read();
         let mut all: Vec<(&Arc<LimitSet>, Vec<Option<String>>)> = Vec::new();
+        // What all callers use together is no caller's business: told of are the others only.
+        let untold = usize::from(sets.gateway.is_some());
         if let Some(whole) = &sets.gateway {
             let keys = whole.per.iter().map(|per| Some(key_of(per.as_ref(), policy, submit)));
             all.push((&whole.set, keys.collect()));
@@ -118,7 +132,12 @@ impl Door {
         let borrowed: Vec<_> =
             all.iter().zip(&keys).map(|((set, _), keys)| (*set, keys.as_slice())).collect();
         let hold_ms = policy.plan.deadline_ms.saturating_add(HOLD_MS);
-        acquire_all(&borrowed, amounts, hold_ms).map_err(|tight| shut(&policy.name, &tight))
+        let taken = acquire_all(&borrowed, amounts, hold_ms);
+        let rates = Rates::of(borrowed.into_iter().skip(untold));
+        match taken {
+            Ok(permits) => Ok(Entered { permits, rates }),
+            Err(tight) => Err(shut(&policy.name, &tight, rates)),
+        }
     }
 }
 
@@ -133,7 +152,7 @@ fn key_of(per: Option<&Per>, policy: &Policy, submit: &Submit) -> String {
     }
 }
 
-fn shut(policy: &str, tight: &Tight) -> Shut {
+fn shut(policy: &str, tight: &Tight, rates: Rates) -> Shut {
     let Tight { limit, key, .. } = tight;
     let whose = if key.is_empty() { String::new() } else { format!(" of `{key}`") };
     let more = if tight.never { ": the request is larger than it allows at all" } else { "" };
@@ -141,5 +160,6 @@ fn shut(policy: &str, tight: &Tight) -> Shut {
         which: format!("limit `{limit}`{whose} at policy `{policy}` is reached{more}"),
         until: tight.until,
         never: tight.never,
+        rates,
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use backstop_domain::{CallId, Digest, Face, Outcome};
-use backstop_engine::{Snapshot, Stop, Submit};
+use backstop_engine::{Caller, Snapshot, Stop, Submit};
 use backstop_ledger::{CallFilter, CallPhase};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -18,13 +18,18 @@ use crate::{
     app::App,
     auth::{Identity, allowed, allowed_to_call, may_see},
     body::JsonBody,
+    hangup::Hangup,
     headers,
-    openai::{KNOWN, read_extras},
+    openai::{FromHeaders, KNOWN, read_extras},
     problem::{self, Problem},
+    query::Asked,
     view,
 };
 
 /// `POST /v1/calls/{policy}`.
+///
+/// # Errors
+/// [`Problem`] if it becomes no call.
 pub async fn submit(
     State(app): State<App>,
     identity: Identity,
@@ -34,8 +39,32 @@ pub async fn submit(
 ) -> Result<Response, Problem> {
     let caller = allowed_to_call(&identity)?;
     let said = headers::read(&sent, &app)?;
-    let wait = headers::prefer_wait(&sent)?;
-    let body = body?.0;
+    let preferred = headers::prefer_wait(&sent)?;
+    let (request, wait) = read(&app, policy, caller, said, body?.0)?;
+    let policy = request.policy.clone();
+    let now = app.engine.clock().now();
+    let admitted = app.engine.submit(request).await;
+    let admitted = admitted.map_err(|refused| problem::of_refused(&refused, now))?;
+    let guard = Hangup::of(&app, &policy, &admitted);
+    let snapshot = wait_for(&app, &admitted.id, preferred.or(wait)).await?;
+    guard.answered();
+    let mut response = shown(&snapshot, true);
+    headers::of_admitted(response.headers_mut(), &admitted);
+    if preferred.is_some() {
+        let applied = HeaderValue::from_static("wait");
+        response.headers_mut().insert("preference-applied", applied);
+    }
+    Ok(response)
+}
+
+/// What is submitted, and how long the body asks to wait, in milliseconds.
+fn read(
+    app: &App,
+    policy: String,
+    caller: Caller,
+    said: FromHeaders,
+    body: Value,
+) -> Result<(Submit, Option<u64>), Problem> {
     let fingerprint = Digest::of_json(&body);
     let Value::Object(fields) = body else {
         let detail = "the body must be a JSON object with `input`";
@@ -55,11 +84,12 @@ pub async fn submit(
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(messages)) => messages.clone(),
         Some(_) => {
-            return Err(Problem::bad_request("invalid_field", "`messages` must be a list"));
+            let detail = "`messages` must be a list";
+            return Err(Problem::bad_request("invalid_field", detail).at("messages"));
         }
     };
     let passes = app.engine.workspace().policies.get(&policy).is_some_and(|p| p.passes_through());
-    let request = Submit {
+    let submit = Submit {
         policy,
         caller,
         face: Face::Calls,
@@ -74,19 +104,7 @@ pub async fn submit(
         request_id: said.request_id,
         traceparent: said.traceparent,
     };
-    let now = app.engine.clock().now();
-    let admitted = app.engine.submit(request).await;
-    let admitted = admitted.map_err(|refused| problem::of_refused(&refused, now))?;
-    let snapshot = wait_for(&app, &admitted.id, wait.or(extras.wait_ms)).await?;
-    let mut response = shown(&snapshot, true);
-    if admitted.joined {
-        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
-    }
-    if wait.is_some() {
-        let applied = HeaderValue::from_static("wait");
-        response.headers_mut().insert("preference-applied", applied);
-    }
-    Ok(response)
+    Ok((submit, extras.wait_ms))
 }
 
 /// Without a wish the automatic part is waited for; with one, people too.
@@ -96,8 +114,7 @@ async fn wait_for(app: &App, id: &CallId, wait_ms: Option<u64>) -> Result<Snapsh
         Some(wait) => app.engine.wait_end(id, Duration::from_millis(wait.min(longest))).await,
         None => app.engine.wait(id, Duration::from_millis(longest)).await,
     };
-    let found = found.map_err(|stop| problem::of_stop(&stop))?;
-    match found {
+    match found.map_err(|stop| problem::of_stop(&stop))? {
         Some(snapshot) => Ok(snapshot),
         // Admitted a moment ago, and it never came to disk: there is no such call.
         None => Err(problem::of_stop(&never_written())),
@@ -115,31 +132,42 @@ fn shown(snapshot: &Snapshot, fresh: bool) -> Response {
     let mut response = (status, Json(view::call(snapshot))).into_response();
     let sent = response.headers_mut();
     headers::of_call(sent, snapshot);
-    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", snapshot.state.seq)) {
+    if let Ok(tag) = HeaderValue::from_str(&tag(snapshot)) {
         sent.insert(header::ETAG, tag);
     }
     if !ended {
-        if let Ok(place) = HeaderValue::from_str(&format!("/v1/calls/{}", snapshot.id)) {
-            sent.insert(header::LOCATION, place);
-        }
-        sent.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        look_again(sent, &snapshot.id);
     }
     response
 }
 
+fn look_again(headers: &mut HeaderMap, id: &CallId) {
+    if let Ok(place) = HeaderValue::from_str(&format!("/v1/calls/{id}")) {
+        headers.insert(header::LOCATION, place);
+    }
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+}
+
+/// The call's version: the number of its newest event.
+fn tag(snapshot: &Snapshot) -> String {
+    format!("\"{}\"", snapshot.state.seq)
+}
+
 /// How long to wait.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Wait {
     /// Whole seconds.
     wait: Option<u64>,
 }
 
-/// `GET /v1/calls/{id}?wait=N`.
+/// `GET /v1/calls/{id}?wait=N`; 304 for who has this state already.
 pub async fn show(
     State(app): State<App>,
     identity: Identity,
     Path(id): Path<String>,
-    Query(query): Query<Wait>,
+    Asked(query): Asked<Wait>,
+    sent: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = CallId(id);
     let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;
@@ -153,11 +181,16 @@ pub async fn show(
         let found = found.map_err(|stop| problem::of_stop(&stop))?;
         snapshot = found.ok_or_else(|| Problem::not_found("call"))?;
     }
-    Ok(shown(&snapshot, false))
+    let response = shown(&snapshot, false);
+    if headers::knows(&sent, &tag(&snapshot)) {
+        return Ok((StatusCode::NOT_MODIFIED, response.headers().clone()).into_response());
+    }
+    Ok(response)
 }
 
 /// Which calls to list.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Which {
     policy: Option<String>,
     state: Option<String>,
@@ -170,7 +203,7 @@ pub struct Which {
 pub async fn list(
     State(app): State<App>,
     identity: Identity,
-    Query(which): Query<Which>,
+    Asked(which): Asked<Which>,
 ) -> Result<Response, Problem> {
     let outcome = match which.outcome.as_deref() {
         None => None,

@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response, Sse, sse},
 };
@@ -20,6 +20,7 @@ use crate::{
     auth::{Identity, may_see},
     headers,
     problem::{self, Problem},
+    query::Asked,
 };
 
 /// Time between two comments on a quiet stream.
@@ -27,6 +28,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// After which place.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct After {
     after: Option<u64>,
     limit: Option<usize>,
@@ -38,7 +40,7 @@ pub async fn of_call(
     State(app): State<App>,
     identity: Identity,
     Path(id): Path<String>,
-    Query(query): Query<After>,
+    Asked(query): Asked<After>,
     sent: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = CallId(id);
@@ -105,7 +107,7 @@ fn follow(
 pub async fn feed(
     State(app): State<App>,
     identity: Identity,
-    Query(query): Query<After>,
+    Asked(query): Asked<After>,
 ) -> Result<Response, Problem> {
     if !identity.operates() {
         let detail = "this key may not read all events; `may: [operate]` in gateway.yaml allows it";

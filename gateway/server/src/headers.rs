@@ -1,7 +1,8 @@
 //! Headers in and out. What we add has one prefix: `backstop-`.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use backstop_engine::Snapshot;
+use backstop_domain::guard::Standing;
+use backstop_engine::{Admitted, Rates, Snapshot};
 
 use crate::{app::App, openai::FromHeaders, problem::Problem};
 
@@ -78,11 +79,70 @@ pub fn prefer_wait(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     Ok(None)
 }
 
+/// Whether the caller has that version already (`If-None-Match`).
+pub fn knows(headers: &HeaderMap, tag: &str) -> bool {
+    headers
+        .get_all(axum::http::header::IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}
+
 fn is_traceparent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let hex =
         |part: &str, length| part.len() == length && part.chars().all(|c| c.is_ascii_hexdigit());
     matches!(parts.as_slice(), [a, b, c, d] if hex(a, 2) && hex(b, 32) && hex(c, 16) && hex(d, 2))
+}
+
+/// What is known once a call is admitted, however it ends.
+pub fn of_admitted(headers: &mut HeaderMap, admitted: &Admitted) {
+    if let Ok(id) = HeaderValue::from_str(admitted.id.as_str()) {
+        headers.insert("backstop-call", id);
+    }
+    if admitted.joined {
+        headers.insert("idempotent-replayed", HeaderValue::from_static("true"));
+    }
+    of_rates(headers, &admitted.rates);
+}
+
+/// How the caller stands under its limits, in OpenAI's words.
+pub fn of_rates(headers: &mut HeaderMap, rates: &Rates) {
+    let named = [("requests", rates.requests), ("tokens", rates.tokens)];
+    for (what, standing) in named {
+        let Some(Standing { limit, remaining, reset_ms }) = standing else { continue };
+        let told = [
+            ("limit", limit.to_string()),
+            ("remaining", remaining.to_string()),
+            ("reset", duration(reset_ms)),
+        ];
+        for (word, value) in told {
+            let name = HeaderName::try_from(format!("x-ratelimit-{word}-{what}"));
+            if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// A time as OpenAI writes it: `12ms`, `1s`, `1.5s`, `6m0s`, `1h0m5s`.
+fn duration(ms: u64) -> String {
+    let (seconds, rest) = (ms / 1000, ms % 1000);
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    let exact = match rest {
+        0 => format!("{}s", seconds % 60),
+        rest => {
+            format!("{}.{}s", seconds % 60, format!("{rest:03}").trim_end_matches('0'))
+        }
+    };
+    match (hours, minutes, seconds) {
+        (0, 0, 0) => format!("{ms}ms"),
+        (0, 0, _) => exact,
+        (0, _, _) => format!("{minutes}m{exact}"),
+        _ => format!("{hours}h{minutes}m{exact}"),
+    }
 }
 
 /// What a response says of its call.
@@ -111,3 +171,6 @@ pub fn of_call(headers: &mut HeaderMap, snapshot: &Snapshot) {
         set("openai-processing-ms", stages.total.as_millis().to_string());
     }
 }
+
+#[cfg(test)]
+mod tests;

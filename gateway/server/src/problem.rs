@@ -9,7 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 use backstop_domain::{FailureClass, Finding, Millis, Refusal};
-use backstop_engine::{Refused, ReviewError, Stop};
+use backstop_engine::{Rates, Refused, ReviewError, Stop};
 use serde_json::{Map, Value, json};
 
 /// Base of the stable problem types.
@@ -27,6 +27,8 @@ pub struct Problem {
     retry_after_ms: Option<u64>,
     param: Option<String>,
     more: Map<String, Value>,
+    /// Boxed, because most problems know of none.
+    rates: Option<Box<Rates>>,
 }
 
 impl Problem {
@@ -41,6 +43,7 @@ impl Problem {
             retry_after_ms: None,
             param: None,
             more: Map::new(),
+            rates: None,
         }
     }
 
@@ -83,9 +86,25 @@ impl Problem {
         self
     }
 
-    /// Its status.
-    pub const fn status(&self) -> StatusCode {
-        self.status
+    /// With every member of that object.
+    #[must_use]
+    pub fn with_all(mut self, members: Value) -> Self {
+        if let Value::Object(members) = members {
+            self.more.extend(members);
+        }
+        self
+    }
+
+    /// With how the caller stands under its limits.
+    #[must_use]
+    pub fn rates(mut self, rates: Rates) -> Self {
+        self.rates = Some(Box::new(rates));
+        self
+    }
+
+    /// Whether the same request may fare better later.
+    pub const fn is_retryable(&self) -> bool {
+        self.retryable
     }
 
     /// As RFC 9457 has it.
@@ -122,27 +141,15 @@ impl Problem {
             "backstop": self.json(),
         }})
     }
+}
 
-    /// The response off the OpenAI face.
-    pub fn into_problem_response(self) -> Response<Body> {
-        let body = self.json();
-        self.respond(body, "application/problem+json")
-    }
-
-    /// The response on the OpenAI face.
-    pub fn into_openai_response(self) -> Response<Body> {
-        let body = self.openai();
-        let retryable = self.retryable;
-        let mut response = self.respond(body, "application/json");
-        let should = HeaderValue::from_static(if retryable { "true" } else { "false" });
-        response.headers_mut().insert(HeaderName::from_static("x-should-retry"), should);
-        response
-    }
-
-    fn respond(self, body: Value, kind: &'static str) -> Response<Body> {
-        let mut response = (self.status, body.to_string()).into_response();
+impl IntoResponse for Problem {
+    /// As a problem; `face` gives it OpenAI's form where an OpenAI client asked.
+    fn into_response(self) -> Response<Body> {
+        let mut response = (self.status, self.json().to_string()).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, kind);
         if let Some(ms) = self.retry_after_ms {
             // Whole seconds, at least one: zero would have the client hammer.
             headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1000).max(1)));
@@ -152,13 +159,15 @@ impl Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        if self.status == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body is not read, so nothing more can come over this connection.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if let Some(rates) = &self.rates {
+            crate::headers::of_rates(headers, rates);
+        }
+        response.extensions_mut().insert(self);
         response
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response<Body> {
-        self.into_problem_response()
     }
 }
 
@@ -203,15 +212,17 @@ pub fn of_refused(refused: &Refused, now: Millis) -> Problem {
                 .at("Idempotency-Key")
                 .with("call", call.as_str().into())
         }
-        Refused::Limited { never: true, .. } => {
+        Refused::Limited { never: true, rates, .. } => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request_over_limit", detail)
                 .class(Some(FailureClass::Shed))
+                .rates(*rates)
         }
-        Refused::Limited { until, .. } => {
+        Refused::Limited { until, rates, .. } => {
             let after = until.map_or(1_000, |until| until.since(now));
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", detail)
                 .class(Some(FailureClass::Shed))
                 .retry(Some(after))
+                .rates(*rates)
         }
         Refused::Unavailable { .. } => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(Some(1_000))

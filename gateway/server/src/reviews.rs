@@ -2,11 +2,11 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use backstop_domain::{Digest, ReviewId, ReviewKind, ReviewState, review::Standing};
+use backstop_domain::{CallId, Digest, ReviewId, ReviewKind, ReviewState, review::Standing};
 use backstop_engine::{Edit, Verb, What};
 use backstop_ledger::ReviewFilter;
 use serde::Deserialize;
@@ -17,13 +17,16 @@ use crate::{
     auth::Identity,
     body::JsonBody,
     problem::{self, Problem},
+    query::Asked,
 };
 
 /// Which reviews to list.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Which {
     queue: Option<String>,
     policy: Option<String>,
+    call: Option<String>,
     all: Option<bool>,
     limit: Option<usize>,
     cursor: Option<String>,
@@ -33,7 +36,7 @@ pub struct Which {
 pub async fn list(
     State(app): State<App>,
     identity: Identity,
-    Query(which): Query<Which>,
+    Asked(which): Asked<Which>,
 ) -> Result<Response, Problem> {
     may_look(&identity)?;
     let queues = match (&identity, which.queue) {
@@ -45,6 +48,7 @@ pub async fn list(
         queues,
         open: !which.all.unwrap_or(false),
         policy: which.policy,
+        call: which.call.map(CallId),
         after: which.cursor.as_deref().map(crate::cursor::read).transpose()?,
         limit: which.limit.unwrap_or(0),
         ..ReviewFilter::default()

@@ -3,16 +3,17 @@
 use axum::{
     Router,
     http::{StatusCode, Uri},
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{app::App, calls, events, openai, ops, problem::Problem, reviews};
+use crate::{app::App, calls, events, face, openai, ops, problem::Problem, reviews};
 
 /// Every route, over that app.
 pub fn routes(app: App) -> Router {
-    Router::new()
+    let served = Router::new()
         .route("/v1/chat/completions", post(openai::chat))
         .route("/v1/models", get(openai::list))
         .route("/v1/models/{name}", get(openai::one))
@@ -36,37 +37,24 @@ pub fn routes(app: App) -> Router {
         .route("/openapi.json", get(ops::openapi))
         .route("/", get(ops::index))
         .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
         .layer(CatchPanicLayer::custom(panicked))
-        .with_state(app)
+        .with_state(app.clone());
+    // Around the table, not in it: only there the table's own errors (405) pass too.
+    Router::new().fallback_service(served).layer(middleware::from_fn_with_state(app, face::face))
 }
 
-async fn unknown(uri: Uri) -> Response {
+async fn unknown(uri: Uri) -> Problem {
     let detail =
-        format!("there is nothing at `{}`; `/openapi.json` lists what there is", uri.path());
-    let problem = Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail);
-    in_shape(&uri, problem)
-}
-
-async fn wrong_method(uri: Uri) -> Response {
-    let detail = format!("`{}` does not take this method; see `/openapi.json`", uri.path());
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", detail);
-    in_shape(&uri, problem)
-}
-
-/// An OpenAI client that strays still reads its own error shape.
-fn in_shape(uri: &Uri, problem: Problem) -> Response {
-    let openai = ["/v1/chat", "/v1/models", "/v1/completions", "/v1/responses", "/v1/embeddings"];
-    if openai.iter().any(|path| uri.path().starts_with(path)) {
-        problem.into_openai_response()
-    } else {
-        problem.into_response()
-    }
+        format!("there is nothing at path `{}`; `/openapi.json` lists what there is", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, "unknown_path", detail)
 }
 
 /// The last net: a fault of ours fails one request, closed, and nothing leaks.
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
     let detail = "a fault of ours; the call, if there is one, goes on and can be asked for";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_openai_response()
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail).into_response()
 }
+
+#[cfg(test)]
+mod tests;

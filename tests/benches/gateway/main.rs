@@ -13,7 +13,7 @@ mod model;
 mod proxy;
 mod table;
 
-use backstop_tests::{Gateway, Workspace, binary};
+use backstop_tests::{Gateway, Workspace};
 use load::{Load, Target};
 use measure::Process;
 use std::io::{BufRead, BufReader};
@@ -42,16 +42,14 @@ struct Subject {
 async fn compare() {
     let model = Role::start(&["model"]);
     let proxy = Role::start(&["proxy", &model.address]);
-    let mut subjects = vec![
+    let workspace = Workspace::new(&format!("http://{}/v1", model.address));
+    let gateway = Gateway::start(&workspace);
+    let address = gateway.url().trim_start_matches("http://");
+    let subjects = vec![
         Subject::new("direct", &model.address, model.child.id()),
         Subject::new("bare proxy", &proxy.address, proxy.child.id()),
+        Subject::new("Backstop", address, gateway.pid()),
     ];
-    let workspace = Workspace::new(&format!("http://{}/v1", model.address));
-    let gateway = binary::serves().then(|| Gateway::start(&workspace));
-    if let Some(gateway) = &gateway {
-        let address = gateway.url().trim_start_matches("http://");
-        subjects.push(Subject::new("Backstop", address, gateway.pid()));
-    }
     let seconds = setting("BACKSTOP_BENCH_SECONDS", 5);
     let rounds = setting("BACKSTOP_BENCH_ROUNDS", 3);
     let most = setting("BACKSTOP_BENCH_CONNECTIONS", 16) as usize;

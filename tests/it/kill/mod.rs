@@ -10,9 +10,7 @@ mod load;
 mod record;
 mod whole;
 
-use backstop_tests::{
-    Caller, Gateway, Upstream, Workspace, binary, gateway, workspace::REVIEWER_KEY,
-};
+use backstop_tests::{Caller, Gateway, Upstream, Workspace, gateway, workspace::REVIEWER_KEY};
 use load::{Client, input};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -42,9 +40,6 @@ async fn a_thousand_kills_lose_nothing() {
 }
 
 async fn survive(kills: u64, seed: u64) {
-    if !binary::serves() {
-        return;
-    }
     println!("{kills} kills, seed {seed}");
     let upstream = Upstream::scripted().await;
     let workspace = Workspace::new(upstream.url());

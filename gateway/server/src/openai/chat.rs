@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue},
+    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use backstop_domain::CallId;
@@ -22,6 +22,7 @@ use crate::{
     app::App,
     auth::{Identity, allowed_to_call},
     body::JsonBody,
+    hangup::Hangup,
     headers,
     problem::{self, Problem},
 };
@@ -29,25 +30,23 @@ use crate::{
 /// Longest time that a stream is held back for a proper status, before its first byte.
 const BEFORE_FIRST_BYTE: Duration = Duration::from_secs(2);
 
+/// What a call came to, and the call as it stood then.
+type Told = (Reply, Option<Snapshot>);
+
 /// Answers a chat completion request.
+///
+/// # Errors
+/// [`Problem`] if it becomes no call.
 pub async fn chat(
     State(app): State<App>,
     identity: Identity,
     sent: HeaderMap,
     body: Result<JsonBody, Problem>,
-) -> Response {
-    match admit(&app, &identity, &sent, body).await {
-        Ok((request, admitted)) => {
-            let replayed = admitted.joined;
-            let mut response = answer(app, request, admitted.id).await;
-            if replayed {
-                let name = HeaderName::from_static("idempotent-replayed");
-                response.headers_mut().insert(name, HeaderValue::from_static("true"));
-            }
-            response
-        }
-        Err(problem) => problem.into_openai_response(),
-    }
+) -> Result<Response, Problem> {
+    let (request, admitted) = admit(&app, &identity, &sent, body).await?;
+    let mut response = answer(app, request, &admitted).await;
+    headers::of_admitted(response.headers_mut(), &admitted);
+    Ok(response)
 }
 
 async fn admit(
@@ -65,38 +64,44 @@ async fn admit(
     Ok((request, admitted))
 }
 
-async fn answer(app: App, request: ChatRequest, id: CallId) -> Response {
+async fn answer(app: App, request: ChatRequest, admitted: &Admitted) -> Response {
     let wait = patience(&app, &request);
-    let guard = Hangup::of(&app, &request, &id);
-    if !request.stream {
-        let reply = reply(app, id.clone(), wait).await;
+    let guard = Hangup::of(&app, &request.submit.policy, admitted);
+    let id = admitted.id.clone();
+    let mut told = Box::pin(async move {
+        let told = reply(app, id, wait).await;
         guard.answered();
-        return whole(reply);
-    }
-    let include_usage = request.include_usage;
-    let mut reply = Box::pin(async move {
-        let reply = reply(app, id, wait).await;
-        guard.answered();
-        reply.0
+        told
     });
-    // What is quick gets a status of its own; what is not is told inside the stream.
-    match tokio::time::timeout(BEFORE_FIRST_BYTE, &mut reply).await {
-        Ok(Reply::Problem(problem)) => problem.into_openai_response(),
-        Ok(ready) => {
-            let chunks = stream::all(&ready, include_usage);
-            stream::respond(futures_util::stream::once(async move { chunks }))
+    if !request.stream {
+        return whole(told.await);
+    }
+    // What is quick gets a status and headers of its own; what is not is told inside the stream.
+    match tokio::time::timeout(BEFORE_FIRST_BYTE, &mut told).await {
+        Ok((Reply::Completion(completion), snapshot)) => {
+            let chunks = stream::all(&Reply::Completion(completion), request.include_usage);
+            let stream = stream::respond(futures_util::stream::once(async move { chunks }));
+            with_call(stream, snapshot.as_ref())
         }
-        Err(_) => stream::respond(stream::when_ready(reply, include_usage)),
+        Ok(problem) => whole(problem),
+        Err(_) => {
+            let reply = async move { told.await.0 };
+            stream::respond(stream::when_ready(reply, request.include_usage))
+        }
     }
 }
 
-fn whole((reply, snapshot): (Reply, Option<Snapshot>)) -> Response {
-    let mut response = match reply {
+fn whole((reply, snapshot): Told) -> Response {
+    let response = match reply {
         Reply::Completion(completion) => Json(completion).into_response(),
-        Reply::Problem(problem) => problem.into_openai_response(),
+        Reply::Problem(problem) => problem.into_response(),
     };
+    with_call(response, snapshot.as_ref())
+}
+
+fn with_call(mut response: Response, snapshot: Option<&Snapshot>) -> Response {
     if let Some(snapshot) = snapshot {
-        headers::of_call(response.headers_mut(), &snapshot);
+        headers::of_call(response.headers_mut(), snapshot);
     }
     response
 }
@@ -121,7 +126,7 @@ fn patience(app: &App, request: &ChatRequest) -> Patience {
 }
 
 /// The reply to a call, once it ended or its time is up.
-async fn reply(app: App, id: CallId, wait: Patience) -> (Reply, Option<Snapshot>) {
+async fn reply(app: App, id: CallId, wait: Patience) -> Told {
     let mut found = app.engine.wait(&id, wait.automatic).await;
     let asked = matches!(&found, Ok(Some(snapshot)) if snapshot.state.ended().is_none());
     if asked && !wait.people.is_zero() {
@@ -154,7 +159,7 @@ async fn pending(app: &App, snapshot: &Snapshot) -> Reply {
                 }
                 Reply::Completion(body)
             }
-            Ok(None) => Reply::Problem(completion::waiting(&snapshot.id)),
+            Ok(None) => Reply::Problem(completion::waiting(snapshot)),
             Err(stop) => Reply::Problem(problem::of_stop(&stop)),
         },
         Some(PendingThen::Refuse(_)) => {
@@ -163,35 +168,6 @@ async fn pending(app: &App, snapshot: &Snapshot) -> Reply {
             let text = format!("{text} (call {})", snapshot.id);
             Reply::Completion(completion::refusal(snapshot, &text))
         }
-        Some(PendingThen::Error) | None => Reply::Problem(completion::waiting(&snapshot.id)),
-    }
-}
-
-/// Cancels a call whose caller hangs up, where its policy says so.
-struct Hangup {
-    app: App,
-    id: Option<CallId>,
-}
-
-impl Hangup {
-    fn of(app: &App, request: &ChatRequest, id: &CallId) -> Self {
-        let workspace = app.engine.workspace();
-        let policy = workspace.policies.get(&request.submit.policy);
-        let cancels = policy.is_some_and(|policy| {
-            policy.on_disconnect == backstop_policy::compiled::OnDisconnect::Cancel
-        });
-        Self { app: app.clone(), id: cancels.then(|| id.clone()) }
-    }
-
-    fn answered(mut self) {
-        self.id = None;
-    }
-}
-
-impl Drop for Hangup {
-    fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            self.app.cancel_later(id, "the caller hung up");
-        }
+        Some(PendingThen::Error) | None => Reply::Problem(completion::waiting(snapshot)),
     }
 }

@@ -1,7 +1,7 @@
 //! What an ended or waiting call comes to on the OpenAI face (DESIGN.md section 5).
 
 use axum::http::StatusCode;
-use backstop_domain::{CallId, FailureClass, Outcome, call::Attempt};
+use backstop_domain::{FailureClass, Outcome, call::Attempt};
 use backstop_engine::Snapshot;
 use backstop_policy::{Answer, Choice};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ pub enum Reply {
 /// The reply to an ended call.
 pub fn ended(snapshot: &Snapshot) -> Reply {
     let Some(end) = snapshot.state.ended() else {
-        return Reply::Problem(waiting(&snapshot.id));
+        return Reply::Problem(waiting(snapshot));
     };
     if let Some((answer, _)) = view::leaving(snapshot) {
         return Reply::Completion(completion(snapshot, &answer));
@@ -58,17 +58,17 @@ fn ended_problem(
     text: &str,
 ) -> Problem {
     let class = snapshot.state.ended().and_then(|ended| ended.cause.class);
-    Problem::new(status, code, text).class(class).with("backstop", extras(snapshot))
+    Problem::new(status, code, text).class(class).with_all(extras(snapshot))
 }
 
 /// A person decides, and this client cannot wait longer.
-pub fn waiting(id: &CallId) -> Problem {
+pub fn waiting(snapshot: &Snapshot) -> Problem {
+    let id = &snapshot.id;
     let detail = format!(
         "a person decides on call {id}; ask for it again with the same Idempotency-Key, or by \
          `GET /v1/calls/{id}`"
     );
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "escalated", detail)
-        .with("call", id.as_str().into())
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "escalated", detail).with_all(extras(snapshot))
 }
 
 /// The chat completion of an answer.

@@ -8,4 +8,4 @@ mod stream;
 
 pub use chat::chat;
 pub use models::{list, one};
-pub use read::{Extras, FromHeaders, KNOWN, read_extras};
+pub use read::{FromHeaders, KNOWN, read_extras};

@@ -3,6 +3,7 @@
 use axum::{
     Json,
     extract::{Path, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use backstop_policy::Policy;
@@ -15,11 +16,11 @@ use crate::{
 };
 
 /// Every policy that the caller may use.
-pub async fn list(State(app): State<App>, identity: Identity) -> Response {
-    let caller = match allowed_to_call(&identity) {
-        Ok(caller) => caller,
-        Err(problem) => return problem.into_openai_response(),
-    };
+///
+/// # Errors
+/// [`Problem`] for those who make no calls.
+pub async fn list(State(app): State<App>, identity: Identity) -> Result<Response, Problem> {
+    let caller = allowed_to_call(&identity)?;
     let workspace = app.engine.workspace();
     let may = |name: &String| caller.policies.as_ref().is_none_or(|names| names.contains(name));
     let listed: Vec<Value> = workspace
@@ -28,25 +29,26 @@ pub async fn list(State(app): State<App>, identity: Identity) -> Response {
         .filter(|(name, _)| may(name))
         .map(|(_, one)| model(one))
         .collect();
-    Json(json!({ "object": "list", "data": listed })).into_response()
+    Ok(Json(json!({ "object": "list", "data": listed })).into_response())
 }
 
 /// One policy.
-pub async fn one(State(app): State<App>, identity: Identity, Path(name): Path<String>) -> Response {
-    let caller = match allowed_to_call(&identity) {
-        Ok(caller) => caller,
-        Err(problem) => return problem.into_openai_response(),
-    };
+///
+/// # Errors
+/// [`Problem`] if there is none of that name for this caller.
+pub async fn one(
+    State(app): State<App>,
+    identity: Identity,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let caller = allowed_to_call(&identity)?;
     let workspace = app.engine.workspace();
     let may = caller.policies.as_ref().is_none_or(|names| names.contains(&name));
-    match workspace.policies.get(&name).filter(|_| may) {
-        Some(policy) => Json(model(policy)).into_response(),
-        None => {
-            let status = axum::http::StatusCode::NOT_FOUND;
-            let detail = format!("there is no policy `{name}`; `GET /v1/models` lists them");
-            Problem::new(status, "model_not_found", detail).at("model").into_openai_response()
-        }
-    }
+    let policy = workspace.policies.get(&name).filter(|_| may).ok_or_else(|| {
+        let detail = format!("there is no policy `{name}`; `GET /v1/models` lists them");
+        Problem::new(StatusCode::NOT_FOUND, "model_not_found", detail).at("model")
+    })?;
+    Ok(Json(model(policy)).into_response())
 }
 
 fn model(policy: &Policy) -> Value {

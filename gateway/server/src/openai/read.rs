@@ -67,9 +67,11 @@ pub fn chat_request(
         return Err(Problem::bad_request("invalid_n", detail).at("n"));
     }
     let input = match policy.map(|policy| &policy.input) {
+        // Refused at the door, where it is known which name was meant.
+        None => Value::Null,
         Some(InputOf::Body) => body.clone(),
         Some(InputOf::Text) => extra.input.unwrap_or_else(|| newest(&messages).into()),
-        _ => extra.input.map_or_else(|| as_json(&messages), Ok)?,
+        Some(_) => extra.input.map_or_else(|| as_json(&messages), Ok)?,
     };
     let include_usage =
         fields.get("stream_options").and_then(|o| o.get("include_usage")) == Some(&true.into());

@@ -25,19 +25,20 @@ pub fn respond(chunks: impl Stream<Item = String> + Send + 'static) -> Response 
     response
 }
 
-/// Comments until `reply` is there, then its chunks.
+/// Comments until `reply` is there, the first one at once; then its chunks.
 pub fn when_ready(
     reply: impl Future<Output = Reply> + Send + 'static,
     include_usage: bool,
 ) -> impl Stream<Item = String> + Send {
-    let reply = Box::pin(reply);
-    stream::unfold(Some(reply), move |waiting| async move {
+    let comment = || ": ping\n\n".to_owned();
+    let rest = stream::unfold(Some(Box::pin(reply)), move |waiting| async move {
         let mut reply = waiting?;
         match tokio::time::timeout(PING, &mut reply).await {
-            Err(_) => Some((": ping\n\n".to_owned(), Some(reply))),
+            Err(_) => Some((comment(), Some(reply))),
             Ok(reply) => Some((all(&reply, include_usage), None)),
         }
-    })
+    });
+    stream::once(async move { comment() }).chain(rest)
 }
 
 /// Every chunk of a reply, to the end.
@@ -81,20 +82,23 @@ fn completion_chunks(out: &mut String, completion: &Value, include_usage: bool) 
         }
         let finish = choice.get("finish_reason");
         let mut end = head(json!([{ "index": index, "delta": {}, "finish_reason": finish }]));
-        // The extras ride in the last chunk with a choice.
-        if place == last
-            && let Some(end) = end.as_object_mut()
-        {
-            end.insert("backstop".to_owned(), completion.get("backstop").cloned().into());
+        if place == last && !include_usage {
+            take_over(&mut end, completion, "backstop");
         }
         push(out, &end);
     }
     if include_usage {
         let mut chunk = head(json!([]));
-        if let Some(chunk) = chunk.as_object_mut() {
-            chunk.insert("usage".to_owned(), completion.get("usage").cloned().into());
-        }
+        take_over(&mut chunk, completion, "usage");
+        take_over(&mut chunk, completion, "backstop");
         push(out, &chunk);
+    }
+}
+
+/// What is said of the whole rides in the last chunk.
+fn take_over(chunk: &mut Value, completion: &Value, member: &str) {
+    if let (Some(chunk), Some(value)) = (chunk.as_object_mut(), completion.get(member)) {
+        chunk.insert(member.to_owned(), value.clone());
     }
 }
 
@@ -120,3 +124,6 @@ fn deltas(message: &Value) -> Vec<Value> {
     }
     deltas
 }
+
+#[cfg(test)]
+mod tests;
