@@ -2,6 +2,7 @@
 //! name, a ledger in memory, and time that tests turn by hand (tokio's paused clock).
 
 mod answers;
+mod files;
 mod told;
 
 use std::collections::BTreeMap;
@@ -12,11 +13,10 @@ use backstop_domain::{
     Actor, ActorKind, CallEvent, CallId, Digest, Event, Face, Millis, ReviewId, Stream,
 };
 use backstop_engine::{
-    Admitted, Caller, Engine, Ids, InForce, Models, Parts, Refused, Services, Submit, Upstream,
-    Verb, What, model_guards, service_guards, timeouts,
+    Admitted, Caller, Engine, Ids, Models, Parts, Refused, Services, Submit, Upstream, Verb, What,
+    model_guards, service_guards, timeouts,
 };
 use backstop_ledger::{Ledger, MemoryLedger};
-use backstop_policy::{Sources, Workspace, diagnostics::render};
 use backstop_upstream::{
     AskRequest, AttemptResult, BoxFuture, CredentialGate, GuardedService, ModelGate,
     MonotonicClock, Score, Service, Simulated,
@@ -26,7 +26,10 @@ use serde_json::{Value, json};
 pub use answers::{
     calls_tool, cut, declined, fails, label, label_at, no_json, reply, says, throttled, twice,
 };
+pub use files::{bytes, load};
 pub use told::Told;
+
+use files::whole;
 
 /// Where the stories' clock starts: a Monday morning.
 pub const NOW: Millis = Millis(1_790_000_000_000);
@@ -356,41 +359,6 @@ pub fn request(input: &str) -> Submit {
 /// A person.
 pub fn person(name: &str) -> Actor {
     Actor { kind: ActorKind::Reviewer, id: name.to_owned(), via: None }
-}
-
-/// Loads a workspace.
-///
-/// # Panics
-/// If it has problems: with all of them.
-pub fn load(files: &BTreeMap<String, String>) -> Arc<InForce> {
-    let sources = Sources::new(bytes(files));
-    let (workspace, report) = Workspace::load(&sources);
-    let told = render::text(&report, &sources, render::Style::Plain);
-    assert!(!report.has_errors(), "{told}");
-    Arc::new(InForce::of(&workspace).expect("it has a gateway file"))
-}
-
-/// Files as the loader takes them.
-pub fn bytes(files: &BTreeMap<String, String>) -> BTreeMap<String, Vec<u8>> {
-    files.iter().map(|(path, text)| (path.clone(), text.clone().into_bytes())).collect()
-}
-
-fn whole(keys: &str) -> String {
-    let mut text = "policy: story\ndescription: A story.\nowner: tests\n".to_owned();
-    let usual = [
-        ("prompt", "story"),
-        ("input", "text"),
-        ("output", "schemas/label.json"),
-        ("models", "[small, large]"),
-        ("queue", "desk"),
-        ("otherwise", "reject"),
-    ];
-    for (key, value) in usual {
-        if !keys.lines().any(|line| line.starts_with(&format!("{key}:"))) {
-            text.push_str(&format!("{key}: {value}\n"));
-        }
-    }
-    text + keys
 }
 
 /// A service in this process.
