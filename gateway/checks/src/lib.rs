@@ -2,7 +2,6 @@
 //!
 //! Pure: no clock, no randomness, no files, no network. A check returns findings, it never acts.
 
-pub mod canonical;
 pub mod confidence;
 pub mod expression;
 pub mod json;
@@ -13,7 +12,6 @@ pub mod text;
 pub mod tokens;
 pub mod tools;
 
-pub use canonical::canonical;
 pub use mend::{Malformed, Mended, Step, read_json};
 pub use path::{Path, PathStep};
 pub use schema::{Proof, Schema, SchemaError, SchemaProblem};

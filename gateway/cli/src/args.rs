@@ -56,7 +56,8 @@ pub struct Serve {
     #[arg(long, env = "BACKSTOP_RECORD", value_name = "FILE", conflicts_with = "recorded")]
     pub record: Option<PathBuf>,
     /// Log as JSON, or as text for people
-    #[arg(long, env = "BACKSTOP_LOG_FORMAT", default_value = "json", value_parser = ["json", "text"])]
+    #[arg(long, env = "BACKSTOP_LOG_FORMAT", default_value = "json")]
+    #[arg(value_parser = ["json", "text"])]
     pub log_format: String,
     /// What to log, such as `info` or `backstop_engine=debug`
     #[arg(long, env = "BACKSTOP_LOG", default_value = "info")]

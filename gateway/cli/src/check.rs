@@ -23,7 +23,7 @@ pub fn run(args: &Check) -> Result<ExitCode> {
         let warnings = report.sorted().iter().filter(|p| p.severity == Severity::Warning).count();
         let policies = workspace.policies.len();
         let summary = format!(
-            "{policies} {} in force, {errors} {}, {warnings} {}",
+            "{policies} {} in order, {errors} {}, {warnings} {}",
             plural(policies, "policy", "policies"),
             plural(errors, "error", "errors"),
             plural(warnings, "warning", "warnings"),

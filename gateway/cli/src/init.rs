@@ -40,9 +40,8 @@ pub fn run(args: &Init) -> Result<ExitCode> {
     println!("{}", style::bold("Next"));
     println!("  backstop check --workspace {folder}");
     println!("  export OPENAI_BASE_URL=https://api.openai.com/v1 OPENAI_API_KEY=...");
-    println!(
-        "  backstop call ticket-triage --workspace {folder} --input {folder}/policies/fixtures/ticket.json"
-    );
+    let input = format!("{folder}/policies/fixtures/ticket.json");
+    println!("  backstop call ticket-triage --workspace {folder} --input {input}");
     println!("  backstop serve --workspace {folder}");
     Ok(ExitCode::SUCCESS)
 }

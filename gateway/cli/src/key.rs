@@ -4,9 +4,8 @@ use std::{io::Read, process::ExitCode};
 
 use anyhow::{Result, bail};
 use backstop_domain::Digest;
-use rand::Rng;
 
-use crate::args::Key;
+use crate::{args::Key, secrets};
 
 /// Letters of a key: no two look alike.
 const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
@@ -36,8 +35,7 @@ pub fn run(args: &Key) -> Result<ExitCode> {
 
 /// 256 random bits behind a prefix that secret scanners can know.
 fn fresh() -> String {
-    let mut bytes = [0_u8; 52];
-    rand::rng().fill_bytes(&mut bytes);
+    let bytes: [u8; 52] = secrets::random();
     let letters = bytes
         .iter()
         .map(|byte| char::from(LETTERS.get(usize::from(byte & 31)).copied().unwrap_or(b'a')));

@@ -1,6 +1,7 @@
-//! The one place that reads the environment and secret files.
+//! The one place that reads the environment and secret files, and draws new secrets.
 
 use backstop_upstream::{SecretError, SecretRef, SecretSource};
+use rand::Rng;
 use secrecy::SecretString;
 
 /// Secrets of this process and machine.
@@ -10,6 +11,14 @@ pub struct Machine;
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+/// Bytes that nobody can guess.
+#[expect(clippy::disallowed_methods, reason = "a new secret comes from chance alone")]
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes
 }
 
 impl SecretSource for Machine {

@@ -7,7 +7,6 @@ use backstop_engine::{Engine, InForce};
 use backstop_ledger::{Ledger, Options, SqliteLedger};
 use backstop_policy::{Workspace, diagnostics::render};
 use backstop_server::{App, Caps, Keys, telemetry};
-use rand::Rng;
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -16,7 +15,7 @@ use crate::{
     build,
     files::{self, Files},
     reload::{self, AnswersFrom, Reload},
-    signals, style,
+    secrets, signals, style,
 };
 
 /// Serves until it is told to stop.
@@ -166,7 +165,5 @@ pub fn salt(data: &Path) -> Result<Vec<u8>> {
 
 /// 32 random bytes.
 pub fn fresh_salt() -> Vec<u8> {
-    let mut salt = vec![0_u8; 32];
-    rand::rng().fill_bytes(&mut salt);
-    salt
+    secrets::random::<32>().to_vec()
 }

@@ -87,7 +87,7 @@ pub struct Admitted {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// No policy of that name.
-    #[error("there is no policy `{name}`{}", .like.as_ref().map(|like| format!("; did you mean `{like}`?")).unwrap_or_default())]
+    #[error("there is no policy `{name}`{}", did_you_mean(.like.as_deref()))]
     UnknownPolicy {
         /// As asked for.
         name: String,
@@ -238,7 +238,7 @@ impl Inner {
         submit: Submit,
         claim: Option<KeyClaim>,
     ) -> Result<Admitted, Refused> {
-        let started = tokio::time::Instant::now();
+        let started = crate::stages::stopwatch();
         let now = self.clock.now();
         let id = claim.as_ref().map_or_else(|| self.ids.call(now), |claim| claim.call.clone());
         let input = read_input(&policy, &submit)?;
@@ -353,6 +353,10 @@ fn held(policy: &Policy, shut: Shut) -> Result<AtDoor, Refused> {
     }
     let Shut { which, until, never, rates } = shut;
     Err(Refused::Limited { which, until, never, rates })
+}
+
+fn did_you_mean(like: Option<&str>) -> String {
+    like.map(|like| format!("; did you mean `{like}`?")).unwrap_or_default()
 }
 
 /// The nearest of these names, if it is near enough to be a slip.

@@ -88,7 +88,7 @@ impl Inner {
 
     /// Asks. `None`: the call was cancelled meanwhile.
     pub(crate) async fn send(&self, call: &LiveCall, begun: Begun) -> Option<Over> {
-        let sent = tokio::time::Instant::now();
+        let sent = crate::stages::stopwatch();
         let result = tokio::select! {
             result = begun.upstream.model.ask(&begun.request) => result,
             () = tokio::time::sleep(self.longest(&begun.request)) => overdue(),

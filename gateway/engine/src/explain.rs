@@ -82,17 +82,7 @@ fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
         CallEvent::AttemptBlocked { model, class, reason, .. } => {
             plain(format!("`{model}` was not asked ({class}): {reason}"))
         }
-        CallEvent::AnswerJudged(judged) => {
-            let mut details: Vec<String> =
-                judged.mended.iter().map(|step| format!("mended: {step}")).collect();
-            details.extend(judged.signals.iter().map(signal));
-            details.extend(told(&judged.findings));
-            let what = match judged.shape {
-                Some(class) => format!("the answer has no usable shape ({class})"),
-                None => "the answer was judged".into(),
-            };
-            Some((what, details))
-        }
+        CallEvent::AnswerJudged(judged) => Some(answer_judged(judged)),
         CallEvent::VerdictReached(decision) => Some(verdict(decision)),
         CallEvent::AnswerMasked { .. } => plain("what was found was masked".into()),
         CallEvent::WaitEnded => plain("the wait is over".into()),
@@ -113,20 +103,29 @@ fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
         CallEvent::InterimReleased { .. } => {
             plain("the fallback was shown to the caller meanwhile; it is not the outcome".into())
         }
-        CallEvent::CallEnded(ended) => {
-            let what = format!(
-                "ended as {}, answered by {}",
-                ended.outcome.name().to_uppercase(),
-                ended.answered_by.name()
-            );
-            let mut details = Vec::new();
-            if let Some(by) = &ended.cause.by {
-                let text = if ended.cause.text.is_empty() { "" } else { ": " };
-                details.push(format!("because of {by}{text}{}", ended.cause.text));
-            }
-            Some((what, details))
-        }
+        CallEvent::CallEnded(ended) => Some(call_ended(ended)),
     }
+}
+
+fn answer_judged(judged: &backstop_domain::Judged) -> (String, Vec<String>) {
+    let mut details: Vec<String> =
+        judged.mended.iter().map(|step| format!("mended: {step}")).collect();
+    details.extend(judged.signals.iter().map(signal));
+    details.extend(told(&judged.findings));
+    let what = match judged.shape {
+        Some(class) => format!("the answer has no usable shape ({class})"),
+        None => "the answer was judged".into(),
+    };
+    (what, details)
+}
+
+fn call_ended(ended: &backstop_domain::Ended) -> (String, Vec<String>) {
+    let (outcome, by) = (ended.outcome.name().to_uppercase(), ended.answered_by.name());
+    let because = ended.cause.by.iter().map(|by| {
+        let text = if ended.cause.text.is_empty() { "" } else { ": " };
+        format!("because of {by}{text}{}", ended.cause.text)
+    });
+    (format!("ended as {outcome}, answered by {by}"), because.collect())
 }
 
 fn attempt_ended(ended: &backstop_domain::AttemptEnded) -> (String, Vec<String>) {

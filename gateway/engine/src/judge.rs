@@ -33,7 +33,7 @@ impl Inner {
         call: &LiveCall,
         live: &mut Live,
     ) -> Result<Cancelled, Stop> {
-        let started = tokio::time::Instant::now();
+        let started = crate::stages::stopwatch();
         let asked = live.stages.model;
         let facts = Arc::clone(&live.facts);
         let mut judging = Judging::of_request(&facts);
@@ -53,7 +53,7 @@ impl Inner {
         live: &mut Live,
         subject: Subject,
     ) -> Result<Cancelled, Stop> {
-        let started = tokio::time::Instant::now();
+        let started = crate::stages::stopwatch();
         let asked = live.stages.model;
         self.progress(live);
         let given = self.given(live, &subject).await?;
@@ -130,7 +130,7 @@ impl Inner {
                 asks.into_iter().partition(|ask| matches!(ask.ask, PaidKind::Service { .. }));
             // What is asked may take long: the call is on its way to disk meanwhile.
             live.write(&*self.ledger, &call.id, false);
-            let asked = tokio::time::Instant::now();
+            let asked = crate::stages::stopwatch();
             let said = join_all(services.into_iter().map(|ask| self.serve(live, ask))).await;
             live.stages.model += asked.elapsed();
             for (id, result) in said {
@@ -219,7 +219,7 @@ impl Inner {
                 Err(no) => blocked = Some(no.which),
             }
         }
-        let sent = tokio::time::Instant::now();
+        let sent = crate::stages::stopwatch();
         let over = join_all(begun.into_iter().map(|one| self.send(call, one))).await;
         live.stages.model += sent.elapsed();
         let mut votes = Vec::new();

@@ -85,6 +85,8 @@ pub(crate) struct Live {
     pub owner: Option<Option<String>>,
     /// When the request was read.
     pub started: tokio::time::Instant,
+    /// Since when the loop waits for people, if it does.
+    pub rests_since: Option<tokio::time::Instant>,
     /// Leave that it took at the door; given back when the automatic part is over.
     pub door: Vec<LimitPermit>,
     /// Whether a task runs it; at most one does.
@@ -180,7 +182,8 @@ impl Live {
             traceparent: None,
             stages: Stages::default(),
             owner: None,
-            started: tokio::time::Instant::now(),
+            started: crate::stages::stopwatch(),
+            rests_since: None,
             door: Vec::new(),
             running: false,
             finished: false,
@@ -292,7 +295,7 @@ impl Live {
             return Err(lost.clone());
         }
         let Some(pending) = self.pending.as_mut() else { return Ok(()) };
-        let started = tokio::time::Instant::now();
+        let started = crate::stages::stopwatch();
         // Awaited in its place: whoever gives up waiting leaves it to the next one.
         let written = pending.await;
         self.pending = None;

@@ -94,7 +94,7 @@ impl Inner {
             if let Some(call) = self.live_call(id) {
                 return Ok(Some(call));
             }
-            let Some((call, seq, uses)) = self.from_disk(id).await? else { return Ok(None) };
+            let Some((call, seq, uses)) = self.fold_from_disk(id).await? else { return Ok(None) };
             // Whoever was first wins, so that a call is never in memory twice.
             let kept = Arc::clone(self.live.lock().entry(id.clone()).or_insert(Arc::clone(&call)));
             if !Arc::ptr_eq(&kept, &call) {
@@ -122,7 +122,10 @@ impl Inner {
 
     /// An open call as its events make it, how many they are, and what it takes of the limits on
     /// its policy's tools, if anything.
-    async fn from_disk(&self, id: &CallId) -> Result<Option<(Arc<LiveCall>, u64, Uses)>, Stop> {
+    async fn fold_from_disk(
+        &self,
+        id: &CallId,
+    ) -> Result<Option<(Arc<LiveCall>, u64, Uses)>, Stop> {
         let events = self.ledger.stream(&Stream::call(id), 0).await?;
         let Some(state) = fold(&events)? else { return Ok(None) };
         if state.ended().is_some() {

@@ -2,7 +2,7 @@
 //!
 //! This is the whole engine; everything else carries out one kind of step.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use backstop_domain::{
     Actor, Ask, CallEvent, CallId, FailureClass, Finding, Millis, Phase, Purpose, Step, next,
@@ -24,7 +24,7 @@ enum Then {
     /// At once.
     On,
     /// After that time, or when a person moves the call on.
-    Sleep(std::time::Duration),
+    Sleep(Duration),
     /// A person, or the due time, starts it again; or it is over.
     Rest,
 }
@@ -96,6 +96,8 @@ impl Inner {
 
     /// One step of the machine.
     async fn step(&self, call: &LiveCall, live: &mut Live) -> Result<Then, Stop> {
+        live.stages.people +=
+            live.rests_since.take().map_or(Duration::ZERO, |since| since.elapsed());
         match next(&live.policy.plan, &live.state) {
             Step::Record(event) => self.apply(live, *event)?,
             Step::JudgeRequest => return self.judge_request(call, live).await.map(then),
@@ -113,12 +115,17 @@ impl Inner {
                     live.write(&*self.ledger, &call.id, false);
                     if matches!(live.state.phase, Phase::Waiting { .. }) {
                         live.stages.queue += until(now, when);
+                    } else {
+                        live.rests_since = Some(crate::stages::stopwatch());
                     }
                     return Ok(Then::Sleep(until(now, when)));
                 }
                 self.apply(live, *then)?;
             }
-            Step::AwaitReview => return Ok(Then::Rest),
+            Step::AwaitReview => {
+                live.rests_since = Some(crate::stages::stopwatch());
+                return Ok(Then::Rest);
+            }
             Step::Done => {
                 self.finish(call, live).await?;
                 return Ok(Then::Rest);
@@ -152,7 +159,7 @@ impl Inner {
                 return self.blocked(live, &ask.model, class, no.until, &no.which);
             }
         };
-        let sent = tokio::time::Instant::now();
+        let sent = crate::stages::stopwatch();
         let over = self.send(call, begun).await;
         live.stages.model += sent.elapsed();
         let Some(over) = over else { return Ok(Then::Rest) };

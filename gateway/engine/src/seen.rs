@@ -51,6 +51,7 @@ pub(crate) fn call_ended(snapshot: &Snapshot) {
     let parts = [
         ("queue", stages.queue),
         ("model", stages.model),
+        ("people", stages.people),
         ("checks", stages.checks),
         ("ledger", stages.ledger),
         ("other", stages.other()),

@@ -13,18 +13,26 @@ pub struct Stages {
     pub checks: Duration,
     /// Waiting for the disk.
     pub ledger: Duration,
-    /// From the first byte of the request read to the answer ready, people's time left out.
+    /// Waiting for people: from the opened review to the decision, and its undo window.
+    pub people: Duration,
+    /// From the request read to the answer ready.
     pub total: Duration,
 }
 
 impl Stages {
-    /// The gateway's own share: everything but models and waiting that a policy asked for.
+    /// The gateway's own share: everything but models, people and waiting that a policy asked for.
     pub fn overhead(&self) -> Duration {
-        self.total.saturating_sub(self.model).saturating_sub(self.queue)
+        self.total.saturating_sub(self.model + self.queue + self.people)
     }
 
     /// The gateway's work that is neither checks nor disk.
     pub fn other(&self) -> Duration {
         self.overhead().saturating_sub(self.checks).saturating_sub(self.ledger)
     }
+}
+
+/// Starts measuring how long something takes. Never a point in time: those come from the `Clock`.
+#[expect(clippy::disallowed_methods, reason = "measures only; nothing is decided on it")]
+pub(crate) fn stopwatch() -> tokio::time::Instant {
+    tokio::time::Instant::now()
 }

@@ -1,5 +1,5 @@
-//! The accept loop: header and connection bounds, graceful stop. Ours, because `axum::serve` sets no
-//! header timeout.
+//! The accept loop: header and connection bounds, graceful stop. Ours, because `axum::serve` sets
+//! no header timeout.
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 

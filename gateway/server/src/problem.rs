@@ -196,11 +196,8 @@ pub fn of_refused(refused: &Refused, now: Millis) -> Problem {
                 .iter()
                 .map(|(pointer, message)| json!({ "pointer": pointer, "message": message }))
                 .collect();
-            let first = problems.first().map_or_else(String::new, |(pointer, message)| {
-                let place = if pointer.is_empty() { "it" } else { pointer };
-                format!(": {place} {message}")
-            });
-            Problem::bad_request("invalid_input", format!("{detail}{first}"))
+            let first = problems.first().map_or("see `problems`", |(_, message)| message.as_str());
+            Problem::bad_request("invalid_input", format!("{detail}: {first}"))
                 .at("input")
                 .class(Some(FailureClass::InvalidRequest))
                 .with("problems", listed.into())

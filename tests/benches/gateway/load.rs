@@ -16,9 +16,10 @@ const BODY: &str = concat!(
     r#"{"model":"bench","temperature":0,"logprobs":true,"messages":["#,
     r#"{"role":"system","content":"Label the mail as spam or ham. Answer as JSON."},"#,
     r#"{"role":"user","content":"Subject: Minutes of Tuesday\n\nDear all, attached are the "#,
-    r#"minutes of our meeting on Tuesday. Please send corrections by Friday noon; after that they "#,
-    r#"go to the archive. The next meeting is on the second Tuesday of next month, in the small "#,
-    r#"room on the third floor, since the large one is being painted. Kind regards, Jo"}]}"#
+    r#"minutes of our meeting on Tuesday. Please send corrections by Friday noon; after that "#,
+    r#"they go to the archive. The next meeting is on the second Tuesday of next month, "#,
+    r#"in the small room on the third floor, since the large one is being painted. Kind "#,
+    r#"regards, Jo"}]}"#
 );
 
 /// Where requests go.

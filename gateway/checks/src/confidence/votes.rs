@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use backstop_domain::Signal;
+use backstop_domain::{Signal, canonical};
 use serde_json::Value;
 
 use super::{Missing, Reading};
-use crate::canonical::canonical;
 use crate::path::{Path, TooManyPlaces};
 
 /// When two answers are the same.

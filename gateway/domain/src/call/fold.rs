@@ -4,8 +4,8 @@ use alloc::{collections::BTreeMap, vec::Vec};
 
 use crate::{
     Act, AttemptEnded, AttemptResult, AttemptStarted, CallEvent, CallState, Cause, Decision, Ended,
-    FailureClass, Millis, OnExpiry, Outcome, Phase, Received, Requested, Resolution, Resolved,
-    Source, Subject, Topic,
+    FailureClass, Judged, Millis, OnExpiry, Outcome, Phase, Received, Requested, Resolution,
+    Resolved, Source, Subject, Topic,
     call::{Approval, Attempt, Used},
 };
 
@@ -91,17 +91,7 @@ impl CallState {
                     Phase::Deciding(Topic::Failure { class: *class, message, until: *until });
                 Some(())
             }
-            CallEvent::AnswerJudged(judged) => {
-                let Phase::Checking { subject } = &self.phase else { return None };
-                (subject.source == judged.subject.source && self.in_flight().is_none())
-                    .then_some(())?;
-                if judged.subject.source != Source::Human {
-                    self.origin = Some(judged.subject.source);
-                }
-                self.judged = Some(judged.clone());
-                self.phase = Phase::Deciding(Topic::Answer);
-                Some(())
-            }
+            CallEvent::AnswerJudged(judged) => self.answer_judged(judged),
             CallEvent::VerdictReached(decision) => self.act(decision),
             CallEvent::AnswerMasked { subject } => {
                 let Phase::Masking { subject: before, .. } = &self.phase else { return None };
@@ -139,6 +129,17 @@ impl CallState {
             }
             CallEvent::CallEnded(ended) => self.end(ended, at),
         }
+    }
+
+    fn answer_judged(&mut self, judged: &Judged) -> Option<()> {
+        let Phase::Checking { subject } = &self.phase else { return None };
+        (subject.source == judged.subject.source && self.in_flight().is_none()).then_some(())?;
+        if judged.subject.source != Source::Human {
+            self.origin = Some(judged.subject.source);
+        }
+        self.judged = Some(judged.clone());
+        self.phase = Phase::Deciding(Topic::Answer);
+        Some(())
     }
 
     fn looked(&mut self, hit: Option<Subject>) -> Option<()> {

@@ -38,14 +38,16 @@ confidence: {at: output.word, from: [logprobs, votes: 3], accept: 0.90}
 checks:
   scan: {service: scan, at: output.why, fail_over: 0.5, then: escalate}
 rules:
-  - {id: weak, when: \"has(signals.confidence) && signals.confidence < 0.95\", then: {escalate: {queue: desk, priority: low}}}
+  - id: weak
+    when: has(signals.confidence) && signals.confidence < 0.95
+    then: {escalate: {queue: desk, priority: low}}
   - {id: shouting, when: output.why == \"!\", then: [repair: \"Do not shout.\", reject]}
 otherwise: reject
 ";
 const OUTPUT: &str = r#"{"type":"object","properties":{"word":{"enum":["yes","no"]},
     "why":{"type":"string"}},"required":["word","why"],"additionalProperties":false}"#;
-const ARGS: &str = r#"{"type":"object","description":"Pays.","properties":{"cents":{"type":"integer"}},
-    "required":["cents"],"additionalProperties":false}"#;
+const ARGS: &str = r#"{"type":"object","description":"Pays.",
+    "properties":{"cents":{"type":"integer"}},"required":["cents"],"additionalProperties":false}"#;
 
 fn policy(text: &str) -> Arc<Policy> {
     let files = [
@@ -126,7 +128,10 @@ fn a_fenced_answer_is_mended_and_what_would_leave_is_the_strict_json() {
 fn each_wrong_shape_has_its_class_and_rules_do_not_see_it() {
     let policy = policy(TYPED);
     let facts = facts(&policy, json!("a question"));
-    let message = |message: Value, finish: &str| json!({ "choices": [{ "message": message, "finish_reason": finish }] });
+    let message = |message: Value, finish: &str| {
+        let choice = json!({ "message": message, "finish_reason": finish });
+        json!({ "choices": [choice] })
+    };
     let table = [
         (message(json!({ "refusal": "no" }), "stop"), FailureClass::Declined),
         (message(json!({ "content": "" }), "content_filter"), FailureClass::Declined),
@@ -354,7 +359,8 @@ fn a_request_tells_the_schema_as_a_setting_or_in_words() {
 fn a_repair_says_what_was_wrong_where_and_twice_the_room_is_given_after_a_cut() {
     let policy = policy(TYPED);
     let facts = facts(&policy, json!("Is it?"));
-    let raw = json!({ "choices": [{ "message": { "content": "{\"word\": \"maybe\", \"why\": \"\"}" } }] });
+    let content = r#"{"word": "maybe", "why": ""}"#;
+    let raw = json!({ "choices": [{ "message": { "content": content } }] });
     let judged = free(&facts, &raw);
     let answer = Answer::from_completion(&raw).expect("an answer");
     let last = Last { answer: Some(&answer), findings: &judged.findings };
@@ -380,11 +386,15 @@ otherwise: reject
 #[test]
 fn a_passed_through_request_goes_on_as_it_came_and_is_held_to_its_own_contract() {
     let policy = policy(THROUGH);
-    let schema = json!({ "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"] });
+    let schema = json!({
+        "type": "object", "properties": { "n": { "type": "integer" } }, "required": ["n"],
+    });
     let body = json!({
         "model": "t", "messages": [{ "role": "user", "content": "hi" }], "seed": 7, "stream": true,
         "x_unknown": { "kept": true }, "backstop": { "wait": 1 }, "n": 1,
-        "response_format": { "type": "json_schema", "json_schema": { "name": "n", "schema": schema } },
+        "response_format": {
+            "type": "json_schema", "json_schema": { "name": "n", "schema": schema },
+        },
         "tools": [{ "type": "function", "function": { "name": "pay", "parameters": schema } }],
     });
     let input = policy.read_chat(&body).expect("a good body");

@@ -67,7 +67,9 @@ fn text() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_bytes_at_all_make_it_panic(
-        body in prop::collection::vec(any::<u8>(), 0..400), status in 100_u16..600, sse in any::<bool>(),
+        body in prop::collection::vec(any::<u8>(), 0..400),
+        status in 100_u16..600,
+        sse in any::<bool>(),
     ) {
         let kind = if sse { "text/event-stream" } else { "application/json" };
         let result = delivered(status, kind, body);

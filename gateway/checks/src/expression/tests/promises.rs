@@ -23,9 +23,9 @@ enum Part {
     List,
 }
 
-/// One part; `$c $n $t $l` in a form stand for further parts.
-fn grow(part: Part, choices: &mut impl Iterator<Item = u8>, depth: usize) -> String {
-    let (leaves, forms): (&[&str], &[&str]) = match part {
+/// What a part may be: leaves, and forms, in which `$c $n $t $l` stand for further parts.
+fn kinds(part: Part) -> (&'static [&'static str], &'static [&'static str]) {
+    match part {
         Part::Condition => (
             &["x == 1", "y != null", "x in [1, 'a']", "has(y.k)", "y == x"],
             &[
@@ -92,7 +92,12 @@ fn grow(part: Part, choices: &mut impl Iterator<Item = u8>, depth: usize) -> Str
                 "($c ? $l : $l)",
             ],
         ),
-    };
+    }
+}
+
+/// One part, grown at most that deep.
+fn grow(part: Part, choices: &mut impl Iterator<Item = u8>, depth: usize) -> String {
+    let (leaves, forms) = kinds(part);
     let choice = usize::from(choices.next().unwrap_or(0));
     if depth == 0 || choices.size_hint().0 == 0 {
         return leaves[choice % leaves.len()].to_owned();

@@ -55,7 +55,8 @@ fn a_comparison_that_the_schema_decides_is_refused() {
     refused(
         "output.route == \"aprove\"",
         "output.route == \"aprove\"",
-        "this comparison can never be true: `output.route` is one of `pay_small`, `hold`, `approve`",
+        "this comparison can never be true: \
+         `output.route` is one of `pay_small`, `hold`, `approve`",
         "did you mean `approve`?",
     );
     refused(

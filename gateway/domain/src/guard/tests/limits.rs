@@ -151,7 +151,10 @@ proptest! {
                 Act::Reserve { key, tokens, hold } => {
                     let key = format!("{key}");
                     let keys = [Some(key.as_str()), None, Some(key.as_str())];
-                    let held = open.iter().filter(|(_, of, until)| *of == key && *until > now).count();
+                    let held = open
+                        .iter()
+                        .filter(|(_, of, until)| *of == key && *until > now)
+                        .count();
                     match limiter.reserve(now, &keys, amounts(tokens, 0), now.plus(hold)) {
                         Ok(id) => {
                             prop_assert!(held < 2);

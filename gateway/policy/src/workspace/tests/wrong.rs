@@ -68,10 +68,21 @@ fn the_policy_that_all_of_these_spoil_is_right() {
     assert_eq!(told(POLICY, "Judge {{ input.name }}."), "");
 }
 
+/// Each replacement is told with that message, at that place: (replaced, by what, message, place).
+fn are_told(table: &[(&str, &str, &str, &str)]) {
+    let mut missed = Vec::new();
+    for (old, new, message, place) in table {
+        let told = with(old, new);
+        if !(told.contains(message) && told.contains(place)) {
+            missed.push(format!("{new}\n{message} at {place}\n{told}"));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n---\n"));
+}
+
 #[test]
-fn each_mistake_across_files_is_told_at_its_place() {
-    // (replaced, by what, message, place)
-    let table = [
+fn each_mistake_in_a_name_a_rule_or_the_fallback_is_told_at_its_place() {
+    are_told(&[
         ("models: [small]", "models: [smal]", "there is no model `smal`", "t.yaml:6:10"),
         ("queue: desk", "queue: dsk", "there is no queue `dsk`", "t.yaml:7:8"),
         ("queue: desk\n", "", "`escalate` has no queue", "t.yaml:9:47"),
@@ -119,6 +130,12 @@ fn each_mistake_across_files_is_told_at_its_place() {
             "t.yaml:11",
         ),
         ("fallback: {answer: {word: no, score: 0}}\n", "", "no `fallback:`", "t.yaml:11"),
+    ]);
+}
+
+#[test]
+fn each_promise_that_cannot_be_kept_is_told_at_its_place() {
+    are_told(&[
         (
             "owner: team",
             "owner: team\nconfidence: {at: output.wrod, from: [logprobs], accept: 0.9}",
@@ -151,15 +168,7 @@ fn each_mistake_across_files_is_told_at_its_place() {
             "t.yaml",
         ),
         ("owner: team", "owner: team\nbudget: {cost: $1}", "needs a price", "t.yaml"),
-    ];
-    let mut missed = Vec::new();
-    for (old, new, message, place) in table {
-        let told = with(old, new);
-        if !(told.contains(message) && told.contains(place)) {
-            missed.push(format!("{new}\n{message} at {place}\n{told}"));
-        }
-    }
-    assert!(missed.is_empty(), "{}", missed.join("\n---\n"));
+    ]);
 }
 
 #[test]
