@@ -245,7 +245,7 @@ async fn who_cannot_wait_for_a_person_is_told_what_the_policy_says() {
     assert_eq!(decided.status.as_u16(), 200, "{}", decided.text);
     let ended = known.get(&format!("{place}?wait=10")).await.unwrap();
     assert_eq!(ended.body["outcome"], "approved", "{}", ended.text);
-    assert_eq!(ended.body["answered_by"], "human", "{}", ended.text);
+    assert_eq!(ended.body["answered_by"], "model", "whose words they are: {}", ended.text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
