@@ -4,8 +4,9 @@
 //! body is put into canonical form once and never parsed to be verified. A test holds the two to
 //! each other.
 
-use backstop_domain::{Digest, ENGINE, Envelope, Event, Stream, canonical};
-use serde_json::Value;
+use std::fmt::Write as _;
+
+use backstop_domain::{Digest, ENGINE, Envelope, Event, Stream, canonical, digest::write_text};
 
 use crate::{Keeping, NewEvent, kinds};
 
@@ -116,15 +117,9 @@ impl Canonical {
         self
     }
 
-    /// A string, which is plain in nearly every case and copied then.
     fn text(&mut self, text: &str) -> &mut Self {
-        let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-        if text.bytes().all(plain) {
-            self.raw("\"").raw(text).raw("\"")
-        } else {
-            let quoted = Value::from(text).to_string();
-            self.raw(&quoted)
-        }
+        write_text(text, &mut self.0);
+        self
     }
 
     fn maybe(&mut self, text: Option<&str>) -> &mut Self {
@@ -141,20 +136,14 @@ impl Canonical {
     }
 
     fn number(&mut self, number: u64) -> &mut Self {
-        self.json(&number)
+        // Writing to memory cannot fail.
+        let _ = write!(self.0, "{number}");
+        self
     }
 
     fn digest(&mut self, digest: Option<&Digest>) -> &mut Self {
         match digest {
-            Some(digest) => {
-                self.0.push('"');
-                for byte in digest.as_bytes() {
-                    for half in [byte >> 4, byte & 15] {
-                        self.0.push(char::from_digit(half.into(), 16).unwrap_or('0'));
-                    }
-                }
-                self.raw("\"")
-            }
+            Some(digest) => self.raw("\"").raw(digest.hex(&mut [0; 64])).raw("\""),
             None => self.raw("null"),
         }
     }

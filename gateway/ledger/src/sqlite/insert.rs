@@ -78,29 +78,36 @@ pub(super) fn kind(connection: &Connection, sealed: &Sealed) -> rusqlite::Result
         .map(drop)
 }
 
-/// Moves the summary of a stream on by these events of it.
+/// Moves the summary of a stream on by these events of it. A call's comes back: its next events
+/// need not read it again.
 pub(super) fn summary(
     connection: &Connection,
     stream: &Stream,
     events: &[Sealed],
-) -> rusqlite::Result<()> {
+    before: Option<CallSummary>,
+) -> rusqlite::Result<Option<CallSummary>> {
     if let Some(id) = stream.call_id() {
-        let mut row = if starts(events) { None } else { call(connection, &id)? };
+        let mut row = match before {
+            None if !starts(events) => call(connection, &id)?,
+            before => before,
+        };
         for Sealed { envelope, event, .. } in events {
             if let Event::Call(event) = event {
                 row = CallSummary::fold(row, envelope, event);
             }
         }
-        return row.map_or(Ok(()), |row| put_call(connection, &row));
+        row.as_ref().map_or(Ok(()), |row| put_call(connection, row))?;
+        return Ok(row);
     }
-    let Some(id) = stream.review_id() else { return Ok(()) };
+    let Some(id) = stream.review_id() else { return Ok(None) };
     let mut row = if starts(events) { None } else { review(connection, &id)? };
     for Sealed { envelope, event, .. } in events {
         if let Event::Review(event) = event {
             row = ReviewSummary::fold(row, envelope, event);
         }
     }
-    row.map_or(Ok(()), |row| put_review(connection, &row))
+    row.map_or(Ok(()), |row| put_review(connection, &row))?;
+    Ok(None)
 }
 
 fn starts(events: &[Sealed]) -> bool {

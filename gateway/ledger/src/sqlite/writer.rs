@@ -2,6 +2,7 @@
 //! one piece; only then is anything in it acknowledged, refusals too.
 
 use std::{
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::Ordering,
@@ -11,12 +12,13 @@ use std::{
     time::Duration,
 };
 
+use backstop_domain::{EventId, Stream};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use crate::{
-    AppendError, Committed, Durability, KeyBinding, OpenError, Retention, StorageFault, Swept,
-    Transaction,
+    AppendError, CallSummary, Committed, Durability, KeyBinding, OpenError, Retention,
+    StorageFault, Swept, Transaction,
     seal::{Sealed, Tip, seal},
     validate,
 };
@@ -89,8 +91,34 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     /// Types that only a newer Backstop knows: their streams are read-only here.
     unknown: Vec<(String, u16)>,
+    /// What need not be looked up again.
+    remembered: Remembered,
     /// Tells the checkpointer that the log grew.
     nudge: SyncSender<()>,
+}
+
+/// What this writer wrote itself and would only read back. Forgotten whenever something is rolled
+/// back, so it never says what the disk does not.
+#[derive(Default)]
+struct Remembered {
+    /// Types that stand in `kinds`.
+    kinds: HashSet<(&'static str, u16)>,
+    /// Summaries of calls that are open.
+    open: HashMap<Stream, CallSummary>,
+}
+
+impl Remembered {
+    /// Open calls whose summaries are kept; beyond that all are read again.
+    const OPEN_MAX: usize = 4096;
+
+    fn keep(&mut self, stream: Stream, call: Option<CallSummary>) {
+        if self.open.len() >= Self::OPEN_MAX {
+            self.open.clear();
+        }
+        if let Some(call) = call.filter(CallSummary::is_open) {
+            self.open.insert(stream, call);
+        }
+    }
 }
 
 /// What a job came to, told once the batch is on disk.
@@ -107,7 +135,7 @@ impl Writer {
         nudge: SyncSender<()>,
     ) -> Result<Self, OpenError> {
         let unknown = rows::unknown_kinds(&connection)?;
-        Ok(Self { connection, tip, shared, unknown, nudge })
+        Ok(Self { connection, tip, shared, unknown, remembered: Remembered::default(), nudge })
     }
 
     /// Starts the thread. It ends when nobody can send jobs any more and none is left.
@@ -144,6 +172,7 @@ impl Writer {
             // What SQLite has not rolled back by itself is rolled back here; nothing is retried.
             drop(self.connection.execute_batch("ROLLBACK"));
             self.tip = before;
+            self.remembered = Remembered::default();
             let fault = self.shared.fail(fault);
             for one in told {
                 tell_fault(one, &fault);
@@ -190,6 +219,7 @@ impl Writer {
         validate::well_formed(&transaction)?;
         self.fits(&transaction)?;
         let before = self.tip;
+        let ids: Vec<EventId> = transaction.events().map(|new| new.id.clone()).collect();
         self.execute("SAVEPOINT one")?;
         match self.put(transaction) {
             Ok(committed) => {
@@ -199,13 +229,25 @@ impl Writer {
             // A constraint that the checks above do not know: this transaction is at fault alone.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 self.tip = before;
+                self.remembered = Remembered::default();
                 self.execute("ROLLBACK TO one")?;
                 self.execute("RELEASE one")?;
-                tracing::error!(%error, "the store refused a transaction that seemed right");
-                Err(AppendError::Malformed("the store refused it").into())
+                Err(self.at_fault(ids, &error)?.into())
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// What a constraint refused. An id that was used before is found here and not beforehand:
+    /// asking for every id would cost more than the insert.
+    fn at_fault(&self, ids: Vec<EventId>, error: &rusqlite::Error) -> Result<AppendError, Stopped> {
+        for id in ids {
+            if rows::has_event(&self.connection, &id)? {
+                return Ok(AppendError::Repeated { id });
+            }
+        }
+        tracing::error!(%error, "the store refused a transaction that seemed right");
+        Ok(AppendError::Malformed("the store refused it"))
     }
 
     /// Whether it can be appended to what stands there now, earlier ones of the batch included.
@@ -225,11 +267,6 @@ impl Writer {
             let unknown = rows::unknown_in(&self.connection, &append.stream, &self.unknown)?;
             if let Some(kind) = unknown {
                 return Err(AppendError::ReadOnly { stream: append.stream.clone(), kind }.into());
-            }
-        }
-        for new in transaction.events() {
-            if rows::has_event(&self.connection, &new.id)? {
-                return Err(AppendError::Repeated { id: new.id.clone() }.into());
             }
         }
         Ok(())
@@ -253,9 +290,13 @@ impl Writer {
                 seals.map(|(new, seq)| seal(&mut self.tip, &stream, seq, new)).collect();
             for one in &sealed {
                 insert::event(&self.connection, one)?;
-                insert::kind(&self.connection, one)?;
+                if self.remembered.kinds.insert((one.event.name(), one.envelope.version)) {
+                    insert::kind(&self.connection, one)?;
+                }
             }
-            insert::summary(&self.connection, &stream, &sealed)?;
+            let before = self.remembered.open.remove(&stream);
+            let call = insert::summary(&self.connection, &stream, &sealed, before)?;
+            self.remembered.keep(stream, call);
             seqs.push(append.expected_seq + sealed.len() as u64);
         }
         Ok(Committed { first, last: self.tip.position, seqs })
