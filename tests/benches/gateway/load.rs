@@ -7,13 +7,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// What every request asks: a short mail, about 600 bytes with its frame.
+/// What every request asks after its policy: a short mail, about 600 bytes with its frame.
 const BODY: &str = concat!(
-    r#"{"model":"bench","temperature":0,"logprobs":true,"messages":["#,
+    r#"","temperature":0,"logprobs":true,"messages":["#,
     r#"{"role":"system","content":"Label the mail as spam or ham. Answer as JSON."},"#,
     r#"{"role":"user","content":"Subject: Minutes of Tuesday\n\nDear all, attached are the "#,
     r#"minutes of our meeting on Tuesday. Please send corrections by Friday noon; after that "#,
@@ -22,14 +23,21 @@ const BODY: &str = concat!(
     r#"regards, Jo"}]}"#
 );
 
-/// Where requests go.
+/// Numbers the requests of this process, for idempotency keys.
+static SENT: AtomicU64 = AtomicU64::new(0);
+
+/// Where requests go, and what they ask.
 #[derive(Debug, Clone)]
-pub struct Target(String);
+pub struct Target {
+    address: String,
+    body: Bytes,
+}
 
 impl Target {
-    /// Such as `127.0.0.1:40123`.
-    pub fn new(address: &str) -> Self {
-        Self(address.to_owned())
+    /// Requests under `policy` to an address such as `127.0.0.1:40123`.
+    pub fn new(address: &str, policy: &str) -> Self {
+        let body = format!(r#"{{"model":"{policy}{BODY}"#).into();
+        Self { address: address.to_owned(), body }
     }
 }
 
@@ -47,6 +55,16 @@ pub struct Load {
 }
 
 impl Load {
+    /// Sends that many requests, one after the other: for a profiler, which counts per call.
+    pub async fn count(target: &Target, calls: u64) -> Self {
+        let mut load = Self::default();
+        let mut sender = connect(target).await;
+        for _ in 0..calls {
+            load.one(&mut sender, target).await;
+        }
+        load
+    }
+
     /// Loads `target` over `connections` for `length`.
     pub async fn run(target: &Target, connections: usize, length: Duration) -> Self {
         let start = Instant::now();
@@ -64,36 +82,40 @@ impl Load {
         all.took = start.elapsed();
         all
     }
+
+    async fn one(&mut self, sender: &mut SendRequest<Full<Bytes>>, target: &Target) {
+        let start = Instant::now();
+        let answer = ask(sender, target).await;
+        let took = start.elapsed().as_micros() as u64;
+        match answer {
+            Ok((200, body)) if body.windows(3).any(|part| part == b"ham") => {
+                self.latencies_us.push(took);
+            }
+            Ok((status, body)) => {
+                self.bad += 1;
+                let text = String::from_utf8_lossy(&body).into_owned();
+                self.example.get_or_insert(format!("{status} {text}"));
+            }
+            Err(error) => {
+                self.bad += 1;
+                self.example.get_or_insert(error.to_string());
+                *sender = connect(target).await;
+            }
+        }
+    }
 }
 
 async fn one_connection(target: Target, end: Instant) -> Load {
     let mut load = Load::default();
     let mut sender = connect(&target).await;
     while Instant::now() < end {
-        let start = Instant::now();
-        let answer = ask(&mut sender, &target).await;
-        let took = start.elapsed().as_micros() as u64;
-        match answer {
-            Ok((200, body)) if body.windows(3).any(|part| part == b"ham") => {
-                load.latencies_us.push(took);
-            }
-            Ok((status, body)) => {
-                load.bad += 1;
-                let text = String::from_utf8_lossy(&body).into_owned();
-                load.example.get_or_insert(format!("{status} {text}"));
-            }
-            Err(error) => {
-                load.bad += 1;
-                load.example.get_or_insert(error.to_string());
-                sender = connect(&target).await;
-            }
-        }
+        load.one(&mut sender, &target).await;
     }
     load
 }
 
 async fn connect(target: &Target) -> SendRequest<Full<Bytes>> {
-    let stream = TcpStream::connect(&target.0).await.expect("the subject listens");
+    let stream = TcpStream::connect(&target.address).await.expect("the subject listens");
     stream.set_nodelay(true).unwrap();
     let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -105,11 +127,13 @@ async fn ask(
     target: &Target,
 ) -> hyper::Result<(u16, Bytes)> {
     sender.ready().await?;
+    let key = format!("bench-{}-{}", std::process::id(), SENT.fetch_add(1, Ordering::Relaxed));
     let request = Request::post("/v1/chat/completions")
-        .header("host", &target.0)
+        .header("host", &target.address)
         .header("content-type", "application/json")
+        .header("idempotency-key", key)
         .header("authorization", format!("Bearer {}", workspace::KEY));
-    let request = request.body(Full::new(Bytes::from_static(BODY.as_bytes()))).unwrap();
+    let request = request.body(Full::new(target.body.clone())).unwrap();
     let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
     Ok((status, response.into_body().collect().await?.to_bytes()))

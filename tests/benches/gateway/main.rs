@@ -4,6 +4,8 @@
 //! The model answers at once, so what is measured is everything but the model. Each subject is a
 //! process of its own; this one makes the load. They take turns, so that a busy moment of the
 //! machine meets all of them. Ratios are the result; absolute numbers are this machine's.
+//! Everything is on: key, limits, schema, three rules, confidence, breakers, an idempotency key a
+//! call, and the ledger, once strict and once relaxed.
 //! `BACKSTOP_BENCH_SECONDS` (per turn), `BACKSTOP_BENCH_ROUNDS` and `BACKSTOP_BENCH_CONNECTIONS`
 //! change its length.
 
@@ -28,9 +30,24 @@ fn main() {
     match words[..] {
         ["role", "model"] => runtime.block_on(model::serve()),
         ["role", "proxy", model] => runtime.block_on(proxy::serve(model)),
+        ["role", "load", address, policy, calls] => {
+            let calls = calls.parse().expect("a whole number of calls");
+            let load = runtime.block_on(Load::count(&Target::new(address, policy), calls));
+            println!(
+                "{} answered, {} badly: {:?}",
+                load.latencies_us.len(),
+                load.bad,
+                load.example
+            );
+        }
         _ => runtime.block_on(compare()),
     }
 }
+
+/// The policy whose answers leave only once the disk has them.
+const STRICT: &str = "bench";
+/// The same policy, whose answers need not wait for the disk.
+const RELAXED: &str = "bench-relaxed";
 
 /// One who answers: its name, its address, and the process whose cost is measured.
 struct Subject {
@@ -46,9 +63,10 @@ async fn compare() {
     let gateway = Gateway::start(&workspace);
     let address = gateway.url().trim_start_matches("http://");
     let subjects = vec![
-        Subject::new("direct", &model.address, model.child.id()),
-        Subject::new("bare proxy", &proxy.address, proxy.child.id()),
-        Subject::new("Backstop", address, gateway.pid()),
+        Subject::new("direct", &model.address, STRICT, model.child.id()),
+        Subject::new("bare proxy", &proxy.address, STRICT, proxy.child.id()),
+        Subject::new("relaxed", address, RELAXED, gateway.pid()),
+        Subject::new("strict", address, STRICT, gateway.pid()),
     ];
     let seconds = setting("BACKSTOP_BENCH_SECONDS", 5);
     let rounds = setting("BACKSTOP_BENCH_ROUNDS", 3);
@@ -86,8 +104,8 @@ async fn take_turns(
 }
 
 impl Subject {
-    fn new(name: &'static str, address: &str, pid: u32) -> Self {
-        Self { name, target: Target::new(address), process: Process::new(pid) }
+    fn new(name: &'static str, address: &str, policy: &str, pid: u32) -> Self {
+        Self { name, target: Target::new(address, policy), process: Process::new(pid) }
     }
 }
 
