@@ -6,18 +6,25 @@ use std::process::{Command, Output};
 use backstop_tests::binary;
 
 /// Every end that the demo promises to show.
-const ENDS: [&str; 6] = [
+const ENDS: [&str; 7] = [
     "accepted, by the model",
     "fallback, by the rule",
     "waits for a person in `mail-review`",
+    "waits for a person in `fraud`",
     "waits for a person in `refunds`",
     "waits for a person in `trust-safety`",
     "refused  Your message holds a key",
 ];
 
-/// Marks on the ways there: doubt, the next model, a server that was busy, a limit.
-const WAYS: [&str; 4] =
-    ["spam-weak → sure to", "next_model", "overloaded (503)", "fallback (shed)"];
+/// Marks on the ways there: doubt, the next model, votes, a repair, a busy server, a limit.
+const WAYS: [&str; 6] = [
+    "spam-weak → sure to",
+    "next_model (confidence",
+    "small → vote by small",
+    "malformed → repair (malformed) → large",
+    "overloaded (503)",
+    "fallback (shed)",
+];
 
 fn demo() -> Output {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
