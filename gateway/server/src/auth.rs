@@ -189,6 +189,23 @@ impl Identity {
         }
     }
 
+    /// Whether private places are shown to them.
+    pub fn sees_private(&self) -> bool {
+        match self {
+            Self::Local => true,
+            Self::Caller { may, .. } => may.iter().any(|act| act == "operate"),
+            Self::Person(person) => person.sees_private,
+        }
+    }
+
+    /// Whether they may look into reviews of that queue: their own, or every one for auditors and
+    /// those who lead.
+    pub fn looks_into(&self, queue: &str) -> bool {
+        let Self::Person(person) = self else { return self.sees_reviews() };
+        let all = person.roles.iter().any(|role| matches!(role, Role::Auditor | Role::Lead));
+        all || person.queues.is_empty() || person.queues.iter().any(|own| own == queue)
+    }
+
     /// Whether they may look at reviews at all.
     pub fn sees_reviews(&self) -> bool {
         match self {

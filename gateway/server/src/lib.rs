@@ -16,6 +16,7 @@ mod listen;
 mod metrics;
 mod openai;
 mod ops;
+mod private;
 mod problem;
 mod query;
 mod reviews;

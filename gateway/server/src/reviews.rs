@@ -39,6 +39,10 @@ pub async fn list(
     Asked(which): Asked<Which>,
 ) -> Result<Response, Problem> {
     may_look(&identity)?;
+    if which.queue.as_ref().is_some_and(|queue| !identity.looks_into(queue)) {
+        let detail = "you do not look into that queue; `queues` of your entry names yours";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "not_your_queue", detail));
+    }
     let queues = match (&identity, which.queue) {
         (_, Some(queue)) => vec![queue],
         (Identity::Person(person), None) => person.queues.clone(),
@@ -68,21 +72,36 @@ pub async fn show(
     may_look(&identity)?;
     let id = ReviewId(id);
     let review = found(&app, &id).await?;
+    if !identity.looks_into(&review.opened.queue) {
+        return Err(Problem::not_found("review"));
+    }
     let mut view = shown(&id, &review);
     let call = app.engine.call(&review.opened.call).await;
     let call = call.map_err(|stop| problem::of_stop(&stop))?;
     if let (Some(call), Some(map)) = (call, view.as_object_mut()) {
-        let input = stored(&app, call.state.received.request).await?;
-        map.insert("input".to_owned(), input.get("input").cloned().unwrap_or_default());
-        map.insert("messages".to_owned(), input.get("messages").cloned().unwrap_or_default());
-        let subject = match review.opened.subject {
+        let request = stored(&app, call.state.received.request).await?;
+        let mut input = request.get("input").cloned().unwrap_or_default();
+        let mut subject = match review.opened.subject {
             Some(digest) => stored(&app, digest).await?,
             None => Value::Null,
         };
+        if !identity.sees_private() {
+            let workspace = app.engine.workspace();
+            let policy = workspace.policies.get(&review.opened.policy).map(AsRef::as_ref);
+            crate::private::mask(policy, &mut input, &mut subject);
+        }
+        map.insert("input".to_owned(), input);
+        map.insert("messages".to_owned(), request.get("messages").cloned().unwrap_or_default());
         map.insert("answer".to_owned(), subject);
         let blind = review.opened.kind == ReviewKind::Audit;
         if !blind {
-            map.insert("call_view".to_owned(), crate::view::call(&call));
+            let mut seen = crate::view::call(&call);
+            if let Some(seen) = seen.as_object_mut().filter(|_| !identity.sees_private()) {
+                // The answer stands above, masked.
+                seen.remove("output");
+                seen.remove("tool_calls");
+            }
+            map.insert("call_view".to_owned(), seen);
         }
     }
     Ok(Json(view).into_response())
