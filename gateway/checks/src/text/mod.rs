@@ -1,7 +1,7 @@
 //! Judges of texts: patterns, words, secrets, personal data, size; and the mask for what they find.
 //!
 //! They walk the texts inside a JSON value and say where each find stands. Names of fields are
-//! judged for secrets and personal data only. They change nothing by themselves: only [`mask`]
+//! judged for secrets and personal data only. They change nothing by themselves: only [`mask()`]
 //! does, when it is asked to.
 
 pub mod checksum;
