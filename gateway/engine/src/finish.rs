@@ -17,7 +17,7 @@ impl Inner {
         };
         let audits = self.audits(call, live, &ended).await?;
         live.write_beside(&*self.ledger, &call.id, false, audits);
-        let relaxed = live.policy.durability == backstop_policy::compiled::Durability::Relaxed;
+        let relaxed = live.policy.is_relaxed();
         if !relaxed {
             live.on_disk().await?;
         }

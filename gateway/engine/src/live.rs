@@ -271,6 +271,8 @@ impl Live {
             let stream = Stream::call(id);
             appends.push(Append { stream, expected_seq: self.written, events });
         }
+        // What concerns reviews is never relaxed: people act on it.
+        let relaxed = self.policy.is_relaxed() && beside.is_empty();
         appends.extend(beside);
         let bodies = std::mem::take(&mut self.bodies).into_values();
         let mut transaction = Transaction::of(appends).with_bodies(bodies);
@@ -279,6 +281,8 @@ impl Live {
         }
         if hurry {
             transaction = transaction.hurried();
+        } else if relaxed {
+            transaction = transaction.relaxed();
         }
         self.written += count;
         self.pending = Some(ledger.append(transaction));

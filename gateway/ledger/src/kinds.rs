@@ -31,10 +31,11 @@ use Keeping::{Beside, Inline};
 use Waiting::{Awaited, Rides};
 
 /// Every type, once. `attempt_started` is awaited too where the policy says `repeatable: false`:
-/// the engine hurries that transaction itself.
+/// the engine hurries that transaction itself. `call_received` rides: nobody is told of a call
+/// before a later event of it, or a look at the disk, says that it is there.
 #[rustfmt::skip]
 const KINDS: &[(&str, Waiting, Keeping)] = &[
-    ("call_received",     Awaited, Beside), // key and tags are the caller's words
+    ("call_received",     Rides,   Beside), // key and tags are the caller's words
     ("duplicate_joined",  Rides,   Inline),
     ("request_judged",    Rides,   Beside),
     ("cache_looked",      Rides,   Inline),

@@ -136,8 +136,8 @@ impl State {
             let mut seq = append.expected_seq;
             for new in append.events {
                 seq += 1;
-                let sealed = seal(&mut self.tip, &append.stream, seq, new);
-                self.keep(sealed);
+                let Sealed { envelope, text, .. } = seal(&mut self.tip, &append.stream, seq, &new);
+                self.keep(envelope, text, new.event);
             }
             seqs.push(seq);
         }
@@ -174,8 +174,7 @@ impl State {
         kept.used = kept.used.max(at);
     }
 
-    fn keep(&mut self, sealed: Sealed) {
-        let Sealed { mut envelope, text, event } = sealed;
+    fn keep(&mut self, mut envelope: Envelope, text: Option<String>, event: Event) {
         match (&event, envelope.stream.call_id(), envelope.stream.review_id()) {
             (Event::Call(event), Some(id), _) => {
                 let next = CallSummary::fold(self.calls.remove(&id), &envelope, event);

@@ -26,17 +26,17 @@ impl Tip {
 
 /// An event with its place, ready to be stored.
 #[derive(Debug, Clone)]
-pub(crate) struct Sealed {
+pub(crate) struct Sealed<'a> {
     /// The envelope, whose `body` is left out: it stands in `text`.
     pub envelope: Envelope,
     /// The body in canonical JSON; `None` if the type has none. Stands in the row or, if the
     /// envelope names a body digest, beside it.
     pub text: Option<String>,
     /// What happened.
-    pub event: Event,
+    pub event: &'a Event,
 }
 
-impl Sealed {
+impl Sealed<'_> {
     /// Whether the body stands beside the row.
     pub const fn is_beside(&self) -> bool {
         self.envelope.body_digest.is_some()
@@ -49,7 +49,7 @@ impl Sealed {
 }
 
 /// Puts `new` after `tip`, and moves `tip` on.
-pub(crate) fn seal(tip: &mut Tip, stream: &Stream, seq: u64, new: NewEvent) -> Sealed {
+pub(crate) fn seal<'a>(tip: &mut Tip, stream: &Stream, seq: u64, new: &'a NewEvent) -> Sealed<'a> {
     let kind = new.event.name();
     let body = new.event.body();
     let text = (!body.is_null()).then(|| canonical(&body));
@@ -58,17 +58,17 @@ pub(crate) fn seal(tip: &mut Tip, stream: &Stream, seq: u64, new: NewEvent) -> S
         beside.then(|| Digest::of(text.as_bytes()))
     });
     let mut envelope = Envelope {
-        id: new.id,
+        id: new.id.clone(),
         stream: stream.clone(),
         seq,
         position: tip.position + 1,
         kind: kind.into(),
         version: new.event.version(),
         at: new.at,
-        actor: new.actor,
+        actor: new.actor.clone(),
         run: new.run,
-        causation: new.causation,
-        correlation: new.correlation,
+        causation: new.causation.clone(),
+        correlation: new.correlation.clone(),
         revision: new.revision,
         engine: ENGINE,
         body: None,
@@ -79,7 +79,7 @@ pub(crate) fn seal(tip: &mut Tip, stream: &Stream, seq: u64, new: NewEvent) -> S
     let inline = if body_digest.is_some() { None } else { text.as_deref() };
     envelope.hash = hash(&envelope, inline);
     *tip = Tip { position: envelope.position, hash: envelope.hash };
-    Sealed { envelope, text, event: new.event }
+    Sealed { envelope, text, event: &new.event }
 }
 
 /// The hash of that envelope with that canonical text as its body; `envelope.body` is not read.
@@ -175,7 +175,7 @@ mod tests {
         }
     }
 
-    fn whole(sealed: &super::Sealed) -> Envelope {
+    fn whole(sealed: &super::Sealed<'_>) -> Envelope {
         let mut envelope = sealed.envelope.clone();
         envelope.body = sealed.inline().and_then(|text| serde_json::from_str(text).ok());
         envelope
@@ -195,7 +195,7 @@ mod tests {
         {
             let seq = seq as u64 + 1;
             let event = new(acted("é".repeat(length)), via);
-            let sealed = seal(&mut tip, &Stream::control("gateway"), seq, event);
+            let sealed = seal(&mut tip, &Stream::control("gateway"), seq, &event);
             assert_eq!(sealed.is_beside(), length == 9000);
             assert_eq!(sealed.envelope.hash, whole(&sealed).computed_hash());
             assert_eq!(sealed.text.as_deref(), Some(&*canonical(&sealed.event.body())));

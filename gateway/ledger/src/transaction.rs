@@ -67,6 +67,13 @@ impl Transaction {
         self.durability = Durability::Await;
         self
     }
+
+    /// On disk with the next one that is hurried, or soon: whoever it is for need not wait.
+    #[must_use]
+    pub const fn relaxed(mut self) -> Self {
+        self.durability = Durability::Ride;
+        self
+    }
 }
 
 /// Events for the end of one stream.

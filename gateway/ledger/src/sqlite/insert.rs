@@ -8,7 +8,7 @@ use crate::{CallSummary, KeyClaim, ReviewSummary, seal::Sealed};
 use super::rows::{actor_word, call, review};
 
 /// Puts an event in its place, with its body.
-pub(super) fn event(connection: &Connection, sealed: &Sealed) -> rusqlite::Result<()> {
+pub(super) fn event(connection: &Connection, sealed: &Sealed<'_>) -> rusqlite::Result<()> {
     let envelope = &sealed.envelope;
     let sql = "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, \
                ?14, ?15, ?16, ?17, ?18, ?19)";
@@ -69,7 +69,7 @@ pub(super) fn key(connection: &Connection, claim: &KeyClaim) -> rusqlite::Result
 }
 
 /// Notes that events of that type stand in streams of that family.
-pub(super) fn kind(connection: &Connection, sealed: &Sealed) -> rusqlite::Result<()> {
+pub(super) fn kind(connection: &Connection, sealed: &Sealed<'_>) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO kinds (family, type, version) VALUES (?1, ?2, ?3)";
     let family = sealed.envelope.stream.as_str().split('/').next();
     connection
@@ -83,7 +83,7 @@ pub(super) fn kind(connection: &Connection, sealed: &Sealed) -> rusqlite::Result
 pub(super) fn summary(
     connection: &Connection,
     stream: &Stream,
-    events: &[Sealed],
+    events: &[Sealed<'_>],
     before: Option<CallSummary>,
 ) -> rusqlite::Result<Option<CallSummary>> {
     if let Some(id) = stream.call_id() {
@@ -110,7 +110,7 @@ pub(super) fn summary(
     Ok(None)
 }
 
-fn starts(events: &[Sealed]) -> bool {
+fn starts(events: &[Sealed<'_>]) -> bool {
     events.first().is_some_and(|first| first.envelope.seq == 1)
 }
 

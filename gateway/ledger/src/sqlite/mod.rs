@@ -60,7 +60,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 4, ride: Duration::from_millis(20), max_bytes: None }
+        Self { readers: 4, ride: Duration::from_millis(10), max_bytes: None }
     }
 }
 

@@ -60,8 +60,31 @@ impl Job {
 enum Stopped {
     /// It cannot be appended; the batch goes on without it.
     Refused(AppendError),
+    /// The store refused a row that nobody expected it to: the batch starts over, each of its
+    /// transactions for itself.
+    Constraint,
     /// The disk failed; nothing goes on.
     Fault(StorageFault),
+}
+
+/// How a batch is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Each {
+    /// As one piece: the plain way, since a savepoint copies every page that it touches.
+    Together,
+    /// Each transaction in a savepoint of its own, to find the one that the store refuses.
+    Alone,
+}
+
+impl Stopped {
+    /// As what it stops the ledger.
+    fn into_fault(self) -> StorageFault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Constraint => StorageFault::Io("a row was refused".to_owned()),
+            Self::Refused(why) => StorageFault::Io(why.to_string()),
+        }
+    }
 }
 
 impl From<AppendError> for Stopped {
@@ -72,8 +95,12 @@ impl From<AppendError> for Stopped {
 
 impl From<rusqlite::Error> for Stopped {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Fault(fault(&error))
+        if is_constraint(&error) { Self::Constraint } else { Self::Fault(fault(&error)) }
     }
+}
+
+fn is_constraint(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
 }
 
 /// What an error of SQLite's means.
@@ -111,20 +138,20 @@ impl Remembered {
     /// Open calls whose summaries are kept; beyond that all are read again.
     const OPEN_MAX: usize = 4096;
 
-    fn keep(&mut self, stream: Stream, call: Option<CallSummary>) {
+    fn keep(&mut self, stream: &Stream, call: Option<CallSummary>) {
         if self.open.len() >= Self::OPEN_MAX {
             self.open.clear();
         }
         if let Some(call) = call.filter(CallSummary::is_open) {
-            self.open.insert(stream, call);
+            self.open.insert(stream.clone(), call);
         }
     }
 }
 
 /// What a job came to, told once the batch is on disk.
-enum Told {
-    Append(Result<Committed, AppendError>, oneshot::Sender<Result<Committed, AppendError>>),
-    Sweep(Swept, oneshot::Sender<Result<Swept, StorageFault>>),
+enum Came {
+    Append(Result<Committed, AppendError>),
+    Sweep(Swept),
 }
 
 impl Writer {
@@ -165,73 +192,80 @@ impl Writer {
             return Ok(());
         }
         let before = self.tip;
-        let mut told = Vec::with_capacity(batch.len());
-        let mut jobs = batch.into_iter();
-        let done = self.attempt(&mut jobs, &mut told);
-        if let Err(fault) = done {
-            // What SQLite has not rolled back by itself is rolled back here; nothing is retried.
-            drop(self.connection.execute_batch("ROLLBACK"));
-            self.tip = before;
-            self.remembered = Remembered::default();
-            let fault = self.shared.fail(fault);
-            for one in told {
-                tell_fault(one, &fault);
+        let done = match self.attempt(&batch, Each::Together, before) {
+            Err(Stopped::Constraint) => self.attempt(&batch, Each::Alone, before),
+            done => done,
+        };
+        let came = match done {
+            Ok(came) => came,
+            Err(stopped) => {
+                let fault = self.shared.fail(stopped.into_fault());
+                refuse(batch, &fault);
+                return Err(fault);
             }
-            refuse(jobs, &fault);
-            return Err(fault);
-        }
-        self.account(&told, before);
+        };
+        self.account(&came, before);
         self.shared.position.send_if_modified(|position| {
             std::mem::replace(position, self.tip.position) != self.tip.position
         });
-        told.into_iter().for_each(tell);
+        batch.into_iter().zip(came).for_each(|(job, came)| tell(job, came));
         Ok(())
     }
 
-    fn attempt(
-        &mut self,
-        jobs: &mut impl Iterator<Item = Job>,
-        told: &mut Vec<Told>,
-    ) -> Result<(), StorageFault> {
-        self.execute("BEGIN IMMEDIATE").map_err(|error| fault(&error))?;
-        for job in jobs {
-            match job {
-                Job::Append(transaction, answer) => match self.append(*transaction) {
-                    Ok(committed) => told.push(Told::Append(Ok(committed), answer)),
-                    Err(Stopped::Refused(why)) => told.push(Told::Append(Err(why), answer)),
-                    Err(Stopped::Fault(fault)) => {
-                        told.push(Told::Append(Err(fault.clone().into()), answer));
-                        return Err(fault);
-                    }
-                },
-                Job::Sweep(retention, answer) => {
-                    let swept = sweep::sweep(&self.connection, retention);
-                    let failed = swept.as_ref().err().map(fault);
-                    told.push(Told::Sweep(swept.unwrap_or_default(), answer));
-                    failed.map_or(Ok(()), Err)?;
-                }
-            }
+    /// Commits a batch, or leaves nothing of it.
+    fn attempt(&mut self, batch: &[Job], each: Each, before: Tip) -> Result<Vec<Came>, Stopped> {
+        let done = self.put_all(batch, each);
+        if done.is_err() {
+            // What SQLite has not rolled back by itself is rolled back here.
+            drop(self.connection.execute_batch("ROLLBACK"));
+            self.tip = before;
+            self.remembered = Remembered::default();
         }
-        self.execute("COMMIT").map_err(|error| fault(&error))
+        done
     }
 
-    fn append(&mut self, transaction: Transaction) -> Result<Committed, Stopped> {
-        validate::well_formed(&transaction)?;
-        self.fits(&transaction)?;
+    fn put_all(&mut self, batch: &[Job], each: Each) -> Result<Vec<Came>, Stopped> {
+        self.execute("BEGIN IMMEDIATE")?;
+        let mut came = Vec::with_capacity(batch.len());
+        for job in batch {
+            came.push(match job {
+                Job::Append(transaction, _) => match self.append(transaction, each) {
+                    Ok(committed) => Came::Append(Ok(committed)),
+                    Err(Stopped::Refused(why)) => Came::Append(Err(why)),
+                    Err(stopped) => return Err(stopped),
+                },
+                Job::Sweep(retention, _) => {
+                    Came::Sweep(sweep::sweep(&self.connection, *retention)?)
+                }
+            });
+        }
+        self.execute("COMMIT")?;
+        Ok(came)
+    }
+
+    fn append(&mut self, transaction: &Transaction, each: Each) -> Result<Committed, Stopped> {
+        validate::well_formed(transaction)?;
+        self.fits(transaction)?;
+        match each {
+            Each::Together => Ok(self.put(transaction)?),
+            Each::Alone => self.append_alone(transaction),
+        }
+    }
+
+    fn append_alone(&mut self, transaction: &Transaction) -> Result<Committed, Stopped> {
         let before = self.tip;
-        let ids: Vec<EventId> = transaction.events().map(|new| new.id.clone()).collect();
         self.execute("SAVEPOINT one")?;
         match self.put(transaction) {
             Ok(committed) => {
                 self.execute("RELEASE one")?;
                 Ok(committed)
             }
-            // A constraint that the checks above do not know: this transaction is at fault alone.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+            Err(error) if is_constraint(&error) => {
                 self.tip = before;
                 self.remembered = Remembered::default();
                 self.execute("ROLLBACK TO one")?;
                 self.execute("RELEASE one")?;
+                let ids = transaction.events().map(|new| new.id.clone()).collect();
                 Err(self.at_fault(ids, &error)?.into())
             }
             Err(error) => Err(error.into()),
@@ -272,7 +306,7 @@ impl Writer {
         Ok(())
     }
 
-    fn put(&mut self, transaction: Transaction) -> rusqlite::Result<Committed> {
+    fn put(&mut self, transaction: &Transaction) -> rusqlite::Result<Committed> {
         let first = self.tip.position + 1;
         let at = transaction.last_time();
         for body in &transaction.bodies {
@@ -283,19 +317,19 @@ impl Writer {
             insert::key(&self.connection, claim)?;
         }
         let mut seqs = Vec::with_capacity(transaction.appends.len());
-        for append in transaction.appends {
-            let stream = append.stream;
-            let seals = append.events.into_iter().zip(append.expected_seq + 1..);
-            let sealed: Vec<Sealed> =
-                seals.map(|(new, seq)| seal(&mut self.tip, &stream, seq, new)).collect();
+        for append in &transaction.appends {
+            let stream = &append.stream;
+            let seals = append.events.iter().zip(append.expected_seq + 1..);
+            let sealed: Vec<Sealed<'_>> =
+                seals.map(|(new, seq)| seal(&mut self.tip, stream, seq, new)).collect();
             for one in &sealed {
                 insert::event(&self.connection, one)?;
                 if self.remembered.kinds.insert((one.event.name(), one.envelope.version)) {
                     insert::kind(&self.connection, one)?;
                 }
             }
-            let before = self.remembered.open.remove(&stream);
-            let call = insert::summary(&self.connection, &stream, &sealed, before)?;
+            let before = self.remembered.open.remove(stream);
+            let call = insert::summary(&self.connection, stream, &sealed, before)?;
             self.remembered.keep(stream, call);
             seqs.push(append.expected_seq + sealed.len() as u64);
         }
@@ -306,8 +340,8 @@ impl Writer {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    fn account(&self, told: &[Told], before: Tip) {
-        let done = told.iter().filter(|one| matches!(one, Told::Append(Ok(_), _))).count();
+    fn account(&self, came: &[Came], before: Tip) {
+        let done = came.iter().filter(|one| matches!(one, Came::Append(Ok(_)))).count();
         let events = self.tip.position - before.position;
         self.shared.transactions.fetch_add(done as u64, Ordering::Relaxed);
         self.shared.events.fetch_add(events, Ordering::Relaxed);
@@ -338,17 +372,12 @@ fn gather(first: Job, jobs: &Receiver<Job>, ride: Duration) -> Vec<Job> {
 }
 
 /// Tells what a job came to. Whoever asked may have gone; it stands all the same.
-fn tell(told: Told) {
-    match told {
-        Told::Append(result, answer) => drop(answer.send(result)),
-        Told::Sweep(swept, answer) => drop(answer.send(Ok(swept))),
-    }
-}
-
-fn tell_fault(told: Told, fault: &StorageFault) {
-    match told {
-        Told::Append(_, answer) => drop(answer.send(Err(fault.clone().into()))),
-        Told::Sweep(_, answer) => drop(answer.send(Err(fault.clone()))),
+fn tell(job: Job, came: Came) {
+    match (job, came) {
+        (Job::Append(_, answer), Came::Append(result)) => drop(answer.send(result)),
+        (Job::Sweep(_, answer), Came::Sweep(swept)) => drop(answer.send(Ok(swept))),
+        // What came of a job is of its own kind: `put_all` makes one for each, in order.
+        (Job::Append(..), Came::Sweep(_)) | (Job::Sweep(..), Came::Append(_)) => {}
     }
 }
 

@@ -382,5 +382,9 @@ fn the_types_say_whether_a_transaction_is_awaited() {
     let rides = call_events("a", 1, vec![started(1)]);
     assert_eq!(rides.durability, Durability::Ride);
     assert_eq!(rides.hurried().durability, Durability::Await);
-    assert_eq!(call_events("a", 0, vec![received("p"), started(1)]).durability, Durability::Await);
+    let received = call_events("a", 0, vec![received("p"), started(1)]);
+    assert_eq!(received.durability, Durability::Ride, "nobody is told of it by itself");
+    let ended = call_events("a", 1, vec![started(1), CallEvent::CallEnded(accepted())]);
+    assert_eq!(ended.durability, Durability::Await);
+    assert_eq!(ended.relaxed().durability, Durability::Ride);
 }

@@ -24,7 +24,8 @@ async fn many_callers_share_one_fsync() {
         calls.spawn(async move {
             for m in 0..10 {
                 let call = format!("c{n}_{m}");
-                ledger.append(call_events(&call, 0, vec![received("p")])).await.unwrap();
+                let hurried = call_events(&call, 0, vec![received("p")]).hurried();
+                ledger.append(hurried).await.unwrap();
             }
         });
     }
@@ -40,12 +41,13 @@ async fn what_rides_is_told_only_with_the_commit_that_carries_it() {
     let folder = Folder::new();
     let options = Options { ride: Duration::from_secs(60), ..Options::default() };
     let ledger = SqliteLedger::open(folder.path(), &options).unwrap();
-    ledger.append(call_events("a", 0, vec![received("p")])).await.unwrap();
+    ledger.append(call_events("a", 0, vec![received("p")]).hurried()).await.unwrap();
     let mut riding = ledger.append(call_events("a", 1, vec![started(1)]));
     let early = tokio::time::timeout(Duration::from_millis(100), &mut riding).await;
     assert!(early.is_err(), "{early:?}");
     assert_eq!((ledger.position(), ledger.counts().commits), (1, 1));
-    let carrier = ledger.append(call_events("b", 0, vec![received("p")])).await.unwrap();
+    let carrier = call_events("b", 0, vec![received("p")]).hurried();
+    let carrier = ledger.append(carrier).await.unwrap();
     assert_eq!((riding.await.unwrap().last, carrier.first), (2, 3));
     assert_eq!(ledger.counts().commits, 2);
 }

@@ -155,6 +155,11 @@ pub enum Shape {
 }
 
 impl Policy {
+    /// Whether answers may leave before what they rest on is on disk.
+    pub const fn is_relaxed(&self) -> bool {
+        matches!(self.durability, Durability::Relaxed)
+    }
+
     /// Its revision: everything that its decisions rest on, as one digest.
     pub const fn revision(&self) -> Digest {
         self.plan.revision
