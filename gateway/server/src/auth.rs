@@ -11,7 +11,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use backstop_domain::{Actor, ActorKind, Criticality};
-use backstop_engine::{Caller, Snapshot};
+use backstop_engine::Caller;
 use backstop_policy::{Gateway, gateway_file::Role};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
@@ -206,6 +206,14 @@ impl Identity {
         all || person.queues.is_empty() || person.queues.iter().any(|own| own == queue)
     }
 
+    /// Whether they see every call: whoever leads, operates or audits. Other people see those that
+    /// they are asked about.
+    pub fn oversees(&self) -> bool {
+        let Self::Person(person) = self else { return self.operates() };
+        let over = |role: &Role| matches!(role, Role::Lead | Role::Operator | Role::Auditor);
+        person.roles.iter().any(over)
+    }
+
     /// Whether they may look at reviews at all.
     pub fn sees_reviews(&self) -> bool {
         match self {
@@ -255,15 +263,4 @@ pub fn allowed(identity: &Identity, act: &str) -> Result<(), Problem> {
     }
     let detail = format!("this key may not `{act}`; `may: [{act}]` in gateway.yaml allows it");
     Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail))
-}
-
-/// Whether they may see a call: a caller sees its own. Others' calls look as if they were not.
-///
-/// # Errors
-/// [`Problem`], 404.
-pub fn may_see(identity: &Identity, snapshot: &Snapshot) -> Result<(), Problem> {
-    match identity.only_own() {
-        Some(own) if own != snapshot.state.received.caller => Err(Problem::not_found("call")),
-        _ => Ok(()),
-    }
 }

@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    auth::{Identity, allowed, allowed_to_call, may_see},
+    auth::{Identity, allowed, allowed_to_call},
     body::JsonBody,
     hangup::Hangup,
     headers,
     openai::{FromHeaders, KNOWN, read_extras},
     problem::{self, Problem},
     query::Asked,
+    veil::{self, Veil},
     view,
 };
 
@@ -48,7 +49,7 @@ pub async fn submit(
     let guard = Hangup::of(&app, &policy, &admitted);
     let snapshot = wait_for(&app, &admitted.id, preferred.or(wait)).await?;
     guard.answered();
-    let mut response = shown(&snapshot, true);
+    let mut response = shown(&snapshot, &Veil::Lifted, true);
     headers::of_admitted(response.headers_mut(), &admitted);
     if preferred.is_some() {
         let applied = HeaderValue::from_static("wait");
@@ -126,10 +127,10 @@ fn never_written() -> Stop {
 }
 
 /// The call; 200 once it ended, else 202 with where to look next.
-fn shown(snapshot: &Snapshot, fresh: bool) -> Response {
+fn shown(snapshot: &Snapshot, veil: &Veil, fresh: bool) -> Response {
     let ended = snapshot.state.ended().is_some();
     let status = if ended || !fresh { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let mut response = (status, Json(view::call(snapshot))).into_response();
+    let mut response = (status, Json(view::veiled(snapshot, veil))).into_response();
     let sent = response.headers_mut();
     headers::of_call(sent, snapshot);
     if let Ok(tag) = HeaderValue::from_str(&tag(snapshot)) {
@@ -172,7 +173,7 @@ pub async fn show(
     let id = CallId(id);
     let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;
     let mut snapshot = found.ok_or_else(|| Problem::not_found("call"))?;
-    may_see(&identity, &snapshot)?;
+    let veil = veil::look(&app, &identity, &snapshot).await?;
     if let Some(seconds) = query.wait
         && snapshot.state.ended().is_none()
     {
@@ -181,7 +182,7 @@ pub async fn show(
         let found = found.map_err(|stop| problem::of_stop(&stop))?;
         snapshot = found.ok_or_else(|| Problem::not_found("call"))?;
     }
-    let response = shown(&snapshot, false);
+    let response = shown(&snapshot, &veil, false);
     if headers::knows(&sent, &tag(&snapshot)) {
         return Ok((StatusCode::NOT_MODIFIED, response.headers().clone()).into_response());
     }
@@ -199,12 +200,16 @@ pub struct Which {
     cursor: Option<String>,
 }
 
-/// `GET /v1/calls`: newest first. Callers see their own.
+/// `GET /v1/calls`: newest first. Callers see their own; people who only review see none here.
 pub async fn list(
     State(app): State<App>,
     identity: Identity,
     Asked(which): Asked<Which>,
 ) -> Result<Response, Problem> {
+    if identity.only_own().is_none() && !identity.oversees() {
+        let detail = "this key may not list calls; `GET /v1/reviews` lists what you are asked";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
+    }
     let outcome = match which.outcome.as_deref() {
         None => None,
         Some(name) => Some(
@@ -257,9 +262,10 @@ pub async fn cancel(
     if found.is_none() && !live {
         return Err(Problem::not_found("call"));
     }
-    if let Some(snapshot) = &found {
-        may_see(&identity, snapshot)?;
-    }
+    let veil = match &found {
+        Some(snapshot) => veil::look(&app, &identity, snapshot).await?,
+        None => Veil::Whole,
+    };
     allowed(&identity, "cancel")?;
     let cancel: Cancel = if body.is_empty() {
         Cancel::default()
@@ -273,5 +279,5 @@ pub async fn cancel(
     cancelled.map_err(|stop| problem::of_stop(&stop))?;
     let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;
     let snapshot = found.ok_or_else(|| Problem::not_found("call"))?;
-    Ok(shown(&snapshot, false))
+    Ok(shown(&snapshot, &veil, false))
 }

@@ -10,17 +10,18 @@ use axum::{
 };
 use backstop_domain::CallId;
 use backstop_engine::Engine;
-use backstop_ledger::Recorded;
+use backstop_ledger::{Keeping, Recorded, keeping};
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    auth::{Identity, may_see},
+    auth::Identity,
     headers,
     problem::{self, Problem},
     query::Asked,
+    veil::{self, Veil},
 };
 
 /// Time between two comments on a quiet stream.
@@ -45,7 +46,8 @@ pub async fn of_call(
 ) -> Result<Response, Problem> {
     let id = CallId(id);
     let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;
-    may_see(&identity, &found.ok_or_else(|| Problem::not_found("call"))?)?;
+    let found = found.ok_or_else(|| Problem::not_found("call"))?;
+    let veil = veil::look(&app, &identity, &found).await?;
     let last = headers::number(&sent, "last-event-id")?;
     let after = last.or(query.after).unwrap_or(0);
     let streams = sent
@@ -53,12 +55,12 @@ pub async fn of_call(
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/event-stream"));
     if streams {
-        let events = follow(app.engine, id, after);
+        let events = follow(app.engine, id, after, veil);
         let alive = sse::KeepAlive::new().interval(HEARTBEAT);
         return Ok(Sse::new(events).keep_alive(alive).into_response());
     }
     let events = app.engine.events(&id, after).await.map_err(|stop| problem::of_stop(&stop))?;
-    let listed: Vec<Value> = events.iter().map(shown).collect();
+    let listed: Vec<Value> = events.iter().map(|one| shown(one, &veil)).collect();
     Ok(Json(json!({ "events": listed })).into_response())
 }
 
@@ -68,16 +70,18 @@ fn follow(
     engine: Engine,
     id: CallId,
     after: u64,
+    veil: Veil,
 ) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     struct Place {
         engine: Engine,
         id: CallId,
         after: u64,
+        veil: Veil,
         ready: std::collections::VecDeque<Recorded>,
         over: bool,
     }
     let ready = std::collections::VecDeque::new();
-    let place = Place { engine, id, after, ready, over: false };
+    let place = Place { engine, id, after, veil, ready, over: false };
     stream::unfold(place, |mut place| async move {
         loop {
             if let Some(recorded) = place.ready.pop_front() {
@@ -86,7 +90,7 @@ fn follow(
                 let event = sse::Event::default()
                     .id(recorded.envelope.seq.to_string())
                     .event(recorded.envelope.kind.clone())
-                    .data(shown(&recorded).to_string());
+                    .data(shown(&recorded, &place.veil).to_string());
                 return Some((Ok(event), place));
             }
             if place.over {
@@ -124,15 +128,20 @@ pub async fn feed(
     let events = app.engine.ledger().feed(after, limit).await;
     let events = events.map_err(|error| problem::of_stop(&error.into()))?;
     let next = events.last().map_or(after, |last| last.envelope.position);
-    let listed: Vec<Value> = events.iter().map(shown).collect();
+    let veil = if identity.sees_private() { Veil::Lifted } else { Veil::Whole };
+    let listed: Vec<Value> = events.iter().map(|one| shown(one, &veil)).collect();
     Ok(Json(json!({ "events": listed, "next": next })).into_response())
 }
 
-/// An event with its envelope; the body where it can be read.
-fn shown(recorded: &Recorded) -> Value {
+/// An event with its envelope; the body where it can be read, and may be: one that stands beside its
+/// event can quote somebody's words.
+fn shown(recorded: &Recorded, veil: &Veil) -> Value {
     let mut view = serde_json::to_value(&recorded.envelope).unwrap_or_default();
     if let Some(map) = view.as_object_mut() {
         match &recorded.event {
+            Ok(_) if !veil.is_lifted() && keeping(&recorded.envelope.kind) == Keeping::Beside => {
+                map.insert("private".to_owned(), true.into());
+            }
             Ok(event) => {
                 map.insert("body".to_owned(), event.body());
             }

@@ -16,13 +16,13 @@ mod listen;
 mod metrics;
 mod openai;
 mod ops;
-mod private;
 mod problem;
 mod query;
 mod reviews;
 mod routes;
 mod tasks;
 pub mod telemetry;
+mod veil;
 mod view;
 
 pub use app::{App, Caps};

@@ -18,6 +18,7 @@ use crate::{
     body::JsonBody,
     problem::{self, Problem},
     query::Asked,
+    veil::Veil,
 };
 
 /// Which reviews to list.
@@ -78,30 +79,32 @@ pub async fn show(
     let mut view = shown(&id, &review);
     let call = app.engine.call(&review.opened.call).await;
     let call = call.map_err(|stop| problem::of_stop(&stop))?;
-    if let (Some(call), Some(map)) = (call, view.as_object_mut()) {
-        let request = stored(&app, call.state.received.request).await?;
-        let mut input = request.get("input").cloned().unwrap_or_default();
-        let mut subject = match review.opened.subject {
-            Some(digest) => stored(&app, digest).await?,
-            None => Value::Null,
-        };
-        if !identity.sees_private() {
-            let workspace = app.engine.workspace();
-            let policy = workspace.policies.get(&review.opened.policy).map(AsRef::as_ref);
-            crate::private::mask(policy, &mut input, &mut subject);
+    let Some(call) = call else { return Ok(Json(view).into_response()) };
+    let received = &call.state.received;
+    let veil = Veil::over(&app, &identity, &received.policy, received.revision);
+    let request = stored(&app, received.request).await?;
+    let mut input = request.get("input").cloned().unwrap_or_default();
+    let mut messages = request.get("messages").cloned().unwrap_or_default();
+    let mut subject = match review.opened.subject {
+        Some(digest) => stored(&app, digest).await?,
+        None => Value::Null,
+    };
+    let mut hidden = veil.input(&mut input);
+    hidden.extend(veil.stored_answer(&mut subject));
+    // The reasons are the policy's own words: without them nobody could decide.
+    veil.quotes(&mut messages, &hidden);
+    for said in ["/opened/reasons", "/comments"] {
+        if let Some(words) = view.pointer_mut(said).and_then(Value::as_array_mut) {
+            let texts = words.iter_mut().filter_map(|one| one.get_mut("text"));
+            texts.for_each(|text| veil.quotes(text, &hidden));
         }
+    }
+    if let Some(map) = view.as_object_mut() {
         map.insert("input".to_owned(), input);
-        map.insert("messages".to_owned(), request.get("messages").cloned().unwrap_or_default());
+        map.insert("messages".to_owned(), messages);
         map.insert("answer".to_owned(), subject);
-        let blind = review.opened.kind == ReviewKind::Audit;
-        if !blind {
-            let mut seen = crate::view::call(&call);
-            if let Some(seen) = seen.as_object_mut().filter(|_| !identity.sees_private()) {
-                // The answer stands above, masked.
-                seen.remove("output");
-                seen.remove("tool_calls");
-            }
-            map.insert("call_view".to_owned(), seen);
+        if review.opened.kind != ReviewKind::Audit {
+            map.insert("call_view".to_owned(), crate::view::veiled(&call, &veil));
         }
     }
     Ok(Json(view).into_response())

@@ -1,12 +1,19 @@
-//! A call as the calls API shows it.
+//! A call as the calls API shows it, to whoever it is.
 
 use backstop_domain::{AttemptResult, Leaving, Phase, call::Attempt};
 use backstop_engine::Snapshot;
 use backstop_policy::Answer;
 use serde_json::{Map, Value, json};
 
+use crate::veil::{MASK, Veil};
+
 /// The call as JSON; its output only if the recorded outcome lets it leave.
 pub fn call(snapshot: &Snapshot) -> Value {
+    veiled(snapshot, &Veil::Lifted)
+}
+
+/// As [`call`], without what is hidden from the viewer.
+pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
     let state = &snapshot.state;
     let mut view = Map::new();
     let mut set = |name: &str, value: Value| {
@@ -20,17 +27,17 @@ pub fn call(snapshot: &Snapshot) -> Value {
     set("seq", state.seq.into());
     set("received_at", state.received_at.0.into());
     set("deadline", state.deadline.0.into());
-    set("attempts", state.attempts.iter().map(attempt).collect());
+    set("attempts", state.attempts.iter().map(|one| attempt(one, veil)).collect());
     set("cost_micro", state.cost().0.into());
     if !state.received.tags.is_empty() {
         set("tags", json!(state.received.tags));
     }
     if let Some(judged) = &state.judged {
-        set("findings", judged.findings.iter().map(crate::problem::finding).collect());
-        set("signals", judged.signals.iter().map(signal).collect());
+        set("findings", findings(&judged.findings, veil));
+        set("signals", judged.signals.iter().map(|one| signal(one, veil)).collect());
         set("mended", json!(judged.mended));
     } else if !state.request_findings.is_empty() {
-        set("findings", state.request_findings.iter().map(crate::problem::finding).collect());
+        set("findings", findings(&state.request_findings, veil));
     }
     if let Phase::InReview { review, queue, .. } | Phase::Releasing { review, queue, .. } =
         &state.phase
@@ -44,13 +51,16 @@ pub fn call(snapshot: &Snapshot) -> Value {
         set("outcome", ended.outcome.name().into());
         set("answered_by", ended.answered_by.name().into());
         set("ended_at", state.at.0.into());
-        set("cause", json!(ended.cause));
+        let mut cause = ended.cause.clone();
+        cause.text = veil.words(&cause.text).to_owned();
+        set("cause", json!(cause));
         if ended.unreviewed {
             set("unreviewed", true.into());
         }
         if let Some((answer, unchecked)) = leaving(snapshot) {
-            set("output", output(&answer));
-            let tools = tool_calls(&answer);
+            let answer = veil.answer(answer);
+            set("output", answer.as_ref().map_or_else(|| MASK.into(), output));
+            let tools = answer.as_ref().map(tool_calls).unwrap_or_default();
             if !tools.is_empty() {
                 set("tool_calls", tools.into());
             }
@@ -62,12 +72,25 @@ pub fn call(snapshot: &Snapshot) -> Value {
     Value::Object(view)
 }
 
+fn findings(found: &[backstop_domain::Finding], veil: &Veil) -> Value {
+    let shown = found.iter().map(|one| {
+        let mut shown = crate::problem::finding(one);
+        if !veil.is_lifted()
+            && let Some(message) = shown.get_mut("message").filter(|message| message.is_string())
+        {
+            *message = MASK.into();
+        }
+        shown
+    });
+    shown.collect()
+}
+
 /// A signal as people read it: numbers in 0 to 1, where the ledger keeps millionths.
-fn signal(scored: &backstop_domain::Scored) -> Value {
+fn signal(scored: &backstop_domain::Scored, veil: &Veil) -> Value {
     json!({
         "name": scored.name, "value": scored.value.map(|value| value.as_f64()),
         "accept": scored.accept.map(|accept| accept.as_f64()), "at": scored.at,
-        "note": scored.note,
+        "note": veil.words(&scored.note),
     })
 }
 
@@ -113,7 +136,7 @@ fn tool_calls(answer: &Answer) -> Vec<Value> {
         .collect()
 }
 
-fn attempt(attempt: &Attempt) -> Value {
+fn attempt(attempt: &Attempt, veil: &Veil) -> Value {
     let started = &attempt.started;
     let mut view = json!({
         "attempt": started.attempt, "model": started.model, "purpose": started.purpose.name(),
@@ -133,7 +156,7 @@ fn attempt(attempt: &Attempt) -> Value {
                 }
                 AttemptResult::Failed { class, message, status, .. } => {
                     map.insert("result".to_owned(), class.name().into());
-                    map.insert("message".to_owned(), message.as_str().into());
+                    map.insert("message".to_owned(), veil.words(message).into());
                     map.insert("status".to_owned(), json!(status));
                 }
             }
