@@ -13,6 +13,7 @@ mod kill;
 mod sdk;
 mod tidy;
 mod transcripts;
+mod veil;
 mod ways_classes;
 mod ways_guards;
 mod ways_judging;

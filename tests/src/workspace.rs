@@ -10,6 +10,11 @@ pub const KEY: &str = "bsk_test_0123456789abcdef0123456789abcdef";
 /// Key of the reviewer `ada`.
 pub const REVIEWER_KEY: &str = "bsk_test_ada456789abcdef0123456789abcdef";
 
+/// Key of the lead `leo`, who sees every call and nothing private.
+pub const LEAD_KEY: &str = "bsk_test_leo456789abcdef0123456789abcdef";
+/// Key of the reviewer `eve`, who works the queue `back` and sees what is private.
+pub const BACK_KEY: &str = "bsk_test_eve456789abcdef0123456789abcdef";
+
 /// A copied workspace and the data folder beside it.
 #[derive(Debug)]
 pub struct Workspace(Scratch);
