@@ -206,8 +206,9 @@ impl Inner {
     /// on disk; what may pass is tried again from there, and everything else by the next start.
     pub(crate) fn broken(self: &Arc<Self>, call: &LiveCall, stop: &Stop) {
         tracing::error!(call = %call.id, error = %stop, "the call cannot be written down");
-        call.shown.send_replace(Shown::Broken(stop.to_string()));
+        // Forgotten before it is told: who was told so finds no trace of it.
         self.forget(call);
+        call.shown.send_replace(Shown::Broken(stop.to_string()));
         if stop.may_pass() && self.ledger.is_healthy() {
             self.tasks.start(Arc::clone(self).start_over(call.id.clone()));
         }

@@ -133,8 +133,8 @@ pub async fn feed(
     Ok(Json(json!({ "events": listed, "next": next })).into_response())
 }
 
-/// An event with its envelope; the body where it can be read, and may be: one that stands beside its
-/// event can quote somebody's words.
+/// An event with its envelope; the body where it can be read, and may be: one that stands beside
+/// its event can quote somebody's words.
 fn shown(recorded: &Recorded, veil: &Veil) -> Value {
     let mut view = serde_json::to_value(&recorded.envelope).unwrap_or_default();
     if let Some(map) = view.as_object_mut() {
