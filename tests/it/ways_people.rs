@@ -146,3 +146,33 @@ async fn an_escalation_without_an_answer_can_be_written_but_not_approved() {
     let edit = What::Edit(Edit::Output(json!({ "label": "ham" })));
     assert_eq!(bench.decide(&told, "ada", edit).await.unwrap().state(), "edited");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_its_time_is_over_for_is_forgotten_and_what_still_waits_is_not() {
+    let policy = "rules: [{id: look, when: output.label == \"spam\", for: model, then: escalate}]\nretain: {bodies: 40d}\n";
+    let setup = Setup::policy(policy);
+    let setup = setup.gateway(
+        "{title: Desk, due: 1h, on_expiry: reject}",
+        "{title: Desk, due: 90d, on_expiry: reject}",
+    );
+    let bench = setup.model("small", [label("ham"), label("spam")]).start().await;
+    bench.engine.forget_on_time();
+    let ended = bench.ask("text").await;
+    assert_eq!(ended.state(), "accepted");
+    let erased = |told: &Told| {
+        let (ledger, id) = (bench.ledger.clone(), told.snapshot.id.clone());
+        async move {
+            let stream = backstop_domain::Stream::call(&id);
+            let events = backstop_ledger::Ledger::stream(&ledger, &stream, 0).await.unwrap();
+            events.iter().filter(|one| one.event.is_err()).count()
+        }
+    };
+    tokio::time::sleep(Duration::from_secs(39 * 86_400)).await;
+    assert_eq!(erased(&ended).await, 0, "the policy asked for forty days");
+    tokio::time::sleep(Duration::from_secs(2 * 86_400)).await;
+    assert!(erased(&ended).await > 0);
+    let waiting = bench.ask("another").await;
+    assert_eq!(waiting.state(), "in_review");
+    tokio::time::sleep(Duration::from_secs(60 * 86_400)).await;
+    assert_eq!(erased(&waiting).await, 0, "a person still has to read it");
+}

@@ -94,6 +94,7 @@ pub async fn start(engine: Engine, workspace: &Arc<InForce>, files: &Files) -> R
     let metrics = backstop_server::metrics().ok();
     engine.put_in_force(Arc::clone(workspace), files).await?;
     let recovered = engine.recover().await?;
+    engine.forget_on_time();
     tracing::info!(
         policies = workspace.policies.len(),
         calls = recovered.calls,

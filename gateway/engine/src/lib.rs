@@ -28,6 +28,7 @@ mod models;
 mod rates;
 mod recover;
 mod reload;
+mod retain;
 mod reviews;
 mod revisions;
 mod run;

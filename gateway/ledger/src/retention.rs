@@ -20,4 +20,6 @@ pub struct Swept {
     pub keys: u64,
     /// Bodies.
     pub bodies: u64,
+    /// Whether there was more than one sweep takes: appends wait for a sweep, so it is short.
+    pub more: bool,
 }

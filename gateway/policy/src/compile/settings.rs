@@ -116,8 +116,14 @@ impl Compiler<'_> {
     }
 
     /// How long things are kept.
-    pub(super) fn retain(&self) -> Retain {
+    pub(super) fn retain(&mut self) -> Retain {
         let around = self.around;
+        let own = self.raw.retain.as_ref().and_then(|retain| retain.bodies.as_ref());
+        if let Some(time) = own.filter(|time| time.value.0 < around.bodies_ms) {
+            let say = "bodies are erased no sooner than `store: {retain: {bodies}}` of the gateway";
+            let help = "shorten it there too: bodies are kept for the longest time asked for";
+            self.warn(Code::NotYet, time.span, say, Some(help.to_owned()));
+        }
         let written = self.raw.retain.as_ref().or(around.defaults.retain.as_ref());
         written.map_or_else(Retain::default, |retain| Retain {
             bodies_ms: retain.bodies.as_ref().map(|time| time.value.0),
