@@ -138,3 +138,35 @@ async fn a_reload_keeps_what_a_limit_has_counted() {
     bench.engine.reload(fresh(&bench, &files)).await.unwrap();
     assert!(bench.submit(&request("two")).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_on_the_way_is_told_and_the_call_goes_on_from_disk() {
+    let bench = Setup::policy("")
+        .model_by("small", |_, turn| {
+            assert!(turn > 0, "a fault of ours");
+            label("ham")
+        })
+        .start()
+        .await;
+    let id = bench.submit(&request("text")).await.unwrap().id;
+    let told = bench.engine.wait_end(&id, Duration::from_secs(30)).await;
+    assert!(matches!(told, Err(backstop_engine::Stop::Broken(_))), "{told:?}");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let told = bench.rest(&id).await;
+    assert_eq!((told.state(), told.attempts().len()), ("accepted", 2), "{:?}", told.names());
+    assert_eq!(bench.engine.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_panics_again_and_again_waits_for_the_next_start() {
+    let bench = Setup::policy("")
+        .model_by("small", |_, _| panic!("a fault of ours, each time"))
+        .start()
+        .await;
+    let id = bench.submit(&request("text")).await.unwrap().id;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(bench.asked("small").len(), 2, "not for ever");
+    let open = backstop_ledger::Ledger::open_calls(&bench.ledger).await.unwrap();
+    assert_eq!(open.iter().map(|call| call.id.clone()).collect::<Vec<_>>(), [id]);
+    assert_eq!(bench.engine.in_flight(), 0);
+}

@@ -1,6 +1,10 @@
 //! The engine as the server sees it: admit calls, show them, let people decide.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use backstop_domain::{CallId, CallState, Digest, Event, Stream};
@@ -64,6 +68,8 @@ pub(crate) struct Inner {
     pub due: Due,
     pub tool_limits: ToolLimits,
     pub changes: Changes,
+    /// Calls whose run panicked in this process.
+    pub panicked: Mutex<HashSet<CallId>>,
     /// Calls in memory.
     pub live: Mutex<HashMap<CallId, Arc<LiveCall>>>,
     /// Idempotency keys of calls that are not on disk yet.
@@ -94,6 +100,7 @@ impl Engine {
             due: Due::default(),
             tool_limits,
             changes: Changes::default(),
+            panicked: Mutex::default(),
             live: Mutex::new(HashMap::new()),
             keys: Keys::default(),
         }))

@@ -125,6 +125,12 @@ pub enum Stop {
     /// The call could not be written down a moment ago.
     #[error("{0}")]
     Broken(String),
+    /// A panic while the call was carried on: a fault of ours.
+    #[error("a fault of the gateway's own; the call goes on from disk")]
+    Panicked {
+        /// Not twice: a call that panics again waits for the next start.
+        first: bool,
+    },
     /// A body that must be there is not.
     #[error("the ledger has lost body {0}")]
     Lost(Digest),
@@ -140,7 +146,10 @@ impl Stop {
     /// Whether the same may go well a moment later.
     pub const fn may_pass(&self) -> bool {
         use backstop_ledger::AppendError::{Busy, Conflict};
-        matches!(self, Self::Ledger(Busy | Conflict { .. }) | Self::Read(_))
+        matches!(
+            self,
+            Self::Ledger(Busy | Conflict { .. }) | Self::Read(_) | Self::Panicked { first: true }
+        )
     }
 
     /// Whether the call itself was moved on by somebody else, who knows more.

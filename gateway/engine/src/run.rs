@@ -2,13 +2,14 @@
 //!
 //! This is the whole engine; everything else carries out one kind of step.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use backstop_domain::{
     Actor, Ask, CallEvent, CallId, FailureClass, Finding, Millis, Phase, Purpose, Step, next,
 };
 use backstop_policy::{Answer, prompt::Last};
 use backstop_upstream::Blocked;
+use futures_util::FutureExt;
 
 use crate::{
     attempt::Asking,
@@ -43,8 +44,17 @@ impl LastAnswer {
 }
 
 impl Inner {
-    /// Carries a call on until it ends, rests with a person, or cannot be written down.
+    /// Carries a call on until it ends, rests with a person, or cannot be written down. A panic on
+    /// the way is a fault of ours: the call is carried on from disk, once.
     pub(crate) async fn run(self: Arc<Self>, call: Arc<LiveCall>) {
+        let carried = Arc::clone(&self).steps(Arc::clone(&call));
+        if AssertUnwindSafe(carried).catch_unwind().await.is_err() {
+            let first = self.panicked.lock().insert(call.id.clone());
+            self.broken(&call, &Stop::Panicked { first });
+        }
+    }
+
+    async fn steps(self: Arc<Self>, call: Arc<LiveCall>) {
         loop {
             let then = {
                 let mut live = call.cell.lock().await;
