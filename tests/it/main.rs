@@ -10,6 +10,7 @@ mod durability_reviews;
 mod faces;
 mod inside;
 mod kill;
+mod runs;
 mod sdk;
 mod tidy;
 mod transcripts;

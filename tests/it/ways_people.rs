@@ -176,3 +176,38 @@ async fn what_its_time_is_over_for_is_forgotten_and_what_still_waits_is_not() {
     tokio::time::sleep(Duration::from_secs(60 * 86_400)).await;
     assert_eq!(erased(&waiting).await, 0, "a person still has to read it");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_hangs_up_in_the_middle_leaves_no_call_half_moved() {
+    let moment = Duration::from_millis(10);
+    for acts in 0..3 {
+        let (bench, told) = asked(ASKS, "{due: 1h, on_expiry: reject}").await;
+        let id = &told.snapshot.id;
+        let seq = told.seq_of("review_requested");
+        bench.ledger.hold();
+        let gone = match acts {
+            0 => {
+                let decides = bench.decide(&told, "ada", What::Approve);
+                tokio::time::timeout(moment, decides).await.is_err()
+            }
+            1 => {
+                let cancels = bench.engine.cancel(id, person("ada"), "enough".to_owned());
+                tokio::time::timeout(moment, cancels).await.is_err()
+            }
+            _ => {
+                let rolls = bench.roll_back(&told, seq);
+                tokio::time::timeout(moment, rolls).await.is_err()
+            }
+        };
+        assert!(gone, "the disk is slow, and whoever asked goes away");
+        bench.ledger.release();
+        tokio::time::sleep(moment).await;
+        let now = bench.look(&told).await;
+        assert_eq!(now.state(), ["approved", "cancelled", "in_review"][acts]);
+        assert_eq!(now.snapshot.state.run, [1, 1, 2][acts]);
+        if acts == 2 {
+            let ended = bench.decide(&now, "bob", What::Approve).await.unwrap();
+            assert_eq!(ended.state(), "approved", "it was carried on");
+        }
+    }
+}

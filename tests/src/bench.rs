@@ -3,6 +3,7 @@
 
 mod answers;
 mod files;
+mod runs;
 mod told;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub use answers::{
     calls_tool, cut, declined, fails, label, label_at, no_json, reply, says, throttled, twice,
 };
 pub use files::{bytes, load};
+pub use runs::fork;
 pub use told::Told;
 
 use files::whole;

@@ -6,12 +6,14 @@ pub mod bench;
 pub mod binary;
 pub mod caller;
 pub mod gateway;
+pub mod history;
 pub mod scratch;
 pub mod upstream;
 pub mod workspace;
 
 pub use caller::{Answered, Caller};
 pub use gateway::Gateway;
+pub use history::History;
 pub use scratch::Scratch;
 pub use upstream::{Reply, Upstream};
 pub use workspace::Workspace;

@@ -33,6 +33,11 @@ pub enum Command {
     Key(Key),
     /// Walk a data folder's chain and fold every call again, offline
     Verify(Verify),
+    /// Go through a recorded call again
+    #[command(subcommand)]
+    Replay(Replay),
+    /// Take back what was decided on a call: a new run from an earlier event
+    Rollback(NewRun),
     /// An OpenAI-style upstream that misbehaves as told, to run the gateway against
     Chaos(Chaos),
 }
@@ -158,6 +163,38 @@ pub struct Verify {
     /// Folder of the ledger
     #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
     pub data: PathBuf,
+}
+
+/// `backstop replay`
+#[derive(Debug, Subcommand)]
+pub enum Replay {
+    /// Have a call go on in a new run, from a checkpoint: what happened before it is kept
+    ResumeFrom(NewRun),
+}
+
+/// `backstop rollback`, `backstop replay resume-from`
+#[derive(Debug, clap::Args)]
+pub struct NewRun {
+    /// Id of the call
+    pub call: String,
+    /// The event up to which everything is kept; without it the checkpoints are listed
+    pub seq: Option<u64>,
+    /// Why; it stands in the call's history
+    #[arg(long, env = "BACKSTOP_REASON")]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub at: Running,
+}
+
+/// A running gateway.
+#[derive(Debug, clap::Args)]
+pub struct Running {
+    /// Its address
+    #[arg(long, env = "BACKSTOP_URL", default_value = "http://127.0.0.1:8484")]
+    pub url: String,
+    /// Key for it
+    #[arg(long, env = "BACKSTOP_KEY", hide_env_values = true)]
+    pub key: Option<String>,
 }
 
 /// `backstop chaos`

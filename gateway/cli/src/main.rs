@@ -18,6 +18,7 @@ mod files;
 mod init;
 mod key;
 mod reload;
+mod runs;
 mod secrets;
 mod serve;
 mod signals;
@@ -46,6 +47,8 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain::run(&explain),
         Command::Key(key) => key::run(&key),
         Command::Verify(verify) => verify::run(&verify),
+        Command::Replay(args::Replay::ResumeFrom(run)) => runs::resume_from(&run),
+        Command::Rollback(run) => runs::rollback(&run),
         Command::Chaos(chaos) => chaos::run(&chaos),
     };
     done.unwrap_or_else(|error| {

@@ -143,7 +143,7 @@ impl Event {
 }
 
 /// Every type of a call's stream.
-pub const CALL_TYPES: [&str; 18] = [
+pub const CALL_TYPES: [&str; 22] = [
     "call_received",
     "duplicate_joined",
     "request_judged",
@@ -161,7 +161,11 @@ pub const CALL_TYPES: [&str; 18] = [
     "review_resolved",
     "decision_undone",
     "interim_released",
+    "outcome_revised",
+    "effects_released",
     "call_ended",
+    "run_forked",
+    "compensation_requested",
 ];
 
 /// Every type of a review's stream.

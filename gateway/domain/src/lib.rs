@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod attempt;
 pub mod call;
 pub mod control;
 pub mod digest;
@@ -19,9 +20,11 @@ pub mod ids;
 pub mod outcome;
 pub mod plan;
 pub mod review;
+pub mod run;
 pub mod units;
 pub mod verdict;
 
+pub use attempt::{AttemptEnded, AttemptResult, AttemptStarted, Purpose};
 pub use call::{
     Act, Ask, CallState, Decision, Illegal, Phase, ReviewSpec, RungRef, SkipReason, Skipped, Step,
     Topic, next,
@@ -30,8 +33,7 @@ pub use control::ControlEvent;
 pub use digest::{Digest, canonical};
 pub use envelope::{Actor, ActorKind, ENGINE, Envelope, Event, ReadError};
 pub use event::{
-    AtDoor, AttemptEnded, AttemptResult, AttemptStarted, CallEvent, Estimate, Face, Judged,
-    Purpose, Received, Requested, Resolution, Resolved,
+    AtDoor, CallEvent, Estimate, Face, Judged, Received, Requested, Resolution, Resolved,
 };
 pub use failure::FailureClass;
 pub use finding::{Finding, Objection, Scored, Source, Status, Subject};
@@ -41,5 +43,6 @@ pub use outcome::{
 };
 pub use plan::{Budget, Criticality, Mode, ModelPlan, OnExpiry, Plan, Price, RESERVE_MS, Usage};
 pub use review::{Decide, Opened, Reason, Refusal, ReviewEvent, ReviewKind, ReviewState};
+pub use run::{Compensation, Effect, ForkKind, Forked, RunEnd, effect_key};
 pub use units::{MicroMoney, Millis, Signal};
 pub use verdict::{Escalation, Ladder, Priority, Rung, Show, Verdict};

@@ -74,6 +74,14 @@ impl Inner {
         };
         self.cache.0.insert(key, kept);
     }
+
+    /// Lets go of that answer, if it is kept for the call's question.
+    pub(crate) fn drop_from_cache(&self, live: &Live, answer: Digest) {
+        let Some(key) = cache_key(live) else { return };
+        if self.cache.0.get(&key).is_some_and(|kept| Digest::of(&kept.bytes) == answer) {
+            self.cache.0.invalidate(&key);
+        }
+    }
 }
 
 /// What must be equal for an answer to be the same: revision, whose, and the input or parts of it.

@@ -8,6 +8,8 @@ use backstop_ledger::Recorded;
 
 use crate::words;
 
+mod runs;
+
 /// One line of an explanation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -104,6 +106,10 @@ fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
             plain("the fallback was shown to the caller meanwhile; it is not the outcome".into())
         }
         CallEvent::CallEnded(ended) => Some(call_ended(ended)),
+        CallEvent::OutcomeRevised { .. }
+        | CallEvent::EffectsReleased { .. }
+        | CallEvent::RunForked(_)
+        | CallEvent::CompensationRequested { .. } => runs::sentence(event),
     }
 }
 
@@ -266,6 +272,9 @@ fn step(event: &CallEvent) -> Option<String> {
         CallEvent::ReviewRequested(requested) => Some(format!("queue {}", requested.queue)),
         CallEvent::ReviewResolved(resolved) => Some(resolution(&resolved.resolution).into()),
         CallEvent::CallEnded(ended) => Some(ended.outcome.name().into()),
+        CallEvent::RunForked(forked) => {
+            Some(format!("{} to {}", forked.how.name(), forked.from_seq))
+        }
         _ => None,
     }
 }

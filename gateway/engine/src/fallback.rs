@@ -31,6 +31,14 @@ impl LastGood {
         kept.insert(question, (at, bytes));
     }
 
+    /// Forgets that answer, if it is the last good one to that question.
+    pub fn forget(&self, question: Digest, answer: Digest) {
+        let mut kept = self.0.lock();
+        if kept.get(&question).is_some_and(|(_, bytes)| Digest::of(bytes) == answer) {
+            kept.remove(&question);
+        }
+    }
+
     /// The last good answer to that question, with its time.
     pub fn get(&self, question: Digest) -> Option<(Millis, Vec<u8>)> {
         self.0.lock().get(&question).cloned()

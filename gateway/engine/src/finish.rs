@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use backstop_domain::{AnsweredBy, Ended, Outcome, guard::Amounts};
+use backstop_domain::{
+    Actor, AnsweredBy, CallEvent, Effect, Ended, Outcome, Phase, effect_key, guard::Amounts,
+};
+use backstop_policy::Answer;
 
 use crate::{
     engine::Inner,
@@ -10,6 +13,62 @@ use crate::{
 };
 
 impl Inner {
+    /// Records what the machine decided alone; an end with all that is told before it, so that
+    /// nothing comes between.
+    pub(crate) async fn record(
+        &self,
+        call: &LiveCall,
+        live: &mut Live,
+        event: CallEvent,
+    ) -> Result<(), Stop> {
+        match &live.state.phase {
+            Phase::Ending(ended) | Phase::Releasing { ended, .. } => {
+                let ended = ended.clone();
+                self.end_as(call, live, &Actor::system("engine"), ended).await
+            }
+            _ => self.apply(live, event),
+        }
+    }
+
+    /// Folds the end of the run, and before it whom it corrects and which tool calls leave with it.
+    pub(crate) async fn end_as(
+        &self,
+        call: &LiveCall,
+        live: &mut Live,
+        actor: &Actor,
+        ended: Ended,
+    ) -> Result<(), Stop> {
+        let now = self.clock.now();
+        if let Some(revised) = live.state.revision(&ended) {
+            live.apply(&self.ids, now, actor.clone(), revised)?;
+        }
+        let effects = self.effects(call, live, &ended).await?;
+        if !effects.is_empty() {
+            live.apply(&self.ids, now, actor.clone(), CallEvent::EffectsReleased { effects })?;
+        }
+        Ok(live.apply(&self.ids, now, actor.clone(), CallEvent::CallEnded(ended))?)
+    }
+
+    /// The tool calls of the answer that the run ends with.
+    async fn effects(
+        &self,
+        call: &LiveCall,
+        live: &Live,
+        ended: &Ended,
+    ) -> Result<Vec<Effect>, Stop> {
+        let Some(digest) = ended.answer.filter(|_| live.policy.tools.may_be_called()) else {
+            return Ok(Vec::new());
+        };
+        let bytes = self.answer_bytes(live, digest).await?;
+        let answer = Answer::from_bytes(&bytes).map_err(|error| Stop::Broken(error.to_string()))?;
+        let calls = answer.choices.iter().flat_map(|choice| &choice.tool_calls).enumerate();
+        let named = calls.map(|(place, tool)| Effect {
+            key: effect_key(&call.id, live.state.run, place),
+            tool: tool.name.clone(),
+        });
+        Ok(named.collect())
+    }
+
     /// Writes what is left, waits for the disk, and shows the end; once, however many come here.
     pub(crate) async fn finish(&self, call: &LiveCall, live: &mut Live) -> Result<(), Stop> {
         let Some(ended) = live.state.ended().cloned().filter(|_| !live.finished) else {
@@ -66,6 +125,15 @@ impl Inner {
         if ended.outcome == Outcome::Accepted && ended.answered_by == AnsweredBy::Model {
             self.keep_in_cache(live);
         }
+    }
+
+    /// What a superseded run answered is no good answer to other calls.
+    pub(crate) fn forget_answer(&self, live: &Live) {
+        let Some(digest) = live.state.ended().and_then(|ended| ended.answer) else { return };
+        for question in live.policy.last_good_keys(&live.facts) {
+            self.last_good.forget(question, digest);
+        }
+        self.drop_from_cache(live, digest);
     }
 
     /// The key is on disk, and the ledger answers for it from here on; or it never will be.

@@ -16,6 +16,7 @@ mod estimate;
 pub mod explain;
 mod fallback;
 mod finish;
+mod fork;
 mod guards;
 mod ids;
 mod in_force;
@@ -45,6 +46,7 @@ pub mod words;
 
 pub use admit::{Admitted, Caller, Refused, Submit};
 pub use engine::{Engine, Parts};
+pub use fork::{Fork, ForkError};
 pub use guards::{model_guards, service_guards, timeouts};
 pub use ids::Ids;
 pub use in_force::InForce;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use backstop_domain::{
     Actor, AnsweredBy, CallEvent, CallId, Cause, Ended, Event, Outcome, Phase, Received, Stream,
 };
-use backstop_ledger::{Append, CallPhase, CallSummary, NewEvent, Transaction};
+use backstop_ledger::{Append, CallSummary, NewEvent, Transaction};
 use backstop_policy::{
     Policy,
     judge::{Asked, Caller as Asker, Facts, ToolUse},
@@ -77,12 +77,13 @@ impl Inner {
     /// `false`: the revision that it is pinned to is gone.
     async fn carry_on(self: &Arc<Self>, open: &CallSummary) -> Result<bool, Stop> {
         let Some(call) = self.resume(&open.id).await? else { return Ok(false) };
-        if open.phase == CallPhase::InReview {
+        let mut live = call.cell.lock().await;
+        if matches!(live.state.phase, Phase::InReview { .. }) {
+            drop(live);
             // It was read for what it holds of the limits on tools.
             self.park(call);
             return Ok(true);
         }
-        let mut live = call.cell.lock().await;
         self.go_on(&call, &mut live);
         Ok(true)
     }
@@ -94,7 +95,9 @@ impl Inner {
             if let Some(call) = self.live_call(id) {
                 return Ok(Some(call));
             }
-            let Some((call, seq, uses)) = self.fold_from_disk(id).await? else { return Ok(None) };
+            let Some((call, seq, uses)) = self.fold_from_disk(id, false).await? else {
+                return Ok(None);
+            };
             // Whoever was first wins, so that a call is never in memory twice.
             let kept = Arc::clone(self.live.lock().entry(id.clone()).or_insert(Arc::clone(&call)));
             if !Arc::ptr_eq(&kept, &call) {
@@ -112,23 +115,25 @@ impl Inner {
                     return Ok(Some(call));
                 }
                 newer => {
-                    call.shown.send_replace(Shown::Parked);
                     self.forget(&call);
+                    call.shown.send_replace(Shown::Parked);
                     newer?;
                 }
             }
         }
     }
 
-    /// An open call as its events make it, how many they are, and what it takes of the limits on
-    /// its policy's tools, if anything.
-    async fn fold_from_disk(
+    /// A call as its events make it, how many they are, and what it takes of the limits on its
+    /// policy's tools, if anything. One that ended only if `ended_too` says so.
+    pub(crate) async fn fold_from_disk(
         &self,
         id: &CallId,
+        ended_too: bool,
     ) -> Result<Option<(Arc<LiveCall>, u64, Uses)>, Stop> {
         let events = self.ledger.stream(&Stream::call(id), 0).await?;
         let Some(state) = fold(&events)? else { return Ok(None) };
-        if state.ended().is_some() {
+        let ended = state.ended().is_some();
+        if ended && !ended_too {
             return Ok(None);
         }
         let received = state.received.clone();
@@ -141,6 +146,7 @@ impl Inner {
         let uses = self.tools_of(&facts, &state).await?;
         let uses = (!uses.is_empty()).then(|| (policy.name.clone(), uses));
         let mut live = Live::new(policy, facts, state, written);
+        live.finished = ended;
         live.correlation = events.first().and_then(|first| first.envelope.correlation.clone());
         let reviewed = matches!(live.state.phase, Phase::InReview { .. });
         let call = Arc::new(LiveCall::new(id.clone(), live));
@@ -209,18 +215,20 @@ impl Inner {
             unreviewed: false,
             audits: Vec::new(),
         };
-        let new = NewEvent {
+        let new = |event: CallEvent| NewEvent {
             id: self.ids.event(now),
             at: now,
-            actor,
+            actor: actor.clone(),
             run: state.run,
             causation: None,
             correlation: None,
             revision: Some(state.received.revision),
-            event: Event::Call(CallEvent::CallEnded(ended)),
+            event: Event::Call(event),
         };
+        let told = state.revision(&ended).into_iter().chain([CallEvent::CallEnded(ended)]);
         let expected_seq = events.len() as u64;
-        let end = Append { stream: Stream::call(id), expected_seq, events: vec![new] };
+        let new = told.map(new).collect();
+        let end = Append { stream: Stream::call(id), expected_seq, events: new };
         self.ledger.append(Transaction::of([vec![end], beside].concat())).await?;
         Ok(true)
     }

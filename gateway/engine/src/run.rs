@@ -109,7 +109,7 @@ impl Inner {
         live.stages.people +=
             live.rests_since.take().map_or(Duration::ZERO, |since| since.elapsed());
         match next(&live.policy.plan, &live.state) {
-            Step::Record(event) => self.apply(live, *event)?,
+            Step::Record(event) => self.record(call, live, *event).await?,
             Step::JudgeRequest => return self.judge_request(call, live).await.map(then),
             Step::LookInCache => self.look_in_cache(live)?,
             Step::Ask(ask) => return self.ask(call, live, ask).await,
@@ -130,7 +130,7 @@ impl Inner {
                     }
                     return Ok(Then::Sleep(until(now, when)));
                 }
-                self.apply(live, *then)?;
+                self.record(call, live, *then).await?;
             }
             Step::AwaitReview => {
                 live.rests_since = Some(crate::stages::stopwatch());

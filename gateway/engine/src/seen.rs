@@ -1,7 +1,7 @@
 //! What operators see of a call: one log line, and numbers by policy, outcome, class and stage.
 //! Never a word of a request or an answer.
 
-use backstop_domain::CallEvent;
+use backstop_domain::{CallEvent, ForkKind};
 
 use crate::live::Snapshot;
 
@@ -22,6 +22,12 @@ pub(crate) fn transition(policy: &str, from: &'static str, to: &'static str, eve
     )
     .increment(1);
     tracing::debug!(policy, from, to, class, event = event.name(), "transition");
+}
+
+/// Counts a new run of a call.
+pub(crate) fn forked(policy: &str, how: ForkKind) {
+    let labels = [("policy", policy.to_owned()), ("how", how.name().to_owned())];
+    metrics::counter!("backstop_forks_total", &labels).increment(1);
 }
 
 /// Counts an attempt that is over.

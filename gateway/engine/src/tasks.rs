@@ -17,6 +17,15 @@ impl Tasks {
         self.tracker.spawn(task);
     }
 
+    /// Carries work to its end although whoever asked for it may go away in the middle: a call must
+    /// not be left half moved because a connection broke. `None`: it panicked.
+    pub async fn whole<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.tracker.spawn(work).await.ok()
+    }
+
     /// Ends when the gateway drains: what waits gives up, what is asked of a model goes on.
     pub async fn draining(&self) {
         self.stop.cancelled().await;

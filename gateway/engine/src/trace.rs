@@ -32,9 +32,12 @@ pub fn spans(id: &CallId, events: &[Recorded]) -> Vec<Value> {
                 started.push((attempt, recorded.envelope.at));
             }
             Some(CallEvent::AttemptEnded(ended)) => {
-                let begun = started.iter().find(|(begun, _)| begun.attempt == ended.attempt);
+                // A later run counts on from its checkpoint: the newest of that number is meant.
+                let mut begun = started.iter().rev();
+                let begun = begun.find(|(begun, _)| begun.attempt == ended.attempt);
                 if let Some((begun, at)) = begun {
-                    spans.push(trace.attempt(begun, ended, *at, recorded.envelope.at));
+                    let run = recorded.envelope.run;
+                    spans.push(trace.attempt((run, begun), ended, *at, recorded.envelope.at));
                 }
             }
             _ => {}
@@ -96,7 +99,7 @@ impl Trace {
 
     fn attempt(
         &self,
-        begun: &AttemptStarted,
+        (run, begun): (u32, &AttemptStarted),
         ended: &AttemptEnded,
         start: Millis,
         end: Millis,
@@ -126,8 +129,10 @@ impl Trace {
                 json!({ "code": 2, "message": class.name() })
             }
         };
+        // Attempts of a later run count on from its checkpoint.
+        let number = run.saturating_sub(1) * 10_000 + begun.attempt;
         json!({
-            "traceId": self.trace_id, "spanId": span_id(&self.root_id, begun.attempt),
+            "traceId": self.trace_id, "spanId": span_id(&self.root_id, number),
             "parentSpanId": self.root_id, "name": format!("chat {}", begun.model), "kind": 3,
             "startTimeUnixNano": nanos(start), "endTimeUnixNano": nanos(end),
             "attributes": attributes, "status": status,

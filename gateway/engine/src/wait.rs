@@ -19,6 +19,14 @@ enum For {
     End,
 }
 
+/// What waiting came to.
+enum Waited {
+    /// The call as it stands.
+    Enough(Option<Box<Snapshot>>),
+    /// What was waited for is in memory no more: the call goes on from disk.
+    StartedAnew,
+}
+
 /// Somebody's place at a call. Given up, however that happens, it lets the call go from memory if
 /// nobody else needs it there.
 struct Seat {
@@ -54,35 +62,51 @@ impl Engine {
         self.wait_for(id, longest, For::End).await
     }
 
+    /// A call that is started anew, from disk or by a new run, is waited for anew.
     async fn wait_for(
         &self,
         id: &CallId,
         longest: Duration,
         what: For,
     ) -> Result<Option<Snapshot>, Stop> {
+        let started = crate::stages::stopwatch();
+        loop {
+            let left = longest.saturating_sub(started.elapsed());
+            match self.wait_once(id, left, what).await? {
+                Waited::Enough(found) => return Ok(found.map(|found| *found)),
+                Waited::StartedAnew => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    async fn wait_once(&self, id: &CallId, longest: Duration, what: For) -> Result<Waited, Stop> {
         let inner = &self.0;
+        let enough = |found: Option<Snapshot>| Ok(Waited::Enough(found.map(Box::new)));
         let call = match inner.live_call(id) {
             Some(call) => call,
             None => {
                 let found = inner.snapshot(id).await?;
                 let Some(open) = found.as_ref().filter(|found| !is_enough(found, what)) else {
-                    return Ok(found);
+                    return enough(found);
                 };
                 match inner.resume(&open.id).await? {
                     Some(call) => call,
-                    None => return inner.snapshot(id).await,
+                    None => return enough(inner.snapshot(id).await?),
                 }
             }
         };
         let shown = Some(call.shown.subscribe());
         let mut seat = Seat { inner: Arc::clone(inner), call: Some(call), shown };
-        let (Some(call), Some(shown)) = (&seat.call, &mut seat.shown) else { return Ok(None) };
+        let (Some(call), Some(shown)) = (&seat.call, &mut seat.shown) else { return enough(None) };
         match inner.watch_call(shown, longest, what).await {
             Shown::Ended(snapshot) | Shown::InReview(snapshot) => {
-                Ok(Some(Snapshot::clone(&snapshot)))
+                enough(Some(Snapshot::clone(&snapshot)))
             }
             Shown::Broken(why) => Err(Stop::Broken(why)),
-            Shown::Working | Shown::Parked => inner.once_on_disk(call).await,
+            Shown::Parked if !longest.is_zero() && !inner.tasks.is_draining() => {
+                Ok(Waited::StartedAnew)
+            }
+            Shown::Working | Shown::Parked => enough(inner.once_on_disk(call).await?),
         }
     }
 }

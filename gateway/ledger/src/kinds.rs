@@ -52,7 +52,11 @@ const KINDS: &[(&str, Waiting, Keeping)] = &[
     ("review_resolved",   Awaited, Beside),
     ("decision_undone",   Awaited, Inline),
     ("interim_released",  Awaited, Inline),
+    ("outcome_revised",   Rides,   Inline),
+    ("effects_released",  Rides,   Inline),
     ("call_ended",        Awaited, Beside), // what the caller is told may quote the answer
+    ("run_forked",        Awaited, Beside), // the reason may quote anything
+    ("compensation_requested", Rides, Inline),
     ("review_opened",     Awaited, Beside),
     ("review_claimed",    Awaited, Inline),
     ("review_renewed",    Awaited, Inline),

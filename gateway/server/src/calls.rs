@@ -127,7 +127,7 @@ fn never_written() -> Stop {
 }
 
 /// The call; 200 once it ended, else 202 with where to look next.
-fn shown(snapshot: &Snapshot, veil: &Veil, fresh: bool) -> Response {
+pub fn shown(snapshot: &Snapshot, veil: &Veil, fresh: bool) -> Response {
     let ended = snapshot.state.ended().is_some();
     let status = if ended || !fresh { StatusCode::OK } else { StatusCode::ACCEPTED };
     let mut response = (status, Json(view::veiled(snapshot, veil))).into_response();

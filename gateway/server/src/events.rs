@@ -86,7 +86,12 @@ fn follow(
         loop {
             if let Some(recorded) = place.ready.pop_front() {
                 place.after = recorded.envelope.seq;
-                place.over |= recorded.envelope.kind == "call_ended";
+                // A new run goes on where the last one had ended.
+                match recorded.envelope.kind.as_str() {
+                    "call_ended" => place.over = true,
+                    "run_forked" => place.over = false,
+                    _ => {}
+                }
                 let event = sse::Event::default()
                     .id(recorded.envelope.seq.to_string())
                     .event(recorded.envelope.kind.clone())

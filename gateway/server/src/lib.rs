@@ -20,6 +20,7 @@ mod problem;
 mod query;
 mod reviews;
 mod routes;
+mod runs;
 mod tasks;
 pub mod telemetry;
 mod veil;

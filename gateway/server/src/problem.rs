@@ -9,7 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 use backstop_domain::{FailureClass, Finding, Millis, Refusal};
-use backstop_engine::{Rates, Refused, ReviewError, Stop};
+use backstop_engine::{ForkError, Rates, Refused, ReviewError, Stop};
 use serde_json::{Map, Value, json};
 
 /// Base of the stable problem types.
@@ -267,6 +267,27 @@ pub fn of_review(error: &ReviewError) -> Problem {
         }
         ReviewError::Busy => conflict("review_busy").retry(Some(100)),
         ReviewError::Stop(stop) => of_stop(stop),
+    }
+}
+
+/// What a new run that was not started comes to.
+pub fn of_fork(error: &ForkError) -> Problem {
+    let detail = error.to_string();
+    let conflict = |code| Problem::new(StatusCode::CONFLICT, code, detail.clone());
+    match error {
+        ForkError::Unknown => Problem::not_found("call"),
+        ForkError::NotACheckpoint { .. } => {
+            let help = "`GET /v1/calls/{id}/checkpoints` lists where one can";
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            Problem::new(status, "not_a_checkpoint", format!("{detail}; {help}"))
+        }
+        ForkError::Stale { run } => conflict("run_superseded").with("run", (*run).into()),
+        ForkError::NotNow { .. } => conflict("call_working"),
+        ForkError::NotRepeatable { .. } => conflict("not_repeatable"),
+        ForkError::TooMany => conflict("too_many_runs"),
+        ForkError::RevisionGone => conflict("revision_gone"),
+        ForkError::Busy => conflict("call_busy").retry(Some(100)),
+        ForkError::Stop(stop) => of_stop(stop),
     }
 }
 

@@ -9,7 +9,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{app::App, calls, events, face, openai, ops, problem::Problem, reviews};
+use crate::{app::App, calls, events, face, openai, ops, problem::Problem, reviews, runs};
 
 /// Every route, over that app.
 pub fn routes(app: App) -> Router {
@@ -22,6 +22,9 @@ pub fn routes(app: App) -> Router {
         .route("/v1/calls/{name}", post(calls::submit).get(calls::show))
         .route("/v1/calls/{name}/events", get(events::of_call))
         .route("/v1/calls/{name}/cancel", post(calls::cancel))
+        .route("/v1/calls/{name}/checkpoints", get(runs::checkpoints))
+        .route("/v1/calls/{name}/replay", post(runs::replay))
+        .route("/v1/calls/{name}/rollback", post(runs::rollback))
         .route("/v1/reviews", get(reviews::list))
         .route("/v1/reviews/{id}", get(reviews::show))
         .route("/v1/reviews/{id}/claim", post(reviews::claim))

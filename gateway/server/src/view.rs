@@ -1,6 +1,6 @@
 //! A call as the calls API shows it, to whoever it is.
 
-use backstop_domain::{AttemptResult, Leaving, Phase, call::Attempt};
+use backstop_domain::{AttemptResult, Effect, Leaving, Phase, call::Attempt, effect_key};
 use backstop_engine::Snapshot;
 use backstop_policy::Answer;
 use serde_json::{Map, Value, json};
@@ -44,6 +44,13 @@ pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
     {
         set("review", json!({ "id": review, "queue": queue }));
     }
+    if state.run > 1 {
+        set("runs", crate::runs::runs(state, veil).into());
+    }
+    if !state.effects.is_empty() {
+        let effect = |one: &Effect| json!({ "effect_key": one.key, "tool": one.tool });
+        set("effects", state.effects.iter().map(effect).collect());
+    }
     if !snapshot.on_disk {
         set("durability", "relaxed".into());
     }
@@ -60,7 +67,8 @@ pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
         if let Some((answer, unchecked)) = leaving(snapshot) {
             let answer = veil.answer(answer);
             set("output", answer.as_ref().map_or_else(|| MASK.into(), output));
-            let tools = answer.as_ref().map(tool_calls).unwrap_or_default();
+            let tools = answer.as_ref().map(|answer| tool_calls(snapshot, answer));
+            let tools = tools.unwrap_or_default();
             if !tools.is_empty() {
                 set("tool_calls", tools.into());
             }
@@ -125,13 +133,15 @@ fn output(answer: &Answer) -> Value {
     }
 }
 
-fn tool_calls(answer: &Answer) -> Vec<Value> {
-    let calls = answer.choices.iter().flat_map(|choice| &choice.tool_calls);
+/// Each with the key by which its executor knows it again.
+fn tool_calls(snapshot: &Snapshot, answer: &Answer) -> Vec<Value> {
+    let calls = answer.choices.iter().flat_map(|choice| &choice.tool_calls).enumerate();
     calls
-        .map(|call| {
+        .map(|(place, call)| {
+            let key = effect_key(&snapshot.id, snapshot.state.run, place);
             let args: Value = serde_json::from_str(&call.arguments)
                 .unwrap_or_else(|_| call.arguments.as_str().into());
-            json!({ "id": call.id, "name": call.name, "arguments": args })
+            json!({ "id": call.id, "name": call.name, "arguments": args, "effect_key": key })
         })
         .collect()
 }

@@ -1,12 +1,12 @@
 //! `fold`: how each event changes a call. Total: what does not fit is refused, never guessed.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, sync::Arc, vec, vec::Vec};
 
 use crate::{
-    Act, AttemptEnded, AttemptResult, AttemptStarted, CallEvent, CallState, Cause, Decision, Ended,
-    FailureClass, Judged, Millis, OnExpiry, Outcome, Phase, Received, Requested, Resolution,
-    Resolved, Source, Subject, Topic,
-    call::{Approval, Attempt, Used},
+    Act, AttemptEnded, AttemptResult, AttemptStarted, CallEvent, CallState, Cause, Decision,
+    FailureClass, Judged, Millis, OnExpiry, Phase, Received, Requested, Resolution, Resolved,
+    Source, Subject, Topic,
+    call::{Approval, Attempt, Used, fork::Folded},
 };
 
 /// An event that cannot follow.
@@ -32,13 +32,18 @@ impl CallState {
             };
         };
         let illegal = Illegal { event: event.name(), phase: state.phase.name() };
-        state.apply(event, at).ok_or(illegal)?;
+        match event {
+            CallEvent::RunForked(forked) => state = state.fork(forked).ok_or(illegal)?,
+            event => state.apply(event, at).ok_or(illegal)?,
+        }
         state.seq += 1;
         state.at = state.at.max(at);
+        state.log.push(Arc::new(Folded { event: event.clone(), at }));
         Ok(state)
     }
 
     fn received(received: Received, at: Millis) -> Self {
+        let first = Folded { event: CallEvent::CallReceived(received.clone()), at };
         Self {
             run: 1,
             seq: 1,
@@ -63,11 +68,16 @@ impl CallState {
             origin: None,
             changes: 0,
             interim: None,
+            people: None,
+            effects: Vec::new(),
+            revises: None,
+            revised: None,
+            log: vec![Arc::new(first)],
         }
     }
 
     /// `None`: the event cannot follow.
-    fn apply(&mut self, event: &CallEvent, at: Millis) -> Option<()> {
+    pub(super) fn apply(&mut self, event: &CallEvent, at: Millis) -> Option<()> {
         // After an outcome nothing more happens in its run, not even a late result.
         self.ended().is_none().then_some(())?;
         match event {
@@ -127,7 +137,14 @@ impl CallState {
                 self.interim = Some(*digest);
                 Some(())
             }
+            CallEvent::OutcomeRevised { from, to } => self.revised(from, to, at),
+            CallEvent::EffectsReleased { effects } => self.effects(effects, at),
             CallEvent::CallEnded(ended) => self.end(ended, at),
+            // `fold` itself sees to it: it needs all that happened before.
+            CallEvent::RunForked(_) => None,
+            CallEvent::CompensationRequested { compensations } => {
+                (self.run > 1 && !compensations.is_empty()).then_some(())
+            }
         }
     }
 
@@ -256,24 +273,11 @@ impl CallState {
         Some(())
     }
 
-    /// At once, or after the undo window of the decision that led here.
-    fn ending(&self, ended: &Ended) -> Phase {
-        let window = self.resolved.as_ref().filter(|_| ended.outcome.is_a_persons());
-        match window.and_then(|resolved| Some((resolved, resolved.undo_until?))) {
-            Some((resolved, until)) if until > self.at => Phase::Releasing {
-                until,
-                review: resolved.review.clone(),
-                queue: resolved.queue.clone(),
-                ended: ended.clone(),
-            },
-            _ => Phase::Ending(ended.clone()),
-        }
-    }
-
     fn review_requested(&mut self, requested: &Requested) -> Option<()> {
         let Phase::Opening { reviews } = &self.phase else { return None };
         let (first, rest) = reviews.split_first()?;
         (first.to.queue == requested.queue).then_some(())?;
+        self.people = Some(first.clone());
         self.phase = Phase::InReview {
             review: requested.review.clone(),
             queue: requested.queue.clone(),
@@ -324,19 +328,6 @@ impl CallState {
         self.judged = self.shown.take();
         let rest = core::mem::take(&mut self.still_to_ask);
         self.phase = Phase::InReview { review, queue, rest };
-        Some(())
-    }
-
-    fn end(&mut self, ended: &Ended, at: Millis) -> Option<()> {
-        let lawful = match &self.phase {
-            Phase::Ended(_) => false,
-            _ if ended.outcome == Outcome::Cancelled => ended.answer.is_none(),
-            Phase::Ending(decided) => decided == ended,
-            Phase::Releasing { until, ended: decided, .. } => decided == ended && at >= *until,
-            _ => false,
-        };
-        lawful.then_some(())?;
-        self.phase = Phase::Ended(ended.clone());
         Some(())
     }
 }

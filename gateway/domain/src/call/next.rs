@@ -4,8 +4,8 @@ use alloc::{boxed::Box, string::ToString, vec::Vec};
 
 use super::{budget::affordable, decide::decide};
 use crate::{
-    Ask, AttemptEnded, AttemptResult, CallEvent, CallState, FailureClass, Millis, Phase, Plan,
-    ReviewSpec, SkipReason, Subject,
+    Ask, AttemptEnded, AttemptResult, CallEvent, CallState, Ended, FailureClass, Millis, Phase,
+    Plan, ReviewSpec, SkipReason, Subject,
 };
 
 /// What is to be done now.
@@ -76,11 +76,16 @@ pub fn next(plan: &Plan, state: &CallState) -> Step {
         }
         Phase::InReview { .. } => Step::AwaitReview,
         Phase::Releasing { until, ended, .. } => {
-            Step::Sleep { until: *until, then: Box::new(CallEvent::CallEnded(ended.clone())) }
+            Step::Sleep { until: *until, then: Box::new(end(state, ended)) }
         }
-        Phase::Ending(ended) => Step::Record(Box::new(CallEvent::CallEnded(ended.clone()))),
+        Phase::Ending(ended) => Step::Record(Box::new(end(state, ended))),
         Phase::Ended(_) => Step::Done,
     }
+}
+
+/// The end, or what is told before it.
+fn end(state: &CallState, ended: &Ended) -> CallEvent {
+    state.revision(ended).unwrap_or_else(|| CallEvent::CallEnded(ended.clone()))
 }
 
 /// A first attempt is no rung, and a wait may have lasted longer than it should: nothing is asked

@@ -1,11 +1,12 @@
 //! What is known of a call: everything that a later decision rests on, and nothing else.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
+use super::fork::Folded;
 use crate::{
-    Ask, AttemptEnded, AttemptStarted, Digest, Ended, FailureClass, Finding, Interim, Judged,
-    Leaving, MicroMoney, Millis, Received, ReleaseError, Resolved, ReviewId, ReviewSpec, RungRef,
-    Source, Subject, outcome,
+    Ask, AttemptEnded, AttemptStarted, Digest, Effect, Ended, FailureClass, Finding, Interim,
+    Judged, Leaving, MicroMoney, Millis, Received, ReleaseError, Resolved, ReviewId, ReviewSpec,
+    RunEnd, RungRef, Source, Subject, outcome,
 };
 
 /// A call, as its events so far make it.
@@ -58,6 +59,16 @@ pub struct CallState {
     pub changes: u32,
     /// What was shown to a caller while a person decided.
     pub interim: Option<Digest>,
+    /// The review that was asked last, as it was to be opened.
+    pub people: Option<ReviewSpec>,
+    /// Tool calls that left, or leave with the end that is being recorded.
+    pub effects: Vec<Effect>,
+    /// The outcome of an earlier run, which was told and holds no longer.
+    pub revises: Option<RunEnd>,
+    /// The outcome in its place, as it was told.
+    pub revised: Option<RunEnd>,
+    /// Every event so far, of all runs: a new run starts from what some of them made.
+    pub(super) log: Vec<Arc<Folded>>,
 }
 
 /// Where a call is (DESIGN.md section 3).

@@ -103,8 +103,8 @@ impl Inner {
         live.back_to(mark);
         if stop.is_overtaken(&call.id) {
             // What is in memory is not what is on disk: it is read anew.
-            call.shown.send_replace(Shown::Parked);
             self.forget(call);
+            call.shown.send_replace(Shown::Parked);
         }
         match stop {
             Stop::Ledger(AppendError::Conflict { .. }) => Err(ReviewError::Busy),

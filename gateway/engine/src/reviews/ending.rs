@@ -152,8 +152,8 @@ impl Inner {
                 self.broken(&call, &stop);
                 return Err(stop);
             }
-            call.shown.send_replace(Shown::Parked);
             self.forget(&call);
+            call.shown.send_replace(Shown::Parked);
             last = Some(stop);
         }
         self.tasks.start(Arc::clone(self).start_over(id.clone()));
@@ -181,8 +181,7 @@ impl Inner {
             unreviewed: false,
             audits: Vec::new(),
         };
-        let now = self.clock.now();
-        live.apply(&self.ids, now, actor.clone(), CallEvent::CallEnded(ended))?;
+        self.end_as(call, live, actor, ended).await?;
         live.write_beside(&*self.ledger, &call.id, true, beside);
         self.finish(call, live).await
     }
@@ -198,14 +197,24 @@ impl Inner {
         else {
             return Ok(Vec::new());
         };
-        let Some(found) = self.review(review).await? else { return Ok(Vec::new()) };
+        Ok(self.withdraw(review, actor, reason).await?.into_iter().collect())
+    }
+
+    /// Closes a review that may still be decided, or whose decision is not released yet.
+    pub(crate) async fn withdraw(
+        &self,
+        review: &ReviewId,
+        actor: &Actor,
+        reason: &str,
+    ) -> Result<Option<Append>, Stop> {
+        let Some(found) = self.review(review).await? else { return Ok(None) };
         let event = ReviewEvent::ReviewWithdrawn { reason: reason.to_owned() };
-        let now = self.clock.now();
-        if ReviewState::fold(Some(found.clone()), &event, now).is_err() {
-            return Ok(Vec::new());
+        let (now, generation) = (self.clock.now(), found.opened.generation);
+        let expected_seq = found.seq;
+        if ReviewState::fold(Some(found), &event, now).is_err() {
+            return Ok(None);
         }
-        let event = self.new_event(now, actor.clone(), state.run, event);
-        let (stream, expected_seq) = (Stream::review(review), found.seq);
-        Ok(vec![Append { stream, expected_seq, events: vec![event] }])
+        let events = vec![self.new_event(now, actor.clone(), generation, event)];
+        Ok(Some(Append { stream: Stream::review(review), expected_seq, events }))
     }
 }

@@ -6,6 +6,8 @@
 mod decide;
 mod ending;
 
+use std::sync::Arc;
+
 use backstop_domain::{
     Actor, CallId, Digest, Event, Finding, Millis, Refusal, ReviewEvent, ReviewId, ReviewState,
     Stream,
@@ -154,16 +156,20 @@ impl Engine {
     /// # Errors
     /// [`ReviewError`]; nothing has changed then.
     pub async fn decide(&self, id: &ReviewId, verb: Verb) -> Result<ReviewState, ReviewError> {
-        for _ in 0..TRIES {
-            match self.0.decide(id, &verb).await {
-                Err(ReviewError::Busy) => {}
-                Err(ReviewError::Refused(Refusal::Repeated)) => {
-                    return self.0.review(id).await?.ok_or(ReviewError::Unknown);
+        let (inner, id) = (Arc::clone(&self.0), id.clone());
+        let decided = self.0.tasks.whole(async move {
+            for _ in 0..TRIES {
+                match inner.decide(&id, &verb).await {
+                    Err(ReviewError::Busy) => {}
+                    Err(ReviewError::Refused(Refusal::Repeated)) => {
+                        return inner.review(&id).await?.ok_or(ReviewError::Unknown);
+                    }
+                    other => return other,
                 }
-                other => return other,
             }
-        }
-        Err(ReviewError::Busy)
+            Err(ReviewError::Busy)
+        });
+        decided.await.unwrap_or(Err(Stop::Panicked { first: true }.into()))
     }
 
     /// Takes a decision back inside its undo window.
@@ -171,13 +177,17 @@ impl Engine {
     /// # Errors
     /// [`ReviewError`]; nothing has changed then.
     pub async fn undo(&self, id: &ReviewId, actor: Actor) -> Result<ReviewState, ReviewError> {
-        for _ in 0..TRIES {
-            match self.0.undo(id, &actor).await {
-                Err(ReviewError::Busy) => {}
-                other => return other,
+        let (inner, id) = (Arc::clone(&self.0), id.clone());
+        let undone = self.0.tasks.whole(async move {
+            for _ in 0..TRIES {
+                match inner.undo(&id, &actor).await {
+                    Err(ReviewError::Busy) => {}
+                    other => return other,
+                }
             }
-        }
-        Err(ReviewError::Busy)
+            Err(ReviewError::Busy)
+        });
+        undone.await.unwrap_or(Err(Stop::Panicked { first: true }.into()))
     }
 
     /// Stops a call, whatever it does. An ended one stays as it is.
@@ -185,7 +195,10 @@ impl Engine {
     /// # Errors
     /// [`Stop`] if that cannot be read or written down.
     pub async fn cancel(&self, id: &CallId, actor: Actor, reason: String) -> Result<(), Stop> {
-        self.0.cancel(id, &actor, &reason).await
+        let (inner, id) = (Arc::clone(&self.0), id.clone());
+        let cancelled = async move { inner.cancel(&id, &actor, &reason).await };
+        let cancelled = self.0.tasks.whole(cancelled).await;
+        cancelled.unwrap_or(Err(Stop::Panicked { first: true }))
     }
 }
 

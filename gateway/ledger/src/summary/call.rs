@@ -2,7 +2,8 @@
 
 use backstop_domain::{
     Act, AnsweredBy, AttemptEnded, AttemptResult, CallEvent, CallId, Criticality, Decision, Digest,
-    Ended, Envelope, Face, FailureClass, MicroMoney, Millis, Mode, Outcome, Received, ReviewId,
+    Ended, Envelope, Face, FailureClass, Forked, MicroMoney, Millis, Mode, Outcome, Received,
+    ReviewId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,24 @@ pub enum CallPhase {
 }
 
 impl CallPhase {
+    /// Every state.
+    pub const ALL: [Self; 8] = [
+        Self::Admitted,
+        Self::Attempting,
+        Self::Waiting,
+        Self::Checking,
+        Self::FallingBack,
+        Self::InReview,
+        Self::Releasing,
+        Self::Ended,
+    ];
+
+    /// The state of that name; what is not known is judged next, like all that goes on by itself.
+    fn of(name: &str) -> Self {
+        let known = Self::ALL.into_iter().find(|phase| phase.name() == name);
+        known.unwrap_or(Self::Checking)
+    }
+
     /// The word used in the API and in metrics.
     pub const fn name(self) -> &'static str {
         match self {
@@ -126,14 +145,8 @@ impl CallSummary {
         };
         call.take(around.at, event);
         call.seq = around.seq;
+        call.run = call.run.max(around.run);
         call.updated = call.updated.max(around.at);
-        // A later run opens the call again: its outcome is that of its newest run.
-        if around.run > call.run {
-            call.run = around.run;
-            if !matches!(event, CallEvent::CallEnded(_)) {
-                call.reopen();
-            }
-        }
         Some(call)
     }
 
@@ -179,7 +192,10 @@ impl CallSummary {
         match event {
             CallEvent::CallReceived(_)
             | CallEvent::DuplicateJoined { .. }
-            | CallEvent::InterimReleased { .. } => {}
+            | CallEvent::InterimReleased { .. }
+            | CallEvent::OutcomeRevised { .. }
+            | CallEvent::EffectsReleased { .. }
+            | CallEvent::CompensationRequested { .. } => {}
             CallEvent::RequestJudged { .. }
             | CallEvent::AnswerJudged(_)
             | CallEvent::AnswerMasked { .. }
@@ -217,6 +233,7 @@ impl CallSummary {
                 self.wakes = self.due;
             }
             CallEvent::CallEnded(ended) => self.end(at, ended),
+            CallEvent::RunForked(forked) => self.reopen(forked),
         }
     }
 
@@ -274,7 +291,12 @@ impl CallSummary {
         self.by = ended.cause.by.clone();
     }
 
-    fn reopen(&mut self) {
+    /// A new run: the call's outcome is that of its newest one. What it has spent stays spent.
+    fn reopen(&mut self, forked: &Forked) {
+        self.go(CallPhase::of(&forked.state));
+        self.deadline = forked.deadline;
+        (self.review, self.queue, self.due, self.undo_until) = (None, None, None, None);
+        (self.class, self.by) = (None, None);
         self.ended = None;
         self.outcome = None;
         self.answered_by = None;

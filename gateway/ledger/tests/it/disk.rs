@@ -225,18 +225,18 @@ async fn a_stream_with_events_of_a_newer_backstop_is_read_only() {
     drop(ledger);
     let raw = Connection::open(folder.path().join("ledger.db")).unwrap();
     raw.execute_batch(
-        "UPDATE events SET type = 'run_forked' WHERE stream = 'call/new' AND seq = 2; \
-         INSERT INTO kinds VALUES ('call', 'run_forked', 1);",
+        "UPDATE events SET type = 'run_split' WHERE stream = 'call/new' AND seq = 2; \
+         INSERT INTO kinds VALUES ('call', 'run_split', 1);",
     )
     .unwrap();
     drop(raw);
     let ledger = folder.open();
     let refused = ledger.append(call_events("new", 2, vec![started(2)])).await;
     let stream = Stream::from("call/new");
-    assert_eq!(refused, Err(AppendError::ReadOnly { stream, kind: "run_forked".into() }));
+    assert_eq!(refused, Err(AppendError::ReadOnly { stream, kind: "run_split".into() }));
     let goes_on = ledger.append(call_events("known", 2, vec![started(2)])).await;
     assert!(goes_on.is_ok(), "{goes_on:?}");
     let read = ledger.stream(&Stream::from("call/new"), 0).await.unwrap();
     assert!(read[0].event.is_ok());
-    assert!(read[1].event.as_ref().unwrap_err().to_string().contains("run_forked"));
+    assert!(read[1].event.as_ref().unwrap_err().to_string().contains("run_split"));
 }

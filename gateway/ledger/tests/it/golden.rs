@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, collections::BTreeSet, fs, path::PathBuf};
 
 use backstop_domain::{
     Act, AnsweredBy, Ask, AtDoor, AttemptEnded, AttemptResult, CallEvent, CallId, Cause,
-    ControlEvent, Criticality, Decision, Digest, Ended, Envelope, Escalation, Estimate, Event,
-    Face, FailureClass, Finding, Judged, MicroMoney, Millis, Mode, Objection, OnExpiry, Opened,
-    Outcome, Priority, Purpose, Reason, Received, Requested, Resolution, Resolved, ReviewEvent,
-    ReviewId, ReviewKind, ReviewSpec, RungRef, Scored, Show, Signal, SkipReason, Skipped, Source,
-    Status, Stream, Subject, Usage, Verdict,
+    Compensation, ControlEvent, Criticality, Decision, Digest, Effect, Ended, Envelope, Escalation,
+    Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, Judged, MicroMoney, Millis,
+    Mode, Objection, OnExpiry, Opened, Outcome, Priority, Purpose, Reason, Received, Requested,
+    Resolution, Resolved, ReviewEvent, ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Scored,
+    Show, Signal, SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, effect_key,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
 };
 use backstop_ledger::{Ledger, MemoryLedger, NewEvent, Transaction};
@@ -196,6 +196,35 @@ fn resolutions() -> Vec<(&'static str, Resolution)> {
     ]
 }
 
+fn of_runs() -> Vec<(&'static str, CallEvent)> {
+    let forked = Forked {
+        from_run: 1,
+        from_seq: 5,
+        how: ForkKind::Rollback,
+        state: "checking".into(),
+        deadline: Millis(START + 90_000),
+        reason: "the rate of that day was wrong".into(),
+        by: "grace".into(),
+    };
+    let resumed = Forked { how: ForkKind::Resume, ..forked.clone() };
+    let effect = effect_key(&CallId::from("call_1"), 1, 0);
+    let nobody = RunEnd {
+        run: 2,
+        outcome: Outcome::Rejected,
+        answered_by: AnsweredBy::Nobody,
+        answer: None,
+    };
+    let released = Effect { key: effect.clone(), tool: "refund".into() };
+    let compensation = Compensation { effect, tool: "refund".into(), by: "cancel-refund".into() };
+    vec![
+        ("rollback", CallEvent::RunForked(forked)),
+        ("resume", CallEvent::RunForked(resumed)),
+        ("", CallEvent::OutcomeRevised { from: RunEnd::of(1, &full_ended()), to: nobody }),
+        ("", CallEvent::EffectsReleased { effects: vec![released] }),
+        ("", CallEvent::CompensationRequested { compensations: vec![compensation] }),
+    ]
+}
+
 fn call_examples() -> Vec<(&'static str, CallEvent)> {
     let requested = Requested {
         review: ReviewId::from("rev_1"),
@@ -239,6 +268,7 @@ fn call_examples() -> Vec<(&'static str, CallEvent)> {
         ("full", CallEvent::CallEnded(full_ended())),
         ("plain", CallEvent::CallEnded(accepted())),
     ];
+    examples.extend(of_runs());
     examples.extend(verdicts());
     examples.extend(resolutions().into_iter().map(|(name, what)| (name, resolved(what))));
     examples

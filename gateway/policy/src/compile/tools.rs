@@ -70,7 +70,19 @@ impl Compiler<'_> {
             confidence,
             limits,
             ladder,
+            compensate: self.compensation(written),
         })
+    }
+
+    /// What makes a released call of the tool good; a tool that only looks leaves nothing behind.
+    fn compensation(&mut self, written: &raw::Tool) -> Option<String> {
+        let by = written.compensate.as_ref()?;
+        if written.effect.value == raw::Effect::Read {
+            let say = "`compensate` stands at a tool that only reads";
+            let help = "a call of it leaves nothing to make good: take the key away".to_owned();
+            self.error(Code::Refused, by.span, say, Some(help));
+        }
+        Some(by.as_str().to_owned())
     }
 
     fn tool_limit(

@@ -35,6 +35,8 @@ pub struct Tool {
     pub limits: Vec<ToolLimit>,
     /// Own ladder for arguments off schema and limits; else `on.tool_invalid`, `on.tool_denied`.
     pub ladder: Option<String>,
+    /// What makes a released call of it good, when its run is superseded.
+    pub compensate: Option<String>,
 }
 
 /// What a tool does to the world.
@@ -92,6 +94,14 @@ impl Tools {
     /// The listed tool of that name.
     pub fn find(&self, name: &str) -> Option<&Tool> {
         self.listed().iter().find(|tool| tool.name == name)
+    }
+
+    /// Whether an answer may call any.
+    pub fn may_be_called(&self) -> bool {
+        match self {
+            Self::Listed(tools) => !tools.is_empty(),
+            Self::Request => true,
+        }
     }
 
     /// The listed tools.

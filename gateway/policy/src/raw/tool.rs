@@ -6,7 +6,7 @@ use super::data::FilePath;
 use super::expression::{Expression, marked};
 use super::rule::Rule;
 use super::step::{Ladder, On};
-use crate::decode::{Decode, Decoder, Fields, Named, OneOrMany, words};
+use crate::decode::{Decode, Decoder, Fields, Name, Named, OneOrMany, words};
 use crate::diagnostics::{Code, Problem};
 use crate::source::{Span, Spanned};
 use crate::units::Rate;
@@ -63,6 +63,8 @@ pub struct Tool {
     pub limits: Vec<ToolLimit>,
     /// The ladder for wrong arguments and for a limit.
     pub then: Option<Ladder>,
+    /// What its executor does to make a released call of it good, in the executor's word.
+    pub compensate: Option<Spanned<Name>>,
     /// Where it stands.
     pub span: Span,
 }
@@ -82,9 +84,10 @@ impl Decode for Tool {
         if let Some(ladder) = &then {
             ladder.check(On::Other, d);
         }
+        let compensate = fields.optional("compensate", d);
         fields.finish(d);
         let (effect, args, span) = (effect?, args?, node.span);
-        Some(Self { effect, args, rules, confidence, limits, then, span })
+        Some(Self { effect, args, rules, confidence, limits, then, compensate, span })
     }
 }
 

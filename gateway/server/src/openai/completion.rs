@@ -157,6 +157,8 @@ pub fn extras(snapshot: &Snapshot) -> Value {
         "unreviewed",
         "durability",
         "tags",
+        "runs",
+        "effects",
     ];
     for name in names {
         if let Some(value) = whole.get(name) {

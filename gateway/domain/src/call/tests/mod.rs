@@ -7,6 +7,7 @@ mod people;
 mod properties;
 mod queues;
 mod rungs;
+mod runs;
 mod ties;
 mod undo;
 mod ways;

@@ -46,7 +46,7 @@ fn any_says() -> impl Strategy<Value = Says> {
     ]
 }
 
-fn any_resolution() -> impl Strategy<Value = Resolution> {
+pub(super) fn any_resolution() -> impl Strategy<Value = Resolution> {
     prop_oneof![
         Just(Resolution::Approved { subject: human(digest("good")) }),
         Just(Resolution::Edited { subject: human(digest("edited")) }),
@@ -60,7 +60,7 @@ fn any_resolution() -> impl Strategy<Value = Resolution> {
 }
 
 prop_compose! {
-    fn any_world()(
+    pub(super) fn any_world()(
         ladders in prop::collection::vec(prop::collection::vec(any_rung(), 0..4), 4),
         classes in prop::collection::vec(
             (any_class(), prop::collection::vec(any_rung(), 0..4)), 0..6,
@@ -110,7 +110,7 @@ prop_compose! {
 }
 
 /// Carries a call to its end, with these people.
-fn live(world: &mut World, people: Vec<Resolution>) {
+pub(super) fn live(world: &mut World, people: Vec<Resolution>) {
     world.run();
     for resolution in people.into_iter().chain([Resolution::Rejected]) {
         if matches!(world.state().phase, Phase::InReview { .. }) {

@@ -9,9 +9,9 @@ use alloc::{
 
 use crate::{
     AtDoor, AttemptEnded, AttemptResult, AttemptStarted, Budget, CallEvent, CallState, Criticality,
-    Digest, Ended, Escalation, Face, FailureClass, Finding, Judged, MicroMoney, Millis, Mode,
-    ModelPlan, Objection, Plan, RESERVE_MS, Received, Requested, Resolution, Resolved, ReviewId,
-    Rung, Source, Status, Step, Subject, Usage, next,
+    Digest, Ended, Escalation, Face, FailureClass, Finding, ForkKind, Forked, Judged, MicroMoney,
+    Millis, Mode, ModelPlan, Objection, Plan, RESERVE_MS, Received, Requested, Resolution,
+    Resolved, ReviewId, Rung, Source, Status, Step, Subject, Usage, next,
 };
 
 /// What a scripted model does when it is asked.
@@ -353,4 +353,30 @@ impl World {
 
 pub(super) fn human(digest: Digest) -> Subject {
     Subject { source: Source::Human, digest, attempt: None, model: None }
+}
+
+impl World {
+    /// A new run from that seq, as the engine records it.
+    pub fn fork(&mut self, from_seq: u64) -> bool {
+        let checkpoints = self.state().checkpoints();
+        let Some(start) = checkpoints.iter().find(|start| start.seq == from_seq) else {
+            return false;
+        };
+        self.now += 1_000;
+        self.record(CallEvent::RunForked(Forked {
+            from_run: start.run,
+            from_seq,
+            how: ForkKind::Rollback,
+            state: start.state.to_string(),
+            deadline: Millis(self.now + self.plan.deadline_ms),
+            reason: "wrong".to_string(),
+            by: "lee".to_string(),
+        }));
+        true
+    }
+
+    /// The seq of the first event of that name.
+    pub fn seq_of(&self, name: &str) -> u64 {
+        self.log.iter().position(|(event, _)| event.name() == name).unwrap() as u64 + 1
+    }
 }

@@ -103,6 +103,9 @@ impl Folding {
                 let (state, summary) = self.call.take().unzip();
                 let state = CallState::fold(state, &event, around.at)
                     .map_err(|illegal| broken(illegal.to_string()))?;
+                if state.run != around.run {
+                    return Err(broken(format!("it is of run {}, not {}", state.run, around.run)));
+                }
                 let summary = CallSummary::fold(summary, around, &event);
                 self.call = summary.map(|summary| (state, summary));
                 Ok(())
