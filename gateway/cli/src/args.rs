@@ -23,6 +23,8 @@ pub enum Command {
     Check(Check),
     /// Run the tests inside the policies, without a model
     Test(Test),
+    /// Run the suites under evals/, and say with evidence whether policies do what they should
+    Eval(crate::eval::args::Eval),
     /// Write a commented starter workspace
     Init(Init),
     /// Try a policy from the shell

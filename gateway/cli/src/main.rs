@@ -13,6 +13,7 @@ mod call;
 mod chaos;
 mod check;
 mod demo;
+mod eval;
 mod explain;
 mod files;
 mod init;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(&demo),
         Command::Check(check) => check::run(&check),
         Command::Test(test) => test::run(&test),
+        Command::Eval(eval) => eval::run(&eval),
         Command::Init(init) => init::run(&init),
         Command::Call(call) => call::run(&call),
         Command::Explain(explain) => explain::run(&explain),
