@@ -38,8 +38,8 @@ pub struct Run {
     /// Against recorded answers, or against the models themselves
     #[arg(long, env = "BACKSTOP_EVAL_TIER", value_enum, default_value = "replay")]
     pub tier: Tier,
-    /// Never ask a model: a request without a recorded answer makes the suite STALE. The replay tier
-    /// always keeps to that; with it, `--tier live` is refused
+    /// Never ask a model: a request without a recorded answer makes the suite STALE. The replay
+    /// tier always keeps to that; with it, `--tier live` is refused
     #[arg(long, env = "BACKSTOP_EVAL_FROZEN")]
     pub frozen: bool,
     /// Form of the report; with `=FILE` it goes there, and several can be asked for

@@ -53,7 +53,7 @@ fn write(args: &Import, imported: &Imported) -> Result<()> {
     let suite = format!(
         "suite: {}\npolicy: {}\ndescription: Imported from {}.\nowner: {}\n\
          scores: {{same: {{exact: output}}}}\n\
-         gates:\n  - {{of: score.same, no_worse_by: 0%}}      # against the baseline that you bless\n",
+         gates:\n  - {{of: score.same, no_worse_by: 0%}}  # against the baseline\n",
         args.suite,
         args.policy,
         args.file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default(),

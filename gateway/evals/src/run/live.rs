@@ -45,7 +45,7 @@ pub async fn live(
                 let (case, cluster) = (case.id.clone(), case.cluster().to_owned());
                 Ran { case, repeat, cluster, error, ..Ran::default() }
             } else {
-                // A ledger of its own, so that one case's idempotency key never meets another run's.
+                // A ledger of its own: one case's idempotency key never meets another run's.
                 let engine = Engine::new(Parts {
                     workspace: Arc::clone(&setting.workspace),
                     ledger: Arc::new(MemoryLedger::new()),

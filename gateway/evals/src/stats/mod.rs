@@ -1,6 +1,7 @@
 //! The statistics that gates rest on: exact where a distribution is exact, seeded where it is not.
 //!
-//! Pure functions over counts and pairs. Held to an independent oracle by `tests/vectors/scipy.json`.
+//! Pure functions over counts and pairs, held to an independent oracle by
+//! `tests/vectors/scipy.json`.
 
 mod beta;
 mod binomial;

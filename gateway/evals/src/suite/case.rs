@@ -190,8 +190,7 @@ pub(super) fn read(
                 let at = span.start as usize + error.column().saturating_sub(1);
                 let place = Span::new(file, at, at + 1);
                 let say = format!("the line is no case: {}", without_place(&error.to_string()));
-                let help = "one JSON object a line, such as \
-                            {\"id\": \"a-1\", \"input\": …, \"expect\": {\"outcome\": \"accepted\"}}";
+                let help = r#"write one JSON object a line, such as {"id": "a-1", "input": "…"}"#;
                 report.push(Problem::error(Code::Case, place, say).help(help));
             }
         }

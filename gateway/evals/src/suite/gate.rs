@@ -6,8 +6,8 @@ use backstop_policy::source::{Span, Spanned};
 use backstop_policy::units::{Money, Share, Time};
 use backstop_policy::yaml::Node;
 
-use super::load::TierName;
 use super::metric::{Kind, Metric};
+use super::tier::TierName;
 
 /// One thing that must be shown.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,13 +9,15 @@ mod load;
 mod metric;
 mod score;
 mod size;
+mod tier;
 
 pub use case::{Case, Expected};
 pub use gate::{Bound, Gate, Limit, shown};
-pub use load::{Day, Suite, Suites, Tier, TierName, day};
+pub use load::{Day, Suite, Suites, day};
 pub use metric::{Kind, Metric};
 pub use score::{Score, Scorer, Subject};
 pub use size::Power;
+pub use tier::{Tier, TierName};
 
 #[cfg(test)]
 mod tests;

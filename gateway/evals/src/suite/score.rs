@@ -41,7 +41,7 @@ pub enum Scorer {
         /// The least overlap.
         at_least: f64,
     },
-    /// A condition over `input`, `output` and `expected`.
+    /// A condition over `input`, `output`, `tool`, `expected` and the answer's `text`.
     Condition(Box<Expression>),
     /// Another policy judges: it gets `{input, output, expected}` and answers `{score}` in [0, 1].
     Judge {
@@ -110,7 +110,8 @@ fn tolerance(node: &Node, d: &mut Decoder<'_>) -> Option<Tolerance> {
 fn condition(written: raw::Expression, d: &mut Decoder<'_>) -> Option<Expression> {
     let scope = ["input", "output", "expected", "tool"]
         .into_iter()
-        .fold(Scope::new(), |scope, name| scope.variable(name, Type::Any));
+        .fold(Scope::new(), |scope, name| scope.variable(name, Type::Any))
+        .variable("text", Type::Text(None));
     match expression::compile(&written.text, &scope, Want::Condition) {
         Ok(expression) => Some(expression),
         Err(problems) => {
@@ -193,6 +194,12 @@ impl Scorer {
                 set("output", subject.output);
                 set("tool", subject.tool);
                 set("expected", subject.expected);
+                let text = match subject.output {
+                    Some(Value::String(text)) => text.clone(),
+                    Some(other) => other.to_string(),
+                    None => String::new(),
+                };
+                set("text", Some(&Value::from(text)));
                 Some(condition.holds(&known).map_err(|error| error.to_string())?)
             }
             Self::Judge { .. } => None,
