@@ -53,7 +53,7 @@ impl Gate {
             Limit::Value(Bound::AtLeast(least)) => {
                 format!("{} at least {}", *self.of, value(least))
             }
-            Limit::NoWorseBy(margin) if margin == 0.0 => {
+            Limit::NoWorseBy(0.0) => {
                 format!("{} no worse than the baseline", *self.of)
             }
             Limit::NoWorseBy(margin) => {

@@ -7,7 +7,7 @@ use backstop_domain::Millis;
 use backstop_policy::decode::{Decode, Decoder, Fields, Name, Named, OneOrMany};
 use backstop_policy::diagnostics::{Code, Problem, Report, suggest};
 use backstop_policy::source::{FileId, Sources, Span, Spanned};
-use backstop_policy::units::{Money, Share, Time};
+use backstop_policy::units::{Share, Time};
 use backstop_policy::yaml::{self, Node};
 use backstop_policy::{Policy, Workspace};
 
