@@ -52,8 +52,8 @@ impl World {
         let folder = std::env::temp_dir().join(folder);
         std::fs::create_dir_all(&folder).unwrap();
         let line = |at: usize| {
-            let label = if at % 2 == 0 { "ham" } else { "spam" };
-            let odd = if at % 10 == 0 { " odd" } else { "" };
+            let label = if at.is_multiple_of(2) { "ham" } else { "spam" };
+            let odd = if at.is_multiple_of(10) { " odd" } else { "" };
             let end = if odd.is_empty() { "accepted" } else { "in_review" };
             let case = json!({
                 "id": format!("c-{at}"), "input": format!("{label}{odd} number {at}"),
