@@ -28,19 +28,13 @@ pub fn read(workspace: &Path) -> Result<Files> {
     for folder in FOLDERS {
         let root = workspace.join(folder);
         if root.is_dir() {
-            walk(&root, folder, &|_| true, &mut files)?;
+            walk(&root, folder, &mut files)?;
         }
     }
     Ok(files)
 }
 
-/// Reads every file below `folder`, but not the folders that `enter` refuses.
-pub fn walk(
-    folder: &Path,
-    name: &str,
-    enter: &dyn Fn(&Path) -> bool,
-    files: &mut Files,
-) -> Result<()> {
+fn walk(folder: &Path, name: &str, files: &mut Files) -> Result<()> {
     let entries = std::fs::read_dir(folder).with_context(|| cannot_read(folder))?;
     let mut paths: Vec<PathBuf> = Vec::new();
     for entry in entries {
@@ -54,9 +48,7 @@ pub fn walk(
         }
         let place = format!("{name}/{own}");
         if path.is_dir() {
-            if enter(&path) {
-                walk(&path, &place, enter, files)?;
-            }
+            walk(&path, &place, files)?;
             continue;
         }
         let size = path.metadata().with_context(|| cannot_read(&path))?.len();

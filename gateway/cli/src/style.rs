@@ -8,6 +8,12 @@ pub fn colours() -> bool {
     std::io::stdout().is_terminal() && !unwanted
 }
 
+/// Columns of the terminal; a usual number where there is none.
+pub fn width() -> usize {
+    let seen = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    seen.map_or(100, |width| width.clamp(40, 140))
+}
+
 fn paint(code: &str, text: &str) -> String {
     if colours() { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
 }

@@ -94,10 +94,7 @@ fn stream(change: &ControlEvent) -> Option<Stream> {
             Some(Stream::control(&format!("provider.{provider}")))
         }
         // Whoever does these writes them down.
-        ControlEvent::RevisionLoaded { .. }
-        | ControlEvent::SubscriptionChanged { .. }
-        | ControlEvent::BodiesErased { .. }
-        | ControlEvent::OperatorActed { .. } => None,
+        ControlEvent::RevisionLoaded { .. } | ControlEvent::OperatorActed { .. } => None,
     }
 }
 
@@ -119,9 +116,6 @@ fn seen(change: &ControlEvent) {
             .increment(1);
             tracing::warn!(provider, latched, reason, "a credential changed");
         }
-        ControlEvent::RevisionLoaded { .. }
-        | ControlEvent::SubscriptionChanged { .. }
-        | ControlEvent::BodiesErased { .. }
-        | ControlEvent::OperatorActed { .. } => {}
+        ControlEvent::RevisionLoaded { .. } | ControlEvent::OperatorActed { .. } => {}
     }
 }

@@ -11,7 +11,6 @@ mod changes;
 mod door;
 mod due;
 mod engine;
-pub mod erasure;
 mod escalate;
 mod estimate;
 pub mod explain;

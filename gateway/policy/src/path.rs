@@ -112,11 +112,16 @@ impl Path {
     pub fn parse(text: &str, roots: &[Root]) -> Result<Self, PathError> {
         let root = roots.iter().copied().filter(|root| starts(text, root.name()));
         let Some(root) = root.max_by_key(|root| root.name().len()) else {
+            let plain = text.trim_start_matches(['$', '/', '.']).replace('/', ".");
+            let other = plain != text && roots.iter().any(|root| starts(&plain, root.name()));
             let first = text.split('.').next().unwrap_or("");
-            return Err(PathError {
-                message: format!("`{text}` does not start from a place that is known here"),
-                help: suggest::did_you_mean(first, roots.iter().map(|root| root.name())),
-            });
+            let help = if other {
+                Some(format!("write `{plain}`, as in conditions"))
+            } else {
+                suggest::did_you_mean(first, roots.iter().map(|root| root.name()))
+            };
+            let message = format!("`{text}` does not start from a place that is known here");
+            return Err(PathError { message, help });
         };
         let rest = text.get(root.name().len()..).unwrap_or("");
         let parts: Vec<&str> = match rest.strip_prefix('.') {

@@ -39,6 +39,7 @@ impl Workspace {
             report.push(problem.help(help));
             return (Self { gateway: None, policies: BTreeMap::new() }, report);
         };
+        raw::find_secrets_beside(&sources, &mut report);
         let gateway = load_gateway(&sources, file, &mut report);
         // A broken gateway file is told once. Policies are then held to their own files only.
         let around = gateway.as_ref().map(|gateway| {

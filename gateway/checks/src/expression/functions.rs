@@ -2,6 +2,7 @@
 //!
 //! Macros (`has map filter all exists exists_one`) are syntax, not functions.
 
+use super::syntax::Operator;
 use super::types::{Bounds, Type};
 
 /// A function that the evaluator knows.
@@ -184,7 +185,7 @@ impl Function {
             Self::ToText | Self::Lower | Self::Squash | Self::Digits => Type::TEXT,
             Self::Ceil | Self::Floor | Self::Round | Self::Days => Type::INT,
             Self::Abs | Self::Greatest | Self::Least => number_of(arguments),
-            Self::Sum => number_of(&[item_of(first)]),
+            Self::Sum => sum_of(first),
             Self::Min | Self::Max => item_of(first).without_null(),
             Self::Distinct => match first {
                 Type::List { item, max_items, .. } => {
@@ -221,7 +222,30 @@ fn size_of(kind: &Type) -> Type {
         Type::List { min_items, max_items, .. } => {
             Type::Int(Bounds { min: Some(*min_items as f64), max: max_items.map(|max| max as f64) })
         }
+        Type::Text(texts) => {
+            let (min, max) = texts.length();
+            Type::Int(Bounds { min: Some(min as f64), max: max.map(|max| max as f64) })
+        }
         _ => Type::Int(Bounds { min: Some(0.0), max: None }),
+    }
+}
+
+/// A number, as large as so many elements can make it.
+fn sum_of(list: &Type) -> Type {
+    let Type::List { item, min_items, max_items } = list else { return Type::Any };
+    let summed = |bounds: &Bounds| {
+        let counts =
+            Bounds { min: Some(*min_items as f64), max: max_items.map(|most| most as f64) };
+        bounds.calculated(Operator::Multiply, counts)
+    };
+    match &**item {
+        Type::Int(bounds) => Type::Int(summed(bounds)),
+        // Decimals are rounded at each step, so only the sign of their sum is certain.
+        Type::Double(bounds) if bounds.min >= Some(0.0) => {
+            Type::Double(Bounds { min: Some(0.0), max: None })
+        }
+        Type::Double(_) => Type::DOUBLE,
+        other => number_of(std::slice::from_ref(other)),
     }
 }
 

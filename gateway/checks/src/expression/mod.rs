@@ -14,6 +14,7 @@ mod evaluate;
 mod facts;
 mod functions;
 mod parse;
+mod possible;
 mod problem;
 mod sample;
 mod scan;
@@ -28,6 +29,7 @@ mod value;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use check::{Checked, Checker};
 use facts::{Fact, facts};
@@ -36,11 +38,12 @@ use tree::Node;
 
 pub use environment::{Calendar, Environment};
 pub use error::EvalError;
-pub use problem::Problem;
+pub use possible::Claim;
+pub use problem::{About, Doubt, Problem};
 pub use sample::{Drawn, Sampling};
 pub use scope::Scope;
 pub use template::{Template, whole_expression};
-pub use types::{Bounds, Field, Fields, Type};
+pub use types::{Bounds, Field, Fields, Texts, Type};
 pub use value::Value;
 
 /// What the place of an expression asks of its result.
@@ -67,8 +70,15 @@ pub struct Expression {
     want: Want,
     uses: BTreeSet<String>,
     samples: bool,
+    learnt: Arc<Learnt>,
+}
+
+/// What the loader learns of an expression; calls do not need it.
+#[derive(Debug)]
+struct Learnt {
     when_true: BTreeSet<Fact>,
     when_false: BTreeSet<Fact>,
+    doubts: Vec<Doubt>,
 }
 
 /// Checks `source` against `scope`.
@@ -88,7 +98,7 @@ pub fn compile(source: &str, scope: &Scope, want: Want) -> Result<Expression, Ve
     };
     if !want.accepts(&checked) {
         let message = format!("{} is needed here, not {}", want.words(), checked.kind);
-        return Err(vec![Problem::new(0..source.len(), message)]);
+        return Err(vec![Problem::new(0..source.len(), message).maybe_help(want.help())]);
     }
     Ok(Expression {
         source: source.to_owned(),
@@ -97,8 +107,11 @@ pub fn compile(source: &str, scope: &Scope, want: Want) -> Result<Expression, Ve
         want,
         uses: checker.uses,
         samples: checker.samples,
-        when_true: facts(&syntax, true, scope),
-        when_false: facts(&syntax, false, scope),
+        learnt: Arc::new(Learnt {
+            when_true: facts(&syntax, true, scope),
+            when_false: facts(&syntax, false, scope),
+            doubts: checker.doubts,
+        }),
     })
 }
 
@@ -115,6 +128,17 @@ impl Want {
                 _ => false,
             }),
         }
+    }
+
+    /// How to come to what is wanted.
+    fn help(self) -> Option<String> {
+        let how = match self {
+            Self::Text => "write `string(x)` around it",
+            Self::Texts => "write a list, as in `[\"a\", \"b\"]`",
+            Self::Number => "name a field that is a number, or compute one",
+            Self::Condition | Self::Any => return None,
+        };
+        Some(how.to_owned())
     }
 
     const fn words(self) -> &'static str {
@@ -205,6 +229,11 @@ impl Expression {
             a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         self.uses.iter().any(|used| inside(used, path) || inside(path, used))
+    }
+
+    /// What may be meant, and is worth a second look.
+    pub fn doubts(&self) -> &[Doubt] {
+        &self.learnt.doubts
     }
 
     /// Whether the result depends on `sample`.

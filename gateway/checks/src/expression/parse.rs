@@ -14,6 +14,9 @@ use build::Builder;
 pub(super) const SOURCE_BYTES_MAX: usize = 4096;
 /// Deepest tree; keeps every recursive walk well within a small stack.
 const DEPTH_MAX: usize = 64;
+/// Most brackets inside brackets: in an unoptimized build the parser takes 200 kB of stack for
+/// each, and a worker thread has 2 MB.
+const BRACKETS_MAX: usize = 8;
 
 /// Reads `source`.
 ///
@@ -32,6 +35,10 @@ pub(super) fn parse(source: &str) -> Result<Syntax, Vec<Problem>> {
         return Err(vec![Problem::new(whole, "the expression is empty")]);
     }
     let outline = Outline::of(source);
+    if outline.brackets > BRACKETS_MAX {
+        let message = format!("brackets stand inside brackets, more than {BRACKETS_MAX} deep");
+        return Err(vec![Problem::new(whole, message).help("move parts of it to `values`")]);
+    }
     if outline.depth > DEPTH_MAX {
         let problem = Problem::new(whole, "the expression is nested too deeply");
         return Err(vec![problem.help("move parts of it to `values`")]);

@@ -34,6 +34,26 @@ impl Problem {
     }
 }
 
+/// Something that may be meant, and is worth a second look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What kind of doubt it is.
+    pub about: About,
+    /// Where, what and how to mend it.
+    pub problem: Problem,
+}
+
+/// Kinds of doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// A pattern that probably says something else.
+    Pattern,
+    /// A part that always comes to the same.
+    Decided,
+    /// A part that a long list makes too costly to compute.
+    Cost,
+}
+
 /// "did you mean `x`?" for the known word nearest to `word`, if one is near enough.
 pub(super) fn did_you_mean<'k>(
     word: &str,

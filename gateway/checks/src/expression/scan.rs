@@ -11,6 +11,8 @@ pub(super) struct Outline {
     pairs: BTreeMap<usize, usize>,
     /// An upper bound of the tree's depth.
     pub(super) depth: usize,
+    /// Brackets inside brackets: the parser takes a dozen steps down for each.
+    pub(super) brackets: usize,
 }
 
 impl Outline {
@@ -24,6 +26,7 @@ impl Outline {
                 b'(' | b'[' | b'{' => {
                     here += 1;
                     open.push((at, here));
+                    outline.brackets = outline.brackets.max(open.len());
                     outside += here;
                     here = 0;
                 }

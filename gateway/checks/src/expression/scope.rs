@@ -15,7 +15,7 @@ use super::{Expression, parse};
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     variables: BTreeMap<String, Type>,
-    later: BTreeMap<String, String>,
+    later: BTreeMap<String, (String, Option<String>)>,
     values: BTreeMap<String, Shared>,
     calendars: BTreeSet<String>,
     facts: BTreeSet<Fact>,
@@ -45,7 +45,19 @@ impl Scope {
     /// `sentence` says so: "`output` is not known before a model answered".
     #[must_use]
     pub fn later(mut self, path: impl Into<String>, sentence: impl Into<String>) -> Self {
-        self.later.insert(path.into(), sentence.into());
+        self.later.insert(path.into(), (sentence.into(), None));
+        self
+    }
+
+    /// The same, with how to mend it.
+    #[must_use]
+    pub fn later_with(
+        mut self,
+        path: impl Into<String>,
+        sentence: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        self.later.insert(path.into(), (sentence.into(), Some(help.into())));
         self
     }
 
@@ -79,14 +91,14 @@ impl Scope {
     /// what the condition guards needs no second guard.
     #[must_use]
     pub fn given(mut self, condition: &Expression) -> Self {
-        self.facts.extend(condition.when_true.iter().cloned());
+        self.facts.extend(condition.learnt.when_true.iter().cloned());
         self
     }
 
     /// The same scope where `condition` is known to be false, as a rule's texts know of `unless`.
     #[must_use]
     pub fn given_not(mut self, condition: &Expression) -> Self {
-        self.facts.extend(condition.when_false.iter().cloned());
+        self.facts.extend(condition.learnt.when_false.iter().cloned());
         self
     }
 
@@ -100,8 +112,9 @@ impl Scope {
         self.variables.keys().map(String::as_str).chain(values)
     }
 
-    pub(super) fn sentence(&self, path: &str) -> Option<&str> {
-        self.later.get(path).map(String::as_str)
+    /// What is said of a name of a later phase, and how to mend it.
+    pub(super) fn sentence(&self, path: &str) -> Option<(String, Option<String>)> {
+        self.later.get(path).cloned()
     }
 
     pub(super) fn value(&self, name: &str) -> Option<&Shared> {

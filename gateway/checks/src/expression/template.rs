@@ -32,7 +32,8 @@ impl Template {
         while let Some(open) = find(text, "{{", at) {
             let Some(close) = end_of_hole(text, open + 2) else {
                 let range = open + offset..open + offset + 2;
-                problems.push(Problem::new(range, "`{{` has no `}}`"));
+                let problem = Problem::new(range, "`{{` has no `}}`");
+                problems.push(problem.help("close it with two braces: `{{ input.field }}`"));
                 break;
             };
             push_text(&mut parts, text.get(at..open));

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::syntax::Operator;
+
 /// The kind of a value, as precisely as a schema says it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Type {
@@ -20,8 +22,8 @@ pub enum Type {
     Int(Bounds),
     /// A number, whole or decimal, within bounds.
     Double(Bounds),
-    /// A text; `Some` holds the only words that it can be (`enum`, `const`).
-    Text(Option<Arc<[String]>>),
+    /// A text.
+    Text(Texts),
     /// A day, made by `date(...)`; never the type of an input.
     Date,
     /// A list.
@@ -52,6 +54,20 @@ pub struct Bounds {
     pub min: Option<f64>,
     /// Greatest value.
     pub max: Option<f64>,
+}
+
+/// The texts that a text can be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Texts {
+    /// Any text so long, in characters.
+    Any {
+        /// Fewest characters.
+        min: u64,
+        /// Most characters; `None` when the schema does not say.
+        max: Option<u64>,
+    },
+    /// Only these words (`enum`, `const`); never none.
+    Words(Arc<[String]>),
 }
 
 /// The fields of an object.
@@ -86,10 +102,90 @@ impl Bounds {
         Self { min: Some(min), max: Some(max) }
     }
 
+    /// The bounds of `a OPERATOR b`, for what is in these bounds and in those of `other`. Rounding
+    /// keeps the order of numbers, so the ends of a range bound what lies between them.
+    pub(super) fn calculated(self, operator: Operator, other: Self) -> Self {
+        const FAR: f64 = f64::INFINITY;
+        // Where whole numbers begin to be rounded.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let (a, b) = (self.min.unwrap_or(-FAR), self.max.unwrap_or(FAR));
+        let (c, d) = (other.min.unwrap_or(-FAR), other.max.unwrap_or(FAR));
+        let ends = match operator {
+            Operator::Add => vec![a + c, b + d],
+            Operator::Subtract => vec![a - d, b - c],
+            // Nothing times an unbounded number is still nothing.
+            Operator::Multiply => [a * c, a * d, b * c, b * d]
+                .map(|end| if end.is_nan() { 0.0 } else { end })
+                .to_vec(),
+            _ => return Self::NONE,
+        };
+        let least = ends.iter().copied().fold(FAR, f64::min);
+        let most = ends.iter().copied().fold(-FAR, f64::max);
+        let finite = |end: f64| (end.abs() < EXACT).then_some(end);
+        Self { min: finite(least), max: finite(most) }
+    }
+
     /// The narrowest bounds that hold both.
     fn around(self, other: Self) -> Self {
         let min = self.min.zip(other.min).map(|(a, b)| a.min(b));
         Self { min, max: self.max.zip(other.max).map(|(a, b)| a.max(b)) }
+    }
+}
+
+impl Texts {
+    /// Any text at all.
+    pub const ANY: Self = Self::Any { min: 0, max: None };
+
+    /// Texts that are to both; `None` if there are none.
+    pub fn both(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Any { min: a, max: x }, Self::Any { min: b, max: y }) => {
+                let (min, max) = (a.max(b), x.into_iter().chain(y).min());
+                max.is_none_or(|max| min <= max).then_some(Self::Any { min, max })
+            }
+            (Self::Words(words), other) | (other, Self::Words(words)) => {
+                let fits = words.iter().filter(|word| other.may_be(word)).cloned();
+                let fits: Arc<[String]> = fits.collect();
+                (!fits.is_empty()).then_some(Self::Words(fits))
+            }
+        }
+    }
+
+    /// Texts that are to one of the two, or to both.
+    #[must_use]
+    pub fn either(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Words(a), Self::Words(b)) => {
+                let new = b.iter().filter(|word| !a.contains(word));
+                Self::Words(a.iter().chain(new).cloned().collect())
+            }
+            (a, b) => {
+                let ((a, x), (b, y)) = (a.length(), b.length());
+                Self::Any { min: a.min(b), max: x.zip(y).map(|(x, y)| x.max(y)) }
+            }
+        }
+    }
+
+    /// Fewest and most characters.
+    pub fn length(&self) -> (u64, Option<u64>) {
+        match self {
+            Self::Any { min, max } => (*min, *max),
+            Self::Words(words) => {
+                let lengths = || words.iter().map(|word| word.chars().count() as u64);
+                (lengths().min().unwrap_or(0), lengths().max())
+            }
+        }
+    }
+
+    /// Whether `word` is one of them.
+    pub fn may_be(&self, word: &str) -> bool {
+        match self {
+            Self::Any { min, max } => {
+                let length = word.chars().count() as u64;
+                *min <= length && max.is_none_or(|max| length <= max)
+            }
+            Self::Words(words) => words.iter().any(|known| known == word),
+        }
     }
 }
 
@@ -99,7 +195,7 @@ impl Type {
     /// A number without bounds.
     pub const DOUBLE: Self = Self::Double(Bounds::NONE);
     /// Any text.
-    pub const TEXT: Self = Self::Text(None);
+    pub const TEXT: Self = Self::Text(Texts::ANY);
 
     /// A list of `item` without limits.
     pub fn list(item: Self) -> Self {
@@ -113,7 +209,7 @@ impl Type {
 
     /// A text that can only be one of `words`.
     pub fn words<W: Into<String>>(words: impl IntoIterator<Item = W>) -> Self {
-        Self::Text(Some(words.into_iter().map(Into::into).collect()))
+        Self::Text(Texts::Words(words.into_iter().map(Into::into).collect()))
     }
 
     /// `kind` or `null`.
@@ -150,11 +246,7 @@ impl Type {
     fn merged(&self, other: &Self) -> Option<Self> {
         match (self, other) {
             (a, b) if a == b => Some(a.clone()),
-            (Self::Text(Some(a)), Self::Text(Some(b))) => {
-                let new = b.iter().filter(|word| !a.contains(word));
-                Some(Self::Text(Some(a.iter().chain(new).cloned().collect())))
-            }
-            (Self::Text(_), Self::Text(_)) => Some(Self::TEXT),
+            (Self::Text(a), Self::Text(b)) => Some(Self::Text(a.clone().either(b.clone()))),
             (Self::Int(a), Self::Int(b)) => Some(Self::Int(a.around(*b))),
             (Self::Double(a), Self::Double(b)) => Some(Self::Double(a.around(*b))),
             _ => None,
@@ -238,8 +330,8 @@ impl fmt::Display for Type {
             Self::Bool => f.write_str("true or false"),
             Self::Int(bounds) => write!(f, "a whole number{bounds}"),
             Self::Double(bounds) => write!(f, "a number{bounds}"),
-            Self::Text(None) => f.write_str("a text"),
-            Self::Text(Some(words)) => write_words(f, words),
+            Self::Text(Texts::Any { min, max }) => write_length(f, *min, *max),
+            Self::Text(Texts::Words(words)) => write_words(f, words),
             Self::Date => f.write_str("a date"),
             Self::List { item, .. } => write!(f, "a list (each {item})"),
             Self::Map { .. } => f.write_str("a look-up"),
@@ -251,6 +343,19 @@ impl fmt::Display for Type {
                 Ok(())
             }
         }
+    }
+}
+
+/// "a text of 2 to 20 characters"; a least length of one is not worth a word.
+fn write_length(f: &mut fmt::Formatter<'_>, min: u64, max: Option<u64>) -> fmt::Result {
+    f.write_str("a text")?;
+    match (min, max) {
+        (0, None) => Ok(()),
+        (1, None) => f.write_str(" that is not empty"),
+        (min, None) => write!(f, " of at least {min} characters"),
+        (0, Some(max)) => write!(f, " of at most {max} characters"),
+        (min, Some(max)) if min == max => write!(f, " of {min} characters"),
+        (min, Some(max)) => write!(f, " of {min} to {max} characters"),
     }
 }
 

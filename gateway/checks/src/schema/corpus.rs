@@ -28,9 +28,7 @@ fn admits(kind: &Type, value: &Value) -> bool {
             let whole = matches!(kind, Type::Double(_)) || n.fract() == 0.0;
             whole && bounds.min.is_none_or(|min| min <= n) && bounds.max.is_none_or(|max| n <= max)
         }
-        (Type::Text(words), Value::String(text)) => {
-            words.as_ref().is_none_or(|words| words.contains(text))
-        }
+        (Type::Text(texts), Value::String(text)) => texts.may_be(text),
         (Type::List { item, min_items, max_items }, Value::Array(items)) => {
             let count = items.len() as u64;
             *min_items <= count
@@ -96,9 +94,28 @@ fn real_schemas_compile_and_judge_as_their_authors_say() {
             wrong.push(format!("{name}: {:?}", schema.validate(value).first()));
         }
     }
-    println!("{} schemas compile, {} are refused: {refused:#?}", schemas.len(), refused.len());
-    println!("{right} instances as their authors say, {} else: {wrong:#?}", wrong.len());
+    println!("{} schemas compile, {} are refused", schemas.len(), refused.len());
+    println!("{right} instances as their authors say, {} else", wrong.len());
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for error in &refused {
+        let named = REFUSED
+            .iter()
+            .any(|(name, why)| error.starts_with(&format!("`{name}`")) && error.contains(why));
+        assert!(named, "refused without a reason that is named here: {error}");
+    }
+    assert!(schemas.is_empty() || refused.len() == REFUSED.len(), "{refused:#?}");
 }
+
+/// Real schemas that are refused, each with the reason.
+const REFUSED: [(&str, &str); 7] = [
+    ("artifacthub-repo", "the format \"uuid\" is not known"),
+    ("dtool-dataset-metadata-1.0", "the format \"uuid\" is not known"),
+    ("youtrack-app", "the format \"url\" is not known"),
+    ("xs-app", "the format \"relative-uri\" is not known"),
+    ("bukkit-plugin", "no look-around"),
+    ("yap", "no look-around"),
+    ("jsone", "several branches check the same nested part again"),
+];
 
 /// Every pair of suite schemas: where containment is proven, no value of the suite refutes it.
 #[test]

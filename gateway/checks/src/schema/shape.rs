@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::expression::{Bounds, Field, Fields, Type};
+use crate::expression::{Bounds, Field, Fields, Texts, Type};
 
 /// What a value can be; a kind that is absent is impossible.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +16,7 @@ pub(super) struct Shape {
     pub null: bool,
     pub boolean: bool,
     pub number: Option<Number>,
-    /// `Some(None)` is any text, `Some(Some(words))` one of these.
-    pub text: Option<Option<Vec<String>>>,
+    pub text: Option<Texts>,
     pub list: Option<List>,
     pub object: Option<Object>,
 }
@@ -56,7 +55,7 @@ impl Shape {
             null: true,
             boolean: true,
             number: Some(Number::ANY),
-            text: Some(None),
+            text: Some(Texts::ANY),
             list: Some(List::any()),
             object: Some(object),
         }
@@ -71,7 +70,9 @@ impl Shape {
                 let (at, whole) = (number.as_f64(), !number.is_f64());
                 Self { number: Some(Number { whole, min: at, max: at }), ..of }
             }
-            Value::String(text) => Self { text: Some(Some(vec![text.clone()])), ..of },
+            Value::String(text) => {
+                Self { text: Some(Texts::Words(Arc::from([text.clone()]))), ..of }
+            }
             Value::Array(items) => {
                 let item = items.iter().map(Self::constant).reduce(Self::either);
                 let item = Some(Box::new(item.unwrap_or_else(Self::nothing)));
@@ -92,13 +93,7 @@ impl Shape {
             null: self.null && other.null,
             boolean: self.boolean && other.boolean,
             number: self.number.zip(other.number).map(|(a, b)| a.both(b)),
-            text: self.text.zip(other.text).and_then(|(a, b)| match (a, b) {
-                (Some(a), Some(b)) => {
-                    let words: Vec<_> = a.into_iter().filter(|word| b.contains(word)).collect();
-                    (!words.is_empty()).then_some(Some(words))
-                }
-                (a, b) => Some(a.or(b)),
-            }),
+            text: self.text.zip(other.text).and_then(|(a, b)| a.both(b)),
             list: self.list.zip(other.list).map(|(a, b)| a.both(b)),
             object: self.object.zip(other.object).map(|(a, b)| a.both(b)),
         }
@@ -110,13 +105,7 @@ impl Shape {
             null: self.null || other.null,
             boolean: self.boolean || other.boolean,
             number: joined(self.number, other.number, Number::either),
-            text: joined(self.text, other.text, |a, b| {
-                let (mut words, more) = (a?, b?);
-                let new = more.into_iter().filter(|word| !words.contains(word));
-                let new: Vec<_> = new.collect();
-                words.extend(new);
-                Some(words)
-            }),
+            text: joined(self.text, other.text, Texts::either),
             list: joined(self.list, other.list, List::either),
             object: joined(self.object, other.object, Object::either),
         }
@@ -131,7 +120,7 @@ impl Shape {
         let kinds = [
             self.boolean.then_some(Type::Bool),
             self.number.map(Number::into_type),
-            self.text.map(|words| Type::Text(words.map(Arc::from))),
+            self.text.map(Type::Text),
             self.list.map(List::into_type),
             self.object.map(Object::into_type),
             self.null.then_some(Type::Null),

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::Schema;
+use super::{Schema, SchemaError};
 
 #[test]
 fn draft_2020_12_is_judged_as_its_authors_say() {
@@ -23,13 +23,10 @@ fn run(file: &str) {
         println!("skipped: {path} is absent");
         return;
     };
-    let (mut good, mut excepted, mut wrong) = (0, 0, Vec::new());
+    let (mut good, mut excepted, mut remote, mut wrong) = (0, 0, 0, Vec::new());
     for row in rows.lines() {
         let row: Value = serde_json::from_str(row).unwrap();
         let text = |key: &str| row.get(key).and_then(Value::as_str).unwrap_or_default();
-        if row.get("needs_remote") == Some(&Value::Bool(true)) {
-            continue;
-        }
         let mut value = row.get("schema").unwrap().clone();
         if file.contains("draft7")
             && let Some(fields) = value.as_object_mut()
@@ -38,6 +35,13 @@ fn run(file: &str) {
             fields.entry("$schema").or_insert(draft);
         }
         let schema = Schema::of_value("suite.json", &value);
+        // Files on another server are never fetched: such a schema is refused with the reference.
+        if row.get("needs_remote") == Some(&Value::Bool(true))
+            && matches!(schema, Err(SchemaError::Reference { .. }))
+        {
+            remote += row.get("tests").and_then(Value::as_array).map_or(0, Vec::len);
+            continue;
+        }
         for test in row.get("tests").unwrap().as_array().unwrap() {
             let valid = test.get("valid").unwrap().as_bool().unwrap();
             let data = test.get("data").unwrap();
@@ -60,7 +64,10 @@ fn run(file: &str) {
     for (part, why) in EXCEPTIONS {
         println!("exception `{part}`: {why}");
     }
-    println!("{file}: {good} as expected, {excepted} named exceptions, {} else", wrong.len());
+    println!(
+        "{file}: {good} as expected, {excepted} named exceptions, {remote} of schemas that point"
+    );
+    println!("to another server and are refused with that reference, {} else", wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

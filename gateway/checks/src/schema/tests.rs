@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{Proof, Schema, SchemaError, contains};
-use crate::expression::{Bounds, Type};
+use crate::expression::{Bounds, Texts, Type};
 use crate::path::Path;
 
 fn schema(value: &Value) -> Schema {
@@ -232,7 +232,7 @@ fn a_schema_is_written_as_the_type_that_conditions_are_checked_against() {
     let line = Type::object([("amount_cents", Type::Int(Bounds::between(0.0, 100_000.0)), true)]);
     let lines = Type::List { item: line.opened().into(), min_items: 0, max_items: Some(9) };
     let wanted = Type::object([
-        ("vendor", Type::TEXT, true),
+        ("vendor", Type::Text(Texts::Any { min: 1, max: Some(80) }), true),
         ("route", Type::words(["pay", "hold"]), false),
         ("lines", lines, true),
     ]);

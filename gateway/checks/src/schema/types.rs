@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Schema;
 use super::documents::Place;
 use super::shape::{List, Number, Object, Shape};
-use crate::expression::Type;
+use crate::expression::{Texts, Type};
 use crate::path::Path;
 
 /// Most subschemas that are looked at for one type; beyond, the rest is "anything".
@@ -93,6 +93,7 @@ impl<'a> Writer<'a> {
         if let Some(number) = &mut shape.number {
             *number = number.both(bounds(part.schema));
         }
+        shape.text = shape.text.and_then(|texts| texts.both(lengths(part.schema)));
         if shape.list.is_some() {
             let list = Shape { list: Some(self.list(part)), ..Shape::anything() };
             shape = shape.both(list);
@@ -190,6 +191,12 @@ fn bounds(schema: &Value) -> Number {
     let min = [get("minimum"), get("exclusiveMinimum")].into_iter().flatten().reduce(f64::max);
     let max = [get("maximum"), get("exclusiveMaximum")].into_iter().flatten().reduce(f64::min);
     Number { whole: false, min, max }
+}
+
+/// How long a text may be, in characters.
+fn lengths(schema: &Value) -> Texts {
+    let get = |keyword: &str| schema.get(keyword).and_then(whole);
+    Texts::Any { min: get("minLength").unwrap_or(0), max: get("maxLength") }
 }
 
 fn whole(value: &Value) -> Option<u64> {

@@ -5,6 +5,7 @@
 //! does, when it is asked to.
 
 pub mod checksum;
+mod doubts;
 pub mod mask;
 pub mod pattern;
 pub mod personal_data;
@@ -18,6 +19,7 @@ mod tests;
 
 use core::ops::Range;
 
+pub use doubts::{PatternDoubt, doubts, unanchored};
 pub use mask::mask;
 pub use pattern::{Pattern, PatternError};
 pub use personal_data::{PersonalData, PersonalKind};

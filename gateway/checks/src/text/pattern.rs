@@ -5,6 +5,7 @@
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::doubts::is_letter_set;
 use super::{FOUND_MAX, Finds, Found, Text};
 
 /// Largest compiled form, in bytes.
@@ -16,20 +17,47 @@ pub const PATTERN_BYTES_MAX: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PatternError {
     /// The engine does not take it.
-    #[error("not a regular expression that runs in linear time: {0}")]
+    #[error("this is not a regular expression that can be used: {0}")]
     Syntax(String),
     /// Source or compiled form is too large.
-    #[error("the pattern is too large; write it shorter or as a list of `words`")]
+    #[error("the pattern is too large")]
     TooLarge,
     /// It matches the empty text, so it matches everywhere.
     #[error("the pattern also matches the empty text, so it says nothing")]
     Empty,
     /// Repetition of a repetition, as in `(a+)+`.
-    #[error("a repetition stands directly inside a repetition; one of the two says the same")]
+    #[error("a repetition stands directly inside a repetition")]
     NestedRepetition,
     /// A class that spells a word, as in `[^refund]`.
-    #[error("`{0}` is a set of single characters, not the word; write the word without brackets")]
+    #[error("`{0}` is a set of single characters, not the word")]
     WordInClass(String),
+}
+
+impl PatternError {
+    /// How to mend it, where the message does not say so itself.
+    pub fn help(&self) -> Option<&'static str> {
+        let why = match self {
+            Self::Syntax(why) => why,
+            Self::TooLarge => return Some("write it shorter, or as a list of `words`"),
+            Self::Empty => return Some("write `+` for `*`, so that something has to be there"),
+            Self::NestedRepetition => {
+                return Some("remove one of the two: the other says the same");
+            }
+            Self::WordInClass(_) => return Some("write the word without the brackets"),
+        };
+        let says = |part: &str| why.contains(part);
+        if says("repetition operator missing") {
+            Some("`*` repeats what stands before it: for any text write `.*`")
+        } else if says("look-around") {
+            Some("write a second check, or a rule with `matches` in `when` and in `unless`")
+        } else if says("unclosed group") || says("unopened group") {
+            Some("close every bracket; for a bracket in the text write `\\(`")
+        } else if says("backreference") {
+            Some("write out what is to be repeated")
+        } else {
+            None
+        }
+    }
 }
 
 /// A compiled pattern.
@@ -143,10 +171,4 @@ fn word_in_class(source: &str) -> Option<String> {
         rest = tail.get(end + 1..).unwrap_or_default();
     }
     None
-}
-
-/// Sets that are meant: vowels, hexadecimal letters, and such, have no letter twice and are sorted.
-fn is_letter_set(body: &str) -> bool {
-    let letters: Vec<char> = body.chars().collect();
-    letters.is_sorted()
 }

@@ -170,3 +170,66 @@ fn texts_without_secrets_seldom_set_off_the_search_for_them() {
     println!("{finds} finds in {texts} texts");
     assert!(finds * 50 < texts, "{finds} finds in {texts} texts");
 }
+
+#[test]
+fn a_pattern_that_probably_says_something_else_is_doubted_at_its_place() {
+    let table: &[(&str, &str, &str)] = &[
+        ("role: [admin]", "[admin]", "write `admin` without the brackets"),
+        (r"https?://example.com/", "example.com", r"write `example\.com`"),
+        (r"api-1.internal.io", "internal.io", r"write `internal\.io`"),
+        ("10.0.0.1", "10.0", r"write `10\.0`"),
+        ("/secret/i", "/secret/i", "write `(?i)secret`"),
+        (r"order \\d+", r"\\d", r"write `\d` with one backslash"),
+        ("^yes|no$", "^yes|no$", "write `^(?:yes|no)$` to hold all of it"),
+    ];
+    for (source, part, help) in table {
+        let found = super::doubts(source);
+        let told: Vec<_> = found
+            .iter()
+            .map(|doubt| (source.get(doubt.range.clone()), doubt.help.as_str()))
+            .collect();
+        assert_eq!(told, [(Some(*part), *help)], "{source}");
+    }
+}
+
+#[test]
+fn usual_patterns_are_not_doubted() {
+    for fine in [
+        "[aeiou]",
+        "[aeiouAEIOU]",
+        "[A-Za-z0-9]",
+        "[^abc]",
+        "[ACGT]{4,}",
+        "[XVI]+",
+        "[IVXLCDM]+",
+        r"example\.com",
+        r"[a-z]+.com",
+        r"\w+@\w+\.com",
+        "wait...",
+        "v1.2",
+        "and/or",
+        "/etc/passwd",
+        "^yes$|^no$",
+        "^(?:yes|no)$",
+        "yes|no$",
+        r"\\path",
+        "(?i)do not (share|forward)",
+        r"\d.\d",
+        "[äöüß]",
+        "e.g. this",
+        "3.5 de",
+        "node.develop",
+    ] {
+        assert_eq!(super::doubts(fine), [], "{fine}");
+    }
+}
+
+#[test]
+fn a_form_that_must_occur_is_doubted_without_anchors_and_a_phrase_is_not() {
+    let help = |source: &str| super::unanchored(source).map(|doubt| doubt.help);
+    let wanted = "write `^(?:[A-Z]{2}\\d{4})$` if it is the whole text that has this form";
+    assert_eq!(help(r"[A-Z]{2}\d{4}").as_deref(), Some(wanted));
+    for fine in [r"^[A-Z]{2}\d{4}$", "(?i)no (legal|medical) advice", r"\bRef \d+\b", "yes|no"] {
+        assert_eq!(help(fine), None, "{fine}");
+    }
+}

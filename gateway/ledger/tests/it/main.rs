@@ -10,12 +10,9 @@
 
 mod conformance;
 mod disk;
-mod faults;
 mod golden;
-mod keeping;
 mod measure;
 mod memory;
-mod power;
 mod sqlite;
 mod stories;
 mod verify;

@@ -36,6 +36,8 @@ impl Compiler<'_> {
         let at: Vec<At> = written.at.iter().filter_map(|path| self.place(path)).collect();
         let kind = self.kind(&written.kind, written.span, &scope);
         let when = self.condition(written.when.as_ref(), &scope);
+        self.applies(when.as_ref(), written.when.as_ref(), &scope, "check");
+        self.decides(written);
         let then = match &written.then {
             Some(ladder) => self.then(&by, ladder, &scope),
             None => {
@@ -67,10 +69,12 @@ impl Compiler<'_> {
         match kind {
             CheckKind::Pattern { pattern, must } => match Pattern::compile(&pattern.value) {
                 Ok(found) => {
+                    self.doubtful(pattern, *must);
                     text(Scan::Pattern { pattern: found, must_match: *must == Must::Match })
                 }
                 Err(error) => {
-                    self.error(Code::Pattern, pattern.span, error.to_string(), None);
+                    let help = error.help().map(str::to_owned);
+                    self.error(Code::Pattern, pattern.span, error.to_string(), help);
                     None
                 }
             },
@@ -136,7 +140,8 @@ impl Compiler<'_> {
                 let path = file.beside(self.sources.path(file.span.file));
                 let Some(id) = self.sources.find(&path) else {
                     let say = format!("there is no file `{path}`");
-                    self.error(Code::MissingFile, file.span, say, None);
+                    let help = super::includes::near_file(self.sources, &path);
+                    self.error(Code::MissingFile, file.span, say, Some(help));
                     return None;
                 };
                 let lines = self.sources.text(id).lines().map(str::trim);
@@ -178,13 +183,15 @@ impl Compiler<'_> {
         }
         if into_text && !steps.is_root() {
             let say = format!("`{}` is a text: it has no fields", path.root.name());
-            self.error(Code::NoPlace, path.span, say, None);
+            let help = format!("write `{}` alone", path.root.name());
+            self.error(Code::NoPlace, path.span, say, Some(help));
             return None;
         }
         let said = matches!(root, Root::Messages | Root::ToolResults);
         if said && self.raw.conversation.is_none() && self.raw.prompt.is_some() {
             let say = format!("`{}` needs `conversation:`", path.root.name());
-            self.error(Code::NoPlace, path.span, say, None);
+            let help = "add `conversation: {messages: 20}`, which passes the caller's messages on";
+            self.error(Code::NoPlace, path.span, say, Some(help.to_owned()));
         }
         Some(At { root, path: steps })
     }

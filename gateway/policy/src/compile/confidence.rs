@@ -6,6 +6,7 @@ use backstop_checks::schema::Schema;
 use backstop_domain::{FailureClass, Signal};
 
 use super::checks::steps;
+use super::rungs::Of;
 use super::{Compiler, ON_ERROR, class_ladder};
 use crate::compiled::{Accept, Block, ConfidenceSource, Evidence, Need, SourceSet};
 use crate::diagnostics::Code;
@@ -41,8 +42,14 @@ impl Compiler<'_> {
         }
         let from: Vec<ConfidenceSource> =
             written.from.iter().filter_map(|source| self.source(source, scope)).collect();
+        let whens: Vec<_> = from.iter().map(|source| source.when.clone()).collect();
+        self.sources_cover(written, &whens, scope);
+        self.accepts(written);
         match &written.then {
-            Some(ladder) => self.ladder(&by, ladder, scope),
+            Some(ladder) => {
+                self.ladder(&by, ladder, scope);
+                self.rungs_help(ladder, Of::Class(FailureClass::LowConfidence));
+            }
             None => self.copy_ladder(&by, FailureClass::LowConfidence),
         }
         let accept = self.accept(written);
@@ -81,6 +88,7 @@ impl Compiler<'_> {
     ) -> Option<ConfidenceSource> {
         let name = written.signal().to_owned();
         let when = self.condition(written.when.as_ref(), scope);
+        self.applies(when.as_ref(), written.when.as_ref(), scope, "source");
         let evidence = match &written.kind {
             SourceKind::Logprobs => {
                 self.needs_logprobs(written.span);
@@ -127,7 +135,8 @@ impl Compiler<'_> {
                 }
                 if let Some(lacking) = models.iter().find(|model| named.get(model).is_none()) {
                     let say = format!("`by_model` has no threshold for `{lacking}`");
-                    self.error(Code::MissingKey, written.span, say, None);
+                    let help = format!("add `{lacking}:` and a number, such as 0.9");
+                    self.error(Code::MissingKey, written.span, say, Some(help));
                 }
                 let pairs = named.iter().filter_map(|(name, share)| {
                     Some((name.as_str().to_owned(), signal(&share.value)?))
@@ -149,7 +158,8 @@ impl Compiler<'_> {
                 }
                 if let Some(lacking) = sources.iter().find(|source| named.get(source).is_none()) {
                     let say = format!("`accept` has no threshold for `{lacking}`");
-                    self.error(Code::MissingKey, written.span, say, None);
+                    let help = format!("add `{lacking}:` and a number, such as 0.9");
+                    self.error(Code::MissingKey, written.span, say, Some(help));
                 }
                 let pairs = named.iter().filter_map(|(name, share)| {
                     Some((name.as_str().to_owned(), signal(&share.value)?))

@@ -63,9 +63,8 @@ fn csv(text: &str, key: Option<&str>) -> Result<Read, String> {
     let header = reader.headers().map_err(|error| error.to_string())?.clone();
     let columns = header.iter().map(column).collect::<Result<Vec<_>, _>>()?;
     if let Some(key) = key.filter(|key| !columns.iter().any(|(name, _)| name == key)) {
-        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-        let help = crate::diagnostics::suggest::did_you_mean(key, names);
-        return Err(format!("there is no column `{key}`: {}", help.unwrap_or_default()));
+        let names: Vec<String> = columns.iter().map(|(name, _)| format!("`{name}`")).collect();
+        return Err(format!("there is no column `{key}` among {}", names.join(", ")));
     }
     let mut rows = Vec::new();
     for (index, record) in reader.records().enumerate() {

@@ -43,6 +43,7 @@ impl Compiler<'_> {
             };
             compiled.extend(answer.map(|answer| Row { when, answer }));
         }
+        self.rows_reached(&compiled, &scope);
         compiled
     }
 

@@ -37,11 +37,23 @@ pub(crate) fn fragments(
             Some(id) => found.extend(raw::load_fragment(sources, id, report)),
             None => {
                 let say = format!("there is no file `{path}`");
-                report.push(Problem::error(Code::MissingFile, file.span, say));
+                let problem = Problem::error(Code::MissingFile, file.span, say);
+                report.push(problem.help(near_file(sources, &path)));
             }
         }
     }
     found
+}
+
+/// What to do about a file that is not there: the file beside it that was probably meant.
+pub(super) fn near_file(sources: &Sources, path: &str) -> String {
+    let folder = |path: &str| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
+    let beside = sources.ids().map(|id| sources.path(id));
+    let beside: Vec<&str> = beside.filter(|other| folder(other) == folder(path)).collect();
+    match crate::diagnostics::suggest::nearest(path, beside) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write its path as seen from this file, or add the file".to_owned(),
+    }
 }
 
 /// Joins a policy with its fragments, and with the gateway's default limits where it has none.
@@ -109,7 +121,7 @@ fn doubles(what: &str, names: impl Iterator<Item = (String, Span)>, report: &mut
             Some(first) => {
                 let say = format!("two {what} `{name}`");
                 let problem = Problem::error(Code::Duplicate, span, say);
-                report.push(problem.related(*first, "the first one"));
+                report.push(problem.related(*first, "the first one").help("rename one of them"));
             }
             None => {
                 seen.insert(name, span);

@@ -4,6 +4,7 @@
 use backstop_checks::expression::{Scope, Want};
 use backstop_domain::{Escalation, FailureClass, Ladder, Priority, Rung, Show};
 
+use super::rungs::Of;
 use super::{Compiler, ON_ERROR, class_ladder};
 use crate::compiled::{LadderTexts, RungTexts};
 use crate::diagnostics::Code;
@@ -29,6 +30,10 @@ impl Compiler<'_> {
         let written: Vec<_> = self.parts.on.clone();
         for (class, ladder) in &written {
             self.ladder(&class_ladder(class.value), ladder, &scope);
+            // The gateway's defaults serve policies with one model and with several.
+            if self.parts.files.contains(&ladder.span.file) {
+                self.rungs_help(ladder, Of::Class(class.value));
+            }
         }
         for class in FailureClass::ALL {
             let own = matches!(
@@ -44,6 +49,7 @@ impl Compiler<'_> {
         }
         if let Some(ladder) = &self.raw.on_error {
             self.ladder(ON_ERROR, ladder, &scope);
+            self.rungs_help(ladder, Of::Objection);
         }
     }
 
@@ -91,6 +97,7 @@ impl Compiler<'_> {
             return Then { ladder: None, also_review: queue };
         }
         self.ladder(name, ladder, scope);
+        self.rungs_help(ladder, Of::Objection);
         Then { ladder: Some(name.to_owned()), also_review: None }
     }
 
@@ -104,6 +111,7 @@ impl Compiler<'_> {
         let Some(ladder) = ladder else { return ON_ERROR.to_owned() };
         let name = format!("{by}.{ON_ERROR}");
         self.ladder(&name, ladder, scope);
+        self.rungs_help(ladder, Of::Objection);
         name
     }
 
@@ -138,7 +146,7 @@ impl Compiler<'_> {
             }
             Step::Escalate(options) => self.escalate(options, step.span, scope),
             Step::Fallback => {
-                if self.raw.fallback.is_empty() {
+                if !self.raw.has_fallback {
                     let help = Some("add `fallback:`, or take another step".to_owned());
                     let say = "the policy has no `fallback:`";
                     self.error(Code::UnknownReference, step.span, say, help);
@@ -173,8 +181,12 @@ impl Compiler<'_> {
         scope: &Scope,
     ) -> Option<(Rung, RungTexts)> {
         let Some(queue) = options.queue.as_ref().or(self.raw.queue.as_ref()) else {
-            let help = Some("write `{escalate: queue}`, or add `queue:` to the policy".to_owned());
-            self.error(Code::UnknownReference, span, "`escalate` has no queue", help);
+            // A queue that could not be read was told of where it stands.
+            if !self.raw.has_queue {
+                let help = "write `{escalate: queue}`, or add `queue:` to the policy".to_owned();
+                let say = "`escalate` has no queue";
+                self.error(Code::UnknownReference, span, say, Some(help));
+            }
             return None;
         };
         let queue = queue.clone();
@@ -280,7 +292,9 @@ impl Compiler<'_> {
         let answers = check.at.iter().any(|at| matches!(at.root, Root::Output | Root::ToolArgs));
         if !spans || !answers {
             let say = format!("check `{name}` finds no pieces of an answer that could be masked");
-            self.error(Code::Refused, mask.span, say, None);
+            let help = "mask what a check of `pattern`, `words`, `personal_data` or `secrets` \
+                        finds in the answer, or write `repair: \"what to do better\"`";
+            self.error(Code::Refused, mask.span, say, Some(help.to_owned()));
         }
         Some(name.to_owned())
     }

@@ -15,9 +15,12 @@ mod models;
 mod policy;
 mod prompts;
 mod prove;
+mod reach;
 mod rules;
+mod rungs;
 mod scopes;
 mod settings;
+mod thresholds;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -47,6 +50,8 @@ pub(crate) struct Compiler<'a> {
     scopes: Scopes,
     input: Option<Schema>,
     output: Option<Schema>,
+    /// Variables of which nothing is known, because their schema is broken.
+    broken: Vec<&'static str>,
     /// Ladders and their texts, by name.
     ladders: BTreeMap<String, backstop_domain::Ladder>,
     texts: BTreeMap<String, LadderTexts>,

@@ -20,7 +20,8 @@ impl Compiler<'_> {
         for name in &self.raw.models {
             if found.iter().any(|model| model.name == name.as_str()) {
                 let say = format!("model `{}` stands twice", name.as_str());
-                self.error(Code::Duplicate, name.span, say, None);
+                let help = "remove one of the two".to_owned();
+                self.error(Code::Duplicate, name.span, say, Some(help));
                 continue;
             }
             match around.models.get(name.as_str()) {
@@ -160,7 +161,8 @@ impl Compiler<'_> {
                 worst = Some(block.span);
             }
         }
-        if needed > attempts {
+        // A number out of range was told of already.
+        if needed > attempts && attempts > 0 {
             let span = own.map(|count| count.span).or(worst).unwrap_or(self.raw.policy.span);
             let say = format!(
                 "one accepted answer can take {needed} attempts, the budget has {attempts}"
@@ -176,7 +178,8 @@ impl Compiler<'_> {
         let found = self.own_model(name)?;
         if self.raw.models.first().is_some_and(|first| first.as_str() == found) {
             let say = format!("`{found}` is the first model, and `next_model` never goes back");
-            self.error(Code::Refused, name.span, say, None);
+            let help = "name a later one of `models`, or write the bare word `next_model`";
+            self.error(Code::Refused, name.span, say, Some(help.to_owned()));
         }
         Some(found)
     }

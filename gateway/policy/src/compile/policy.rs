@@ -8,6 +8,7 @@ use backstop_domain::{Budget, Criticality, Mode, ModelPlan, Plan, RESERVE_MS};
 use serde_json::{Map, Value};
 
 use super::includes::{fragments, join};
+use super::reach::Judged;
 use super::scopes::{Ground, Input, Output, Scopes, build, source_name};
 use super::{Around, Compiler, Files};
 use crate::compiled::{Block, InputOf, Model, OnDisconnect, OutputOf, Policy};
@@ -40,6 +41,7 @@ pub(crate) fn compile(
         scopes: Scopes::default(),
         input: None,
         output: None,
+        broken: Vec::new(),
         ladders: BTreeMap::new(),
         texts: BTreeMap::new(),
     };
@@ -61,8 +63,8 @@ impl Compiler<'_> {
         let before_scope = self.scopes.before.clone();
         let answer_scope = self.scopes.answer.clone();
         let (written_before, written_rules) = (self.parts.before.clone(), self.parts.rules.clone());
-        let before = self.all_rules(&written_before, "before", &before_scope);
-        let rules = self.all_rules(&written_rules, "rules", &answer_scope);
+        let before = self.all_rules(&written_before, "before", &before_scope, Judged::Requests);
+        let rules = self.all_rules(&written_rules, "rules", &answer_scope, Judged::Answers);
         let checks = self.checks();
         let tools = self.tools();
         let confidence = self.blocks(&answer_scope);
@@ -111,7 +113,6 @@ impl Compiler<'_> {
             calendars: self.around.hours.clone(),
             texts: core::mem::take(&mut self.texts),
             prompts,
-            files: revision::rests_on(&self.parts.files, self.sources),
             written: self.raw.clone(),
         })
     }
@@ -142,11 +143,13 @@ impl Compiler<'_> {
         {
             let file = crate::source::Spanned::new(path.clone(), input.span);
             self.input = self.schema(&file);
+            self.broken.extend(self.input.is_none().then_some("input."));
         }
         match &self.raw.output.value {
             raw::OutputShape::Schema(path) => {
                 let file = crate::source::Spanned::new(path.clone(), self.raw.output.span);
                 self.output = self.schema(&file);
+                self.broken.extend(self.output.is_none().then_some("output."));
             }
             raw::OutputShape::Request if self.raw.prompt.is_some() => {
                 let say = "`output: request` needs a policy without a prompt";
@@ -162,7 +165,8 @@ impl Compiler<'_> {
             let path = source.file.beside(self.sources.path(by));
             let Some(id) = self.sources.find(&path) else {
                 let say = format!("there is no file `{path}`");
-                self.error(Code::MissingFile, source.file.span, say, None);
+                let help = super::includes::near_file(self.sources, &path);
+                self.error(Code::MissingFile, source.file.span, say, Some(help));
                 kinds.insert(name.as_str().to_owned(), Type::Any);
                 continue;
             };
@@ -173,7 +177,8 @@ impl Compiler<'_> {
                 }
                 Err(message) => {
                     let say = format!("`{path}` cannot be read: {message}");
-                    self.error(Code::DataFile, source.file.span, say, None);
+                    let help = "mend the data file, or what this line asks of it".to_owned();
+                    self.error(Code::DataFile, source.file.span, say, Some(help));
                     kinds.insert(name.as_str().to_owned(), Type::Any);
                 }
             }

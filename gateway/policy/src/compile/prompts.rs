@@ -69,7 +69,9 @@ impl Compiler<'_> {
                 Some(Arc::new(prompt))
             }
             Err(fault) => {
-                self.error(Code::Template, fault.span, fault.message, None);
+                let help = "a field stands in `{{ input.field }}`, a condition in `{% if … %}` \
+                            and `{% endif %}`";
+                self.error(Code::Template, fault.span, fault.message, Some(help.to_owned()));
                 None
             }
         }

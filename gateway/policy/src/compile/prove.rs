@@ -65,7 +65,7 @@ impl Compiler<'_> {
 
     fn prove_at(&mut self, data: &Data, shape: &Shape, schema: &Schema, last: bool) {
         match shape {
-            Shape::Constant(value) => self.prove_constant(data.span, value, schema),
+            Shape::Constant(value) => self.prove_constant(data, value, schema),
             Shape::Formula(formula) => {
                 let copied = self.copied(formula.source());
                 let inner = copied.zip(self.input.as_ref());
@@ -94,10 +94,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn prove_constant(&mut self, span: Span, value: &Value, schema: &Schema) {
+    fn prove_constant(&mut self, data: &Data, value: &Value, schema: &Schema) {
         for problem in schema.validate(value) {
             let say = format!("this fallback breaks the output's schema: {}", problem.message);
-            self.error(Code::FallbackOff, span, say, None);
+            let help = "mend the answer: callers rely on the schema even when all else fails";
+            let span = at_pointer(data, &problem.pointer);
+            self.error(Code::FallbackOff, span, say, Some(help.to_owned()));
         }
     }
 
@@ -151,4 +153,22 @@ impl Compiler<'_> {
                     same schema";
         self.error(Code::FallbackOff, span, say, Some(help.to_owned()));
     }
+}
+
+/// Where the part of a written value stands that a pointer names; the whole where there is none.
+fn at_pointer(data: &Data, pointer: &str) -> Span {
+    let mut here = data;
+    for part in pointer.split('/').skip(1) {
+        let part = part.replace("~1", "/").replace("~0", "~");
+        let inner = match &here.kind {
+            DataKind::Map(entries) => {
+                entries.iter().find(|(key, _)| key.value == part).map(|(_, value)| value)
+            }
+            DataKind::List(items) => part.parse::<usize>().ok().and_then(|at| items.get(at)),
+            _ => None,
+        };
+        let Some(inner) = inner else { break };
+        here = inner;
+    }
+    here.span
 }

@@ -19,6 +19,11 @@ impl Compiler<'_> {
         let by = format!("{prefix}.{}", written.id.as_str());
         let when = self.condition(written.when.as_ref(), scope);
         let unless = self.condition(written.unless.as_ref(), scope);
+        // A condition that did not compile is told of somewhere: never is it left out.
+        if written.when.is_some() != when.is_some() || written.unless.is_some() != unless.is_some()
+        {
+            return None;
+        }
         let mut fired = scope.clone();
         if let Some(when) = &when {
             fired = fired.given(when);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backstop_checks::expression::{Scope, Type};
+use backstop_checks::expression::{Bounds, Scope, Type};
 use backstop_checks::schema::Schema;
 use backstop_domain::FailureClass;
 use serde_json::Value;
@@ -64,7 +64,8 @@ pub(super) fn build(ground: &Ground<'_>, parts: &Parts<'_>) -> Scopes {
     let (early, all) = (checks(parts, true), checks(parts, false));
     let mut before = base.clone();
     for name in ["output", "answer", "signals", "tool", "cause"] {
-        before = before.later(name, format!("`{name}` is not known before a model has answered"));
+        let say = format!("`{name}` is not known before a model has answered");
+        before = before.later_with(name, say, "move the rule from `before:` to `rules:`");
     }
     for (name, check) in &parts.checks {
         if !is_early(check) {
@@ -78,13 +79,29 @@ pub(super) fn build(ground: &Ground<'_>, parts: &Parts<'_>) -> Scopes {
         .variable("answer", answer_kind())
         .variable("checks", all)
         .variable("signals", signals(&ground.sources))
-        .later("tool", "`tool` is known only in the rules of a tool")
-        .later("cause", "`cause` is known only in `fallback` and in texts of `on`");
+        .later_with(
+            "tool",
+            "`tool` is known only in the rules of a tool",
+            "move the rule to `rules:` of that tool, under `tools:`",
+        )
+        .later_with(
+            "cause",
+            "`cause` is known only in `fallback` and in texts of `on`",
+            "name the failure class under `on:`, with what is to be done",
+        );
     let fallback = base
         .clone()
         .variable("cause", cause())
-        .later("output", "a fallback answers where there is no `output`")
-        .later("signals", "a fallback answers where there are no signals");
+        .later_with(
+            "output",
+            "a fallback answers where there is no `output`",
+            "look at `input` or at `cause.class`",
+        )
+        .later_with(
+            "signals",
+            "a fallback answers where there are no signals",
+            "look at `input` or at `cause.class`",
+        );
     let ladder = fallback.clone();
     Scopes { before: before.variable("checks", early), answer, fallback, ladder, known }
 }
@@ -189,12 +206,16 @@ fn cause() -> Type {
 }
 
 fn signals(sources: &[String]) -> Type {
-    let unit = || Type::Double(backstop_checks::expression::Bounds::between(0.0, 1.0));
     let names = sources.iter().map(String::as_str).chain(["confidence"]);
     let fields: BTreeMap<&str, (Type, bool)> = names.map(|name| (name, (unit(), false))).collect();
     let always = [("weak", (Type::list(Type::TEXT), true)), ("sure", (Type::Bool, true))];
     let all = fields.into_iter().chain(always);
     Type::object(all.map(|(name, (kind, required))| (name, kind, required)))
+}
+
+/// A score, share or signal.
+fn unit() -> Type {
+    Type::Double(Bounds::between(0.0, 1.0))
 }
 
 fn checks(parts: &Parts<'_>, early: bool) -> Type {
@@ -211,7 +232,7 @@ fn check_kind(kind: &CheckKind) -> Type {
     let mut fields =
         vec![("status", Type::words(["pass", "fail"]), true), ("found", Type::list(found), true)];
     if kind.is_paid() {
-        fields.push(("score", Type::DOUBLE, true));
+        fields.push(("score", unit(), true));
     }
     Type::object(fields)
 }

@@ -2,9 +2,12 @@
 
 use backstop_checks::expression::{Scope, Want};
 use backstop_checks::schema::Schema;
+use backstop_domain::FailureClass;
 use serde_json::Value;
 
 use super::Compiler;
+use super::reach::Judged;
+use super::rungs::Of;
 use crate::compiled::{Tool, ToolEffect, ToolLimit, ToolLimitOf, Tools};
 use crate::decode::Name;
 use crate::diagnostics::Code;
@@ -31,11 +34,8 @@ impl Compiler<'_> {
         let args = self.schema(&written.args)?;
         let scope = self.scopes.tool(name.as_str(), args.type_of());
         let prefix = format!("tools.{}", name.as_str());
-        let rules: Vec<_> = written
-            .rules
-            .iter()
-            .filter_map(|rule| self.rule(rule, &format!("{prefix}.rules"), &scope))
-            .collect();
+        let all: Vec<&raw::Rule> = written.rules.iter().collect();
+        let rules = self.all_rules(&all, &format!("{prefix}.rules"), &scope, Judged::Answers);
         let blocks = written.confidence.iter().enumerate();
         let confidence: Vec<_> = blocks
             .filter_map(|(index, block)| {
@@ -54,6 +54,7 @@ impl Compiler<'_> {
         let ladder = written.then.as_ref().map(|ladder| {
             let scope = self.scopes.ladder.clone();
             self.ladder(&prefix, ladder, &scope);
+            self.rungs_help(ladder, Of::Class(FailureClass::ToolInvalid));
             prefix.clone()
         });
         Some(Tool {
@@ -123,24 +124,16 @@ impl Compiler<'_> {
         match self.files.schema(self.sources, &path) {
             Some(Ok(schema)) => Some(schema),
             Some(Err(error)) => {
-                self.error(Code::SchemaFile, file.span, error.to_string(), None);
+                let help = "mend the schema file; this is where it is used".to_owned();
+                self.error(Code::SchemaFile, file.span, error.to_string(), Some(help));
                 None
             }
             None => {
                 let say = format!("there is no file `{path}`");
-                self.error(Code::MissingFile, file.span, say, None);
+                let help = super::includes::near_file(self.sources, &path);
+                self.error(Code::MissingFile, file.span, say, Some(help));
                 None
             }
         }
-    }
-
-    /// Every rule of these, over what `scope` knows.
-    pub(super) fn all_rules(
-        &mut self,
-        written: &[&raw::Rule],
-        prefix: &str,
-        scope: &Scope,
-    ) -> Vec<crate::compiled::Rule> {
-        written.iter().filter_map(|rule| self.rule(rule, prefix, scope)).collect()
     }
 }

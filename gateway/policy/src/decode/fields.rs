@@ -101,7 +101,8 @@ impl<'n> Fields<'n> {
         for other in others {
             let span = self.key_span(other).unwrap_or(self.span);
             let message = format!("{} has one of {}, not several", self.what, list(keys));
-            d.report.push(Problem::error(Code::Conflict, span, message));
+            let help = "keep one of them, or write two".to_owned();
+            d.report.push(Problem::error(Code::Conflict, span, message).help(help));
         }
         Some(first)
     }
@@ -130,7 +131,9 @@ impl<'n> Fields<'n> {
         let start = Span { end: self.span.start, ..self.span };
         if let Some(keys) = self.one_of {
             let message = format!("{} needs one of the keys {}", self.what, list(keys));
-            d.report.push(Problem::error(Code::MissingKey, start, message));
+            let first = keys.first().copied().unwrap_or_default();
+            let help = format!("add one of them, such as `{first}:`");
+            d.report.push(Problem::error(Code::MissingKey, start, message).help(help));
         }
         for key in &self.missing {
             let message = format!("{} needs the key `{key}`", self.what);
@@ -153,6 +156,7 @@ impl<'n> Fields<'n> {
         }
         let message = format!("`{key}` is not a key of {}", self.what);
         Problem::error(Code::UnknownKey, entry.key.span, message)
+            .help_if(belongs(key))
             .help_if(suggest::did_you_mean(key, self.known.iter().copied()))
     }
 
@@ -162,6 +166,23 @@ impl<'n> Fields<'n> {
         }
         self.entries.iter().find(|entry| entry.key.value == key)
     }
+}
+
+/// Where a key belongs that is known elsewhere.
+fn belongs(key: &str) -> Option<String> {
+    let whose = match key {
+        "when" | "unless" | "then" | "because" => "a rule, under `rules:` or `before:`",
+        "at" | "pattern" | "must" | "words" | "personal_data" => "a check, under `checks:`",
+        "effect" | "args" => "a tool, under `tools:`",
+        "from" | "accept" | "need" => "`confidence:`",
+        "due" | "approvals" | "blind" | "on_expiry" => "`{escalate: {…}}` or a queue",
+        "attempts" | "tokens" | "cost" | "changes" => "`budget:`",
+        "requests" | "concurrency" | "burst" => "an entry of `limits:`",
+        "expect" | "change" | "fail" | "answers" => "a test, under `tests:`",
+        "temperature" | "top_p" | "max_tokens" | "seed" | "stop" => "the head of the prompt's file",
+        _ => return None,
+    };
+    Some(format!("`{key}` belongs to {whose}"))
 }
 
 fn list(keys: &[&str]) -> String {

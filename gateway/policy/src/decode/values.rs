@@ -87,8 +87,11 @@ impl<T: Decode> Decode for Vec<T> {
         match &node.kind {
             Kind::List(items) => Some(items.iter().filter_map(|item| T::decode(item, d)).collect()),
             _ => {
-                let help = node.as_text().map(|text| format!("write `[{text}]`"));
-                d.expected("a list", node, help.filter(|h| h.len() < 80).as_deref())
+                let help = match node.as_text() {
+                    Some(text) => format!("write `[{text}]`"),
+                    None => "begin each entry with `- `, as in `- id: name`".to_owned(),
+                };
+                d.expected("a list", node, Some(help).filter(|h| h.len() < 80).as_deref())
             }
         }
     }
@@ -110,7 +113,8 @@ impl<T: Decode> Decode for OneOrMany<T> {
         match &node.kind {
             Kind::List(items) if items.is_empty() => {
                 let say = "the list is empty";
-                d.refuse(Problem::error(Code::Empty, node.span, say))
+                let help = "write at least one entry, or remove the key";
+                d.refuse(Problem::error(Code::Empty, node.span, say).help(help))
             }
             Kind::List(_) => Vec::decode(node, d).map(Self),
             _ => T::decode(node, d).map(|one| Self(vec![one])),

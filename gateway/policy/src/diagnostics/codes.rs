@@ -1,7 +1,7 @@
 //! The table of problem codes. A published code is never reused for anything else.
 //!
 //! `01` is YAML itself, `02` the shape of keys and values, `03` units and paths, `04` the policy,
-//! `05` the gateway file, `06` prompts, `07` what compiling finds, `08` suites.
+//! `05` the gateway file, `06` prompts, `07` and above what compiling finds.
 
 macro_rules! codes {
     ($($name:ident = $id:literal, $summary:literal;)+) => {
@@ -57,7 +57,6 @@ codes! {
     RowAfterLast = "BS0405", "A row after the one without `when` is never reached.";
     LastRow = "BS0406", "The last fallback row must have no `when`.";
     NotYet = "BS0407", "Not available yet in this version.";
-    BadCheck = "BS0408", "A check needs exactly one kind.";
     Refused = "BS0409", "Two settings that are each allowed are refused together.";
 
     Secret = "BS0501", "A secret stands in a file.";
@@ -81,9 +80,18 @@ codes! {
     FallbackOff = "BS0707", "A fallback may break the output's schema.";
     BudgetShort = "BS0708", "The budget cannot pay for one accepted answer.";
     Unjudged = "BS0709", "Nothing judges the answers of this policy.";
-
-    Case = "BS0801", "A line of a suite is no case.";
-    GateSize = "BS0802", "A gate cannot pass with so few cases.";
+    NeverApplies = "BS0710", "A rule, check, source or row can never apply.";
+    AlwaysApplies = "BS0711", "A condition holds whatever comes.";
+    Overruled = "BS0712", "A rule never decides, because a stricter one always applies with it.";
+    RowTaken = "BS0713", "A fallback row is never reached, because earlier rows answer first.";
+    NothingPasses = "BS0714", "Rules together let no request or no answer through.";
+    Uncovered = "BS0715", "For some answers no source of confidence applies.";
+    RungTaken = "BS0716", "A rung is never reached, because one before it can always be taken.";
+    RungIdle = "BS0717", "A rung can never help where it stands.";
+    Threshold = "BS0718", "A threshold lets everything pass, or nothing.";
+    PatternDoubt = "BS0719", "A pattern probably does not say what was meant.";
+    Decided = "BS0720", "A part of a condition always comes to the same.";
+    Costly = "BS0721", "The cost of a condition grows without bound.";
 }
 
 impl std::fmt::Display for Code {

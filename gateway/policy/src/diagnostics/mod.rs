@@ -4,10 +4,14 @@
 //! shown (in colour, plainly, as JSON) is decided in [`render`], by whoever shows it.
 
 mod codes;
+mod github;
 pub mod render;
+mod sarif;
 pub mod suggest;
 
 pub use codes::Code;
+pub use github::github;
+pub use sarif::sarif;
 
 use crate::source::Span;
 
@@ -119,6 +123,11 @@ impl Report {
         } else {
             self.left_out += 1;
         }
+    }
+
+    /// Whether one of the kept problems is such.
+    pub fn has(&self, such: impl Fn(&Problem) -> bool) -> bool {
+        self.problems.iter().any(such)
     }
 
     /// How many problems were counted and not kept.

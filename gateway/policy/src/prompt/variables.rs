@@ -141,8 +141,8 @@ impl Walk<'_> {
                 self.field(&of, get.name, expr)
             }
             ast::Expr::GetItem(get) => self.item(get, expr),
-            ast::Expr::Filter(filter) => self.filter(filter),
-            ast::Expr::Test(test) => self.test(test),
+            ast::Expr::Filter(filter) => self.filter(filter, filter.span()),
+            ast::Expr::Test(test) => self.test(test, test.span()),
             ast::Expr::IfExpr(choice) => self.choice(choice),
             ast::Expr::BinOp(op) => {
                 self.kind(&op.left);
@@ -238,7 +238,7 @@ impl Walk<'_> {
         }
     }
 
-    fn filter(&mut self, filter: &ast::Filter<'_>) -> Type {
+    fn filter(&mut self, filter: &ast::Filter<'_>, span: Within) -> Type {
         if let Some(expr) = &filter.expr {
             let excused = matches!(filter.name, "default" | "d");
             self.sure.push(if excused { path_of(expr).into_iter().collect() } else { [].into() });
@@ -246,15 +246,38 @@ impl Walk<'_> {
             self.sure.pop();
         }
         self.arguments(&filter.args);
+        self.named("filter", filter.name, span);
         Type::Any
     }
 
-    fn test(&mut self, test: &ast::Test<'_>) -> Type {
+    /// Reports a filter or test that minijinja does not have: the prompt could not be made.
+    fn named(&mut self, what: &str, name: &str, span: Within) {
+        let word = if what == "filter" { "|" } else { " is " };
+        let tried =
+            minijinja::Environment::new().render_str(&format!("{{{{ ''{word}{name} }}}}"), ());
+        let kind = tried.err().map(|error| error.kind());
+        use minijinja::ErrorKind::{UnknownFilter, UnknownTest};
+        if matches!(kind, Some(UnknownFilter | UnknownTest)) {
+            let known = [
+                "tojson", "upper", "lower", "title", "trim", "join", "length", "default", "first",
+                "last", "round", "replace", "sort", "defined", "none", "string", "number",
+            ];
+            let help = crate::diagnostics::suggest::nearest(name, known)
+                .map(|near| format!("did you mean `{near}`?"))
+                .unwrap_or_else(|| {
+                    "minijinja's own are `upper`, `lower`, `join`, `tojson`, …".into()
+                });
+            self.report(span, format!("there is no {what} `{name}`"), Some(help));
+        }
+    }
+
+    fn test(&mut self, test: &ast::Test<'_>, span: Within) -> Type {
         let excused = matches!(test.name, "defined" | "undefined");
         self.sure.push(if excused { path_of(&test.expr).into_iter().collect() } else { [].into() });
         self.kind(&test.expr);
         self.sure.pop();
         self.arguments(&test.args);
+        self.named("test", test.name, span);
         Type::Bool
     }
 

@@ -34,7 +34,8 @@ impl Decode for Budget {
         fields.finish(d);
         if let Some(attempts) = budget.attempts.as_ref().filter(|n| !(1..=100).contains(&n.0)) {
             let say = format!("`attempts: {}` is not in 1 to 100", attempts.value.0);
-            d.report.push(Problem::error(Code::OutOfRange, attempts.span, say));
+            let help = "the first ask is one: write `attempts: 1` or more";
+            d.report.push(Problem::error(Code::OutOfRange, attempts.span, say).help(help));
         }
         Some(budget)
     }

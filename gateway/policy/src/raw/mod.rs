@@ -32,7 +32,7 @@ pub use policy::{Policy, load_policy};
 pub(crate) use policy::{classes, stream};
 pub use prompt::{Message, MessageRole, Prompt, Temperature, load_prompt};
 pub use rule::Rule;
-pub(crate) use secret::find_secrets;
+pub(crate) use secret::{find_secrets, find_secrets_beside};
 pub use shape::{Criticality, Durability, InputShape, Mode, OnDisconnect, OutputShape};
 pub use step::{Escalate, Ladder, On, Priority, Show, Step};
 pub use tool::{Effect, Tool, ToolLimit, ToolLimitKind, Tools};

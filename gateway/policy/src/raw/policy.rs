@@ -51,6 +51,8 @@ pub struct Policy {
     pub values: Named<Data>,
     /// Where a bare `escalate` goes.
     pub queue: Option<Spanned<Name>>,
+    /// Whether the key stands there, readable or not.
+    pub has_queue: bool,
     /// The automatic part, from received.
     pub deadline: Option<Spanned<Time>>,
     /// What the automatic part may use.
@@ -75,6 +77,8 @@ pub struct Policy {
     pub otherwise: Ladder,
     /// Rows of the fallback.
     pub fallback: Vec<FallbackRow>,
+    /// Whether the key stands there, readable or not.
+    pub has_fallback: bool,
     /// The OpenAI face while a person decides.
     pub pending: Option<Pending>,
     /// The answer cache.
@@ -137,6 +141,7 @@ fn read(node: &Node, file: FileId, d: &mut Decoder<'_>) -> Option<Policy> {
         data: f.all("data", d),
         values: f.all("values", d),
         queue: f.optional("queue", d),
+        has_queue: f.has("queue"),
         deadline: f.optional("deadline", d),
         budget: f.optional("budget", d),
         limits: f.optional("limits", d),
@@ -148,6 +153,7 @@ fn read(node: &Node, file: FileId, d: &mut Decoder<'_>) -> Option<Policy> {
         on: f.node("on", d).map_or_else(Vec::new, |node| classes(node, d)),
         on_error: ladder(f.optional("on_error", d), On::Other, d),
         fallback: rows(&mut f, d),
+        has_fallback: f.has("fallback"),
         pending: f.optional("pending", d),
         cache: f.optional("cache", d),
         durability: f.optional("durability", d),
@@ -201,7 +207,8 @@ fn ladder(ladder: Option<Ladder>, place: On, d: &mut Decoder<'_>) -> Option<Ladd
 fn one_step(otherwise: &Ladder, d: &mut Decoder<'_>) {
     if let Some(second) = otherwise.steps.get(1) {
         let say = "`otherwise` is one step: the last of every ladder";
-        d.report.push(Problem::error(Code::BadStep, second.span, say));
+        let help = "write one of `fallback`, `escalate`, `reject`";
+        d.report.push(Problem::error(Code::BadStep, second.span, say).help(help));
     }
 }
 

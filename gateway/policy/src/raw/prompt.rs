@@ -11,7 +11,6 @@
 //! part stands alone: the input is not added. Any other heading is text; one that is nearly a
 //! role (`# User`) is text with a warning.
 
-use super::secret::refuse_secret;
 use crate::decode::{Decode, Decoder, Fields, OneOrMany, words};
 use crate::diagnostics::{Code, Problem, Report, suggest};
 use crate::source::{FileId, Sources, Span, Spanned};
@@ -103,10 +102,8 @@ pub fn load_prompt(sources: &Sources, file: FileId, report: &mut Report) -> Opti
     let (front, body_start) = front_matter(text, file, report)?;
     let front_node = yaml::parse_text(front.text, file, front.start, report)?;
     let mut d = Decoder::new(sources, report);
-    super::find_secrets(&front_node, &mut d);
     let mut prompt = settings(&front_node, file, &mut d)?;
     let body = text.get(body_start..).unwrap_or("");
-    refuse_secret(body, Span::new(file, body_start, text.len()), &mut d);
     prompt.messages = messages(body, file, body_start, &mut d);
     if prompt.messages.is_empty() {
         let say = "the prompt says nothing";

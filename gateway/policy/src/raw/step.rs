@@ -320,7 +320,8 @@ fn times(node: &Node, d: &mut Decoder<'_>) -> Option<Spanned<Count>> {
         return Some(count);
     }
     let say = format!("`{}` is not in 1 to 100", count.value.0);
-    d.refuse(Problem::error(Code::OutOfRange, node.span, say))
+    let help = "write a number from 1 to 100, or leave the step out";
+    d.refuse(Problem::error(Code::OutOfRange, node.span, say).help(help))
 }
 
 impl Decode for Show {

@@ -98,10 +98,12 @@ impl Count {
             "M" => Some(1_000_000),
             _ => None,
         };
-        factor
-            .and_then(|factor| decimal::times(number, factor))
-            .map(Self)
-            .ok_or_else(|| UnitError::new(text, "a whole number", COUNT))
+        factor.and_then(|factor| decimal::times(number, factor)).map(Self).ok_or_else(|| {
+            let plain = text.replace([',', '_', ' '], "");
+            let digits = !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit());
+            let help = format!("write `{plain}`");
+            UnitError::new(text, "a whole number", if digits { &help } else { COUNT })
+        })
     }
 }
 
@@ -165,7 +167,13 @@ impl Share {
             .and_then(|millionths| u32::try_from(millionths).ok())
             .map(Self)
             .filter(|share| *share <= Self::ONE)
-            .ok_or_else(|| UnitError::new(text, "a share", SHARE))
+            .ok_or_else(|| match decimal::times(text, 1) {
+                Some(percent @ 2..=100) => {
+                    let help = format!("write {percent} percent as `{percent}%`");
+                    UnitError::new(text, "a share", &help)
+                }
+                _ => UnitError::new(text, "a share", SHARE),
+            })
     }
 }
 

@@ -20,6 +20,9 @@ pub(super) fn syntax(error: &ScanError, text: &str, place: &Places) -> Problem {
     if let Some(problem) = condition(text, at, span) {
         return problem;
     }
+    if let Some(problem) = open_quote(error.info(), text, at, span) {
+        return problem;
+    }
     let info = error.info();
     let (message, help) = match sentence(info) {
         Some((message, help)) => (message.to_owned(), help),
@@ -29,12 +32,32 @@ pub(super) fn syntax(error: &ScanError, text: &str, place: &Places) -> Problem {
     Problem::error(code, span, message).help_if(help.map(str::to_owned))
 }
 
+/// A quoted text that goes on over the next lines, which no text in these files does.
+fn open_quote(info: &str, text: &str, at: usize, span: Span) -> Option<Problem> {
+    let quote = text.get(at..)?.chars().next().filter(|sign| matches!(sign, '"' | '\''))?;
+    let rest = text.get(at + 1..)?.lines().next()?;
+    (info.contains("indentation") && !rest.contains(quote)).then(|| {
+        Problem::error(Code::Syntax, span, "this text is not closed")
+            .help(format!("end it with `{quote}` on the same line"))
+    })
+}
+
 fn sentence(info: &str) -> Option<(&'static str, Option<&'static str>)> {
     let table: &[(&str, &str, Option<&str>)] = &[
         (
             "mapping values are not allowed",
-            "a second `: ` stands in this value",
-            Some("put the value in double quotes, or write `|` and the text on a new line"),
+            "a second `: ` stands in this value, or the line is indented too far",
+            Some("start a key in the column of the keys above it; put a text in double quotes"),
+        ),
+        (
+            "unknown escape",
+            "a backslash in double quotes must be one that YAML knows",
+            Some("write the text in single quotes, where a backslash is a backslash"),
+        ),
+        (
+            "illegal placement of ':'",
+            "this line still belongs to a `[` or `{` above it, which is not closed",
+            Some("close it with `]` or `}`"),
         ),
         (
             "unknown anchor",
@@ -66,9 +89,21 @@ fn sentence(info: &str) -> Option<(&'static str, Option<&'static str>)> {
             "a `,` or `]` is missing",
             Some("a value inside `[…]` that holds a comma or a bracket needs quotes"),
         ),
-        ("invalid indentation", "this line has the wrong indentation", None),
-        ("unexpected end of stream", "the file ends inside a quoted text", None),
-        ("found unprintable", "an unprintable character stands here", None),
+        (
+            "invalid indentation",
+            "this line has the wrong indentation",
+            Some("lines of one map start in the same column"),
+        ),
+        (
+            "unexpected end of stream",
+            "the file ends inside a quoted text",
+            Some("close the text with the quote that it starts with"),
+        ),
+        (
+            "found unprintable",
+            "an unprintable character stands here",
+            Some("delete it, and write the place anew"),
+        ),
     ];
     table
         .iter()

@@ -63,9 +63,13 @@ pub(crate) fn parse_text(
         stack: Vec::new(),
         root: None,
         nodes: 0,
+        unread: false,
         report,
     };
     reader.run()?;
+    if reader.unread {
+        return None;
+    }
     let nothing = || Node { kind: empty(), span: Span::new(file, base, base) };
     Some(reader.root.unwrap_or_else(nothing))
 }
@@ -131,6 +135,9 @@ struct Reader<'t, 'r> {
     stack: Vec<Open>,
     root: Option<Node>,
     nodes: usize,
+    /// Whether a value stands there that these files may not have: what is made of the rest would
+    /// be guessing.
+    unread: bool,
     report: &'r mut Report,
 }
 
@@ -150,7 +157,11 @@ impl Reader<'_, '_> {
                 documents += 1;
                 if documents > 1 {
                     let say = "a second document begins here; one file is one document";
-                    return self.refuse(Code::YamlFeature, span, say);
+                    self.report.push(
+                        Problem::error(Code::YamlFeature, span, say)
+                            .help("put what follows `---` into a file of its own"),
+                    );
+                    return None;
                 }
             }
             self.event(event, span)?;
@@ -204,7 +215,9 @@ impl Reader<'_, '_> {
         }
         if self.stack.len() >= DEPTH_MAX {
             let say = format!("lists and maps are nested more than {DEPTH_MAX} deep");
-            return self.refuse(Code::TooLarge, span, say);
+            let help = "is a bracket not closed? Else write it flatter";
+            self.report.push(Problem::error(Code::TooLarge, span, say).help(help));
+            return None;
         }
         self.count(span)?;
         self.stack.push(open);
@@ -242,6 +255,7 @@ impl Reader<'_, '_> {
     fn key(&mut self, node: Node) -> Option<()> {
         let text = node.as_text().unwrap_or("").to_owned();
         if node.plain() == Some("<<") {
+            self.unread = true;
             self.say(Code::YamlFeature, node.span, "a merge key (`<<`) is not allowed here");
         } else if node.plain() == Some("") {
             self.say(Code::Syntax, node.span, "a key is missing before `:`");
@@ -295,6 +309,7 @@ impl Reader<'_, '_> {
                 Problem::error(Code::YamlFeature, span, "a tag (`!name`) is not allowed here")
                     .help("a text that starts with `!` or `&` needs quotes")
             });
+            self.unread |= problem.code == Code::YamlFeature;
             self.report.push(problem);
         }
     }

@@ -1,11 +1,11 @@
 //! Calls: which function is meant, and whether its arguments fit.
 
-use crate::text::Pattern;
+use crate::text::{self, Pattern};
 
 use super::super::dates;
 use super::super::facts::Fact;
 use super::super::functions::{Function, Signature, Style, TABLE, Takes};
-use super::super::problem::did_you_mean;
+use super::super::problem::{About, did_you_mean};
 use super::super::syntax::{Constant, Form, Name, Syntax};
 use super::super::tree::Node;
 use super::super::types::Type;
@@ -96,7 +96,7 @@ impl Checker<'_> {
                 format!("`{full}` takes a name and an expression, after a list"),
                 Some("write `list.map(item, item.field)`"),
             ),
-            _ => (format!("there is no function `{full}`"), None),
+            _ => (format!("there is no function `{full}`"), elsewhere(full)),
         };
         let known = TABLE.iter().map(|row| row.name).chain(macros);
         let help = help.map(ToOwned::to_owned).or_else(|| did_you_mean(full, known));
@@ -149,6 +149,12 @@ impl Checker<'_> {
                     Form::Literal(Constant::Int(number)) => number as f64,
                     _ => return Some(()),
                 };
+                if number == 0.0 || number == 1.0 {
+                    let what = if number == 0.0 { "nothing" } else { "everything" };
+                    let message = format!("this share picks {what}");
+                    let help = "write 2% as `0.02`";
+                    self.doubt(About::Decided, share.range.clone(), message, help);
+                }
                 if (0.0..=1.0).contains(&number) {
                     return Some(());
                 }
@@ -204,10 +210,14 @@ impl Checker<'_> {
             self.problem(syntax.range.clone(), message, "or a constant of `values`".to_owned());
             return None;
         };
+        for doubt in text::doubts(pattern) {
+            self.doubt(About::Pattern, syntax.range.clone(), doubt.message, doubt.help);
+        }
         match Pattern::compile(pattern) {
             Ok(pattern) => Some(pattern),
             Err(error) => {
-                self.problem(syntax.range.clone(), error.to_string(), None);
+                let help = error.help().map(str::to_owned);
+                self.problem(syntax.range.clone(), error.to_string(), help);
                 None
             }
         }
@@ -226,6 +236,28 @@ impl Checker<'_> {
         }
         Type::Object(std::sync::Arc::new(fields))
     }
+}
+
+/// How to write what other languages call so.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "len" | "length" | "count" | "strlen" => "write `size(x)`",
+        "includes" | "has_text" | "indexOf" | "find" | "like" => "write `text.contains(part)`",
+        "startswith" | "starts_with" => "write `text.startsWith(part)`",
+        "endswith" | "ends_with" => "write `text.endsWith(part)`",
+        "lowercase" | "lowerAscii" | "toLowerCase" | "to_lower" => "write `lower(text)`",
+        "trim" | "strip" => "write `squash(text)`: it also makes one blank of several",
+        "regex" | "match" | "test" | "search" | "re_match" => "write `text.matches(\"pattern\")`",
+        "str" | "toString" | "text" => "write `string(x)`",
+        "Number" | "number" | "float" | "parseFloat" => "write `double(x)`",
+        "parseInt" | "integer" => "write `int(x)`",
+        "any" | "some" => "write `list.exists(item, …)`",
+        "every" | "each" => "write `list.all(item, …)`",
+        "today" => "write `date(now)`",
+        "abs" => "write `math.abs(x)`",
+        "avg" | "average" | "mean" => "write `sum(list) / size(list)`",
+        _ => return None,
+    })
 }
 
 /// Steps that a call costs beside its arguments.

@@ -1,7 +1,7 @@
 //! Comparisons that the schema decides before any call: never true, or always.
 
 use super::super::syntax::Operator;
-use super::super::types::Type;
+use super::super::types::{Texts, Type};
 
 /// What `a OPERATOR b` always comes to, if the types already say.
 pub(super) fn decided(operator: Operator, a: &Type, b: &Type) -> Option<bool> {
@@ -27,7 +27,7 @@ fn equal(a: &Type, b: &Type) -> Option<bool> {
     }
     match (a, b) {
         (Type::Null, Type::Null) => Some(true),
-        (Type::Text(Some(a)), Type::Text(Some(b))) => {
+        (Type::Text(Texts::Words(a)), Type::Text(Texts::Words(b))) => {
             (a.len() == 1 && b.len() == 1 && a == b).then_some(true)
         }
         _ => match (range(a), range(b)) {
@@ -40,8 +40,7 @@ fn equal(a: &Type, b: &Type) -> Option<bool> {
 fn part_may_equal(a: &Type, b: &Type) -> bool {
     match (a, b) {
         (Type::Any, _) | (_, Type::Any) => true,
-        (Type::Text(Some(a)), Type::Text(Some(b))) => a.iter().any(|word| b.contains(word)),
-        (Type::Text(_), Type::Text(_)) => true,
+        (Type::Text(a), Type::Text(b)) => a.clone().both(b.clone()).is_some(),
         (Type::List { item: a, min_items: n, .. }, Type::List { item: b, min_items: m, .. }) => {
             (*n == 0 && *m == 0) || may_equal(a, b)
         }

@@ -1,6 +1,7 @@
 //! Macros over elements, and what they may cost.
 
 use super::super::facts::facts;
+use super::super::problem::About;
 use super::super::syntax::{LoopKind, LoopSyntax, Syntax};
 use super::super::tree::{LoopNode, Node};
 use super::super::types::Type;
@@ -25,7 +26,7 @@ impl Checker<'_> {
         self.uses.extend(over.path.clone());
         let over = self.present(over, &l.over)?;
         let (item, items) = self.elements(l, &over)?;
-        if self.loops == NESTING_MAX {
+        if self.loops.len() == NESTING_MAX {
             let message = format!("macros may stand inside each other {NESTING_MAX} deep");
             self.problem(whole.range.clone(), message, None);
             return None;
@@ -34,10 +35,18 @@ impl Checker<'_> {
             Type::List { .. } => over.path.as_ref().map(|path| format!("{path}.*")),
             _ => None,
         };
-        self.loops += 1;
+        // What callers and models send may be long; what stands in files is not.
+        let sent = over.path.as_ref().is_some_and(|path| {
+            ["input", "output", "tool"].contains(&path.split('.').next().unwrap_or_default())
+        });
+        let bounded = items.is_some() || !sent;
+        if !bounded && self.loops.contains(&false) {
+            self.unbounded(l);
+        }
+        self.loops.push(bounded);
         self.locals.insert(l.slot, (item.clone(), path));
         let parts = self.parts(l, known);
-        self.loops -= 1;
+        self.loops.pop();
         let (filter, body) = parts?;
         let turn = body.cost.saturating_add(filter.as_ref().map_or(0, |f| f.cost));
         let cost = turn.saturating_mul(items.unwrap_or(ASSUMED_ITEMS)).saturating_add(over.cost);
@@ -56,6 +65,17 @@ impl Checker<'_> {
             body: body.node,
         };
         Some(Checked::new(Node::Loop(Box::new(node)), kind, cost))
+    }
+
+    /// A macro in a macro, both over lists of any length.
+    fn unbounded(&mut self, l: &LoopSyntax) {
+        let list = self.text(&l.over);
+        let message = format!(
+            "`{list}` may be of any length, and so may the list around it: the work grows with the \
+             square, and long lists make this fail"
+        );
+        let help = "give both lists a `maxItems` in their schema";
+        self.doubt(About::Cost, l.over.range.clone(), message, help);
     }
 
     /// Filter and body, checked; the body knows what the filter proved.

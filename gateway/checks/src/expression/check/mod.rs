@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::facts::{Fact, facts};
-use super::problem::Problem;
+use super::problem::{About, Doubt, Problem};
 use super::scope::Scope;
 use super::syntax::{Constant, Form, Syntax};
 use super::tree::{Node, Numeric};
@@ -46,13 +46,14 @@ pub(super) struct Checker<'s> {
     scope: &'s Scope,
     source: String,
     pub(super) problems: Vec<Problem>,
+    pub(super) doubts: Vec<Doubt>,
     /// Places that are read, longest form only.
     pub(super) uses: BTreeSet<String>,
     pub(super) samples: bool,
     /// Type and place of each macro variable, by slot.
     locals: BTreeMap<usize, (Type, Option<String>)>,
-    /// Macros around the present point.
-    loops: usize,
+    /// Macros around the present point, each with whether its schema bounds its list.
+    loops: Vec<bool>,
     /// Entries of `values` that were checked already.
     shared: BTreeMap<String, Option<Checked>>,
     /// Entries of `values` around the present point.
@@ -65,10 +66,11 @@ impl<'s> Checker<'s> {
             scope,
             source: source.to_owned(),
             problems: Vec::new(),
+            doubts: Vec::new(),
             uses: BTreeSet::new(),
             samples: false,
             locals: BTreeMap::new(),
-            loops: 0,
+            loops: Vec::new(),
             shared: BTreeMap::new(),
             inside: Vec::new(),
         }
@@ -196,6 +198,18 @@ impl<'s> Checker<'s> {
         help: impl Into<Option<String>>,
     ) {
         self.problems.push(Problem::new(range, message).maybe_help(help.into()));
+    }
+
+    /// Notes what is worth a second look.
+    fn doubt(
+        &mut self,
+        about: About,
+        range: Range<usize>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let problem = Problem::new(range, message).help(help);
+        self.doubts.push(Doubt { about, problem });
     }
 
     /// The words of the source that `syntax` spans.

@@ -4,7 +4,7 @@ use super::super::functions::Takes;
 use super::super::problem::did_you_mean;
 use super::super::syntax::{Constant, Form, Operator, Syntax};
 use super::super::tree::Node;
-use super::super::types::{Bounds, Type};
+use super::super::types::{Bounds, Texts, Type};
 use super::decided::{decided, may_equal};
 use super::{Checked, Checker, Facts};
 
@@ -87,10 +87,14 @@ impl Checker<'_> {
             why.push(format!("`{}` is {}", self.text(syntax), checked.kind));
         }
         let why = if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) };
-        let help = [(a, right), (b, left)].into_iter().find_map(|(literal, other)| {
-            let Form::Literal(Constant::Text(word)) = &literal.form else { return None };
-            known_word(word, &other.kind)
-        });
+        let help: Option<String> =
+            [(a, right), (b, left)].into_iter().find_map(|(literal, other)| match &literal.form {
+                Form::Literal(Constant::Text(word)) => known_word(word, &other.kind),
+                Form::Literal(Constant::Int(percent)) => as_share(*percent, &other.kind),
+                _ => None,
+            });
+        let help =
+            help.unwrap_or_else(|| "correct the condition, or the schema that decides it".into());
         self.problem(whole.range.clone(), format!("this comparison {always}{why}"), help);
         None
     }
@@ -114,14 +118,29 @@ impl Checker<'_> {
             return self.compare(operator, sides, whole);
         }
         let (text, other) = (self.text(a), self.text(b));
+        let told = |syntax: &Syntax, kind: &Type| match syntax.form {
+            Form::Literal(_) => String::new(),
+            _ => format!(", {kind},"),
+        };
         let message = format!(
-            "`{}` cannot compare `{text}`, {}, with `{other}`, {}",
+            "`{}` cannot compare `{text}`{} with `{other}`{}",
             operator.word(),
-            left.kind,
-            right.kind
+            told(a, &left.kind),
+            told(b, &right.kind).trim_end_matches(','),
         );
         let dated = left.kind == Type::Date || right.kind == Type::Date;
-        let help = dated.then(|| "write `date(...)` around the text".to_owned());
+        let now = ["now", "call.received"];
+        let help = if dated {
+            Some("write `date(...)` around the text".to_owned())
+        } else if now.contains(&text.as_str()) || now.contains(&other.as_str()) {
+            Some(format!("write `date({text}) {} date({other})`", operator.word()))
+        } else {
+            let text_of = |kind: &Type| matches!(kind, Type::Text(_));
+            let one = if text_of(&left.kind) { &text } else { &other };
+            (text_of(&left.kind) != text_of(&right.kind)).then(|| {
+                format!("write `size({one})` for its length, `int({one})` if it holds a number")
+            })
+        };
         self.problem(whole.range.clone(), message, help);
         None
     }
@@ -140,7 +159,7 @@ impl Checker<'_> {
             Type::List { item, .. } => may_equal(&left.kind, item),
             Type::Map { .. } => text,
             Type::Object(fields) => match &left.kind {
-                Type::Text(Some(words)) if !fields.open => {
+                Type::Text(Texts::Words(words)) if !fields.open => {
                     words.iter().any(|word| fields.known.contains_key(word))
                 }
                 _ => text,
@@ -193,20 +212,23 @@ impl Checker<'_> {
         let [(a, left), (b, right)] = sides;
         let zero = matches!(b.form, Form::Literal(Constant::Int(0)));
         if zero && matches!(operator, Operator::Divide | Operator::Remainder) {
-            self.problem(whole.range.clone(), "this divides by zero", None);
+            let help = "write another number behind the sign".to_owned();
+            self.problem(whole.range.clone(), "this divides by zero", help);
             return None;
         }
         let add = operator == Operator::Add;
         match (&left.kind, &right.kind) {
-            (Type::Int(_), Type::Int(_)) => Some(Type::INT),
-            (Type::Int(_) | Type::Double(_), Type::Int(_) | Type::Double(_)) => Some(Type::DOUBLE),
+            (Type::Int(a), Type::Int(b)) => Some(Type::Int(a.calculated(operator, *b))),
+            (Type::Int(a) | Type::Double(a), Type::Int(b) | Type::Double(b)) => {
+                Some(Type::Double(a.calculated(operator, *b)))
+            }
             (Type::Text(_), Type::Text(_)) if add => Some(Type::TEXT),
             (Type::List { item: a, .. }, Type::List { item: b, .. }) if add => Some(concatenated(
                 &left.kind,
                 &right.kind,
                 Type::union([(**a).clone(), (**b).clone()]),
             )),
-            (left, right) if perhaps(left, add) && perhaps(right, add) => Some(Type::Any),
+            (left, right) if perhaps(left, right, add) => Some(Type::Any),
             (left, right) => {
                 let (word, x, y) = (operator.word(), self.text(a), self.text(b));
                 let message = format!("`{word}` cannot take `{x}`, {left}, and `{y}`, {right}");
@@ -223,14 +245,28 @@ impl Checker<'_> {
     }
 }
 
-/// Whether arithmetic with it can work out: for untyped values and unions only the call will tell.
-fn perhaps(kind: &Type, add: bool) -> bool {
-    match kind {
-        Type::Any | Type::Int(_) | Type::Double(_) => true,
-        Type::Text(_) | Type::List { .. } => add,
-        Type::Union(parts) => parts.iter().any(|part| perhaps(part, add)),
-        _ => false,
-    }
+/// Whether arithmetic with the two can work out: for untyped values and unions only the call will
+/// tell.
+fn perhaps(a: &Type, b: &Type, add: bool) -> bool {
+    let number = |kind: &Type| matches!(kind, Type::Int(_) | Type::Double(_));
+    a.parts().iter().any(|a| {
+        b.parts().iter().any(|b| match (a, b) {
+            (Type::Any, other) | (other, Type::Any) => {
+                let joined = matches!(other, Type::Any | Type::Text(_) | Type::List { .. });
+                number(other) || *other == Type::Any || (add && joined)
+            }
+            (Type::Text(_), Type::Text(_)) | (Type::List { .. }, Type::List { .. }) => add,
+            (a, b) => number(a) && number(b),
+        })
+    })
+}
+
+/// What a share was meant to be that is written in percent.
+fn as_share(percent: i64, kind: &Type) -> Option<String> {
+    let share =
+        matches!(kind, Type::Double(bounds) if bounds.min >= Some(0.0) && bounds.max == Some(1.0));
+    (share && (2..=100).contains(&percent))
+        .then(|| format!("write {percent}% as `{}`", percent as f64 / 100.0))
 }
 
 /// The type of two lists after one another.
@@ -263,7 +299,7 @@ fn is_literal(syntax: &Syntax) -> bool {
 /// The word that `word` was meant to be, among those that `kind` allows.
 fn known_word(word: &str, kind: &Type) -> Option<String> {
     let words = kind.parts().iter().filter_map(|part| match part {
-        Type::Text(Some(words)) => Some(words),
+        Type::Text(Texts::Words(words)) => Some(words),
         _ => None,
     });
     did_you_mean(word, words.flat_map(|words| words.iter()).map(String::as_str))

@@ -1,7 +1,7 @@
 //! Places: variables, fields, look-ups and list elements, and what has to be proven before them.
 
 use super::super::facts::{Fact, SHARED_DEPTH_MAX, measured, place};
-use super::super::problem::{did_you_mean, nearest};
+use super::super::problem::{About, Doubt, Problem, did_you_mean, nearest};
 use super::super::scope::Shared;
 use super::super::syntax::{Constant, Form, Name, Operator, Syntax};
 use super::super::tree::Node;
@@ -49,7 +49,7 @@ impl Checker<'_> {
             });
         }
         let (message, help) = match self.scope.sentence(name) {
-            Some(sentence) => (sentence.to_owned(), None),
+            Some(told) => told,
             None if name == "values" && self.scope.value_names().next().is_some() => {
                 (format!("`{name}` holds named values"), Some("write `values.name`".to_owned()))
             }
@@ -104,6 +104,7 @@ impl Checker<'_> {
         self.inside.push(name.to_owned());
         let outer_source = std::mem::replace(&mut self.source, source);
         let outer_problems = std::mem::take(&mut self.problems);
+        let outer_doubts = std::mem::take(&mut self.doubts);
         let outer_locals = std::mem::take(&mut self.locals);
         let checked = self.check(shared, &Facts::new());
         self.inside.pop();
@@ -113,6 +114,12 @@ impl Checker<'_> {
         for problem in found {
             let message = format!("in `values.{name}`: {}", problem.message);
             self.problem(user.range.clone(), message, problem.help);
+        }
+        let found = std::mem::replace(&mut self.doubts, outer_doubts);
+        for Doubt { about, problem } in found {
+            let message = format!("in `values.{name}`: {}", problem.message);
+            let problem = Problem { range: user.range.clone(), message, ..problem };
+            self.doubts.push(Doubt { about, problem });
         }
         checked.map(|checked| Checked {
             node: Node::Shared(std::sync::Arc::new(checked.node)),
@@ -160,14 +167,18 @@ impl Checker<'_> {
 
     fn no_field(&mut self, of: &Syntax, name: &Name, path: Option<&str>, kind: &Type, why: Found) {
         let text = self.text(of);
-        let later = path.and_then(|path| self.scope.sentence(path)).map(ToOwned::to_owned);
+        let later = path.and_then(|path| self.scope.sentence(path));
         let (message, help) = match (later, why) {
-            (Some(sentence), _) => (sentence, None),
+            (Some(told), _) => told,
             (None, Found::Never(names)) => {
                 let near = did_you_mean(&name.text, names.iter().map(String::as_str));
                 (format!("`{text}` has no field `{}`", name.text), near.or_else(|| list(&names)))
             }
-            _ => (format!("`{text}` is {kind}, it has no fields"), None),
+            _ => {
+                let sized = ["length", "len", "size", "count"].contains(&name.text.as_str());
+                let help = sized.then(|| format!("write `size({text})`"));
+                (format!("`{text}` is {kind}, it has no fields"), help)
+            }
         };
         self.problem(name.range.clone(), message, help);
     }
@@ -178,7 +189,13 @@ impl Checker<'_> {
         let object = self.present(object, of)?;
         let path = object.path.as_ref().map(|path| format!("{path}.{}", name.text));
         match find(&object.kind, &name.text) {
-            Found::Always(_) | Found::Perhaps(_) => {}
+            Found::Perhaps(_) => {}
+            Found::Always(_) => {
+                let text = self.text(of);
+                let message = format!("`{text}.{}` is always there", name.text);
+                let help = "remove the `has(…)`, or take the field out of `required`";
+                self.doubt(About::Decided, of.range.start..name.range.end, message, help);
+            }
             other => {
                 self.no_field(of, name, path.as_deref(), &object.kind, other);
                 return None;

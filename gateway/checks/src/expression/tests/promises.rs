@@ -230,3 +230,16 @@ fn the_deepest_chain_of_shared_values_fits_a_small_stack() {
     let problems = compile("values.v3 > 1", &scope, Want::Condition).unwrap_err();
     assert!(problems[0].message.ends_with("is too deep"), "{problems:?}");
 }
+
+/// Tests run on the stack of a worker thread, where an unoptimized parser needs the most of it.
+#[test]
+fn brackets_as_deep_as_is_allowed_fit_a_small_stack_and_deeper_ones_are_refused() {
+    for (open, close) in [("(", ")"), ("{", "}"), ("[", "]"), ("lower(", ")"), ("a[", "]")] {
+        for (deep, refused) in [(8, false), (9, true), (400, true)] {
+            let source = format!("{}x{}", open.repeat(deep), close.repeat(deep));
+            let problems = compile(&source, &Scope::new(), Want::Any).unwrap_err();
+            let told = problems[0].message.contains("deep");
+            assert_eq!(told, refused, "{open} {deep}: {problems:?}");
+        }
+    }
+}

@@ -63,25 +63,25 @@ fn a_comparison_that_the_schema_decides_is_refused() {
         "output.total_cents >= 0",
         "output.total_cents >= 0",
         "this comparison is always true: `output.total_cents` is a whole number of at least 0",
-        "",
+        "correct the condition, or the schema that decides it",
     );
     refused(
         "size(output.lines) > 100",
         "size(output.lines) > 100",
         "this comparison can never be true: `size(output.lines)` is a whole number from 1 to 100",
-        "",
+        "correct the condition, or the schema that decides it",
     );
     refused(
         "output.vendor != 5",
         "output.vendor != 5",
         "this comparison is always true: `output.vendor` is a text",
-        "",
+        "correct the condition, or the schema that decides it",
     );
     refused(
         "output.total_cents == 1.5",
         "output.total_cents == 1.5",
         "this comparison can never be true: `output.total_cents` is a whole number of at least 0",
-        "",
+        "correct the condition, or the schema that decides it",
     );
     refused(
         "output.route in ['hold', 'paysmall']",
@@ -93,7 +93,7 @@ fn a_comparison_that_the_schema_decides_is_refused() {
         "output.vendor == null",
         "output.vendor == null",
         "this comparison can never be true: `output.vendor` is a text",
-        "",
+        "correct the condition, or the schema that decides it",
     );
 }
 
@@ -141,13 +141,19 @@ fn a_condition_is_a_boolean_and_nothing_else() {
 
 #[test]
 fn a_pattern_that_will_not_mean_what_it_says_is_refused() {
-    let set = "`[^error]` is a set of single characters, not the word; write the word without \
-               brackets";
-    refused("output.vendor.matches('[^error]')", "'[^error]'", set, "");
-    let nested = "a repetition stands directly inside a repetition; one of the two says the same";
-    refused("output.vendor.matches('(a+)+')", "'(a+)+'", nested, "");
-    let open = "not a regular expression that runs in linear time: unclosed group";
-    refused("output.vendor.matches('(a')", "'(a'", open, "");
+    let set = "`[^error]` is a set of single characters, not the word";
+    let how = "write the word without the brackets";
+    refused("output.vendor.matches('[^error]')", "'[^error]'", set, how);
+    let nested = "a repetition stands directly inside a repetition";
+    let how = "remove one of the two: the other says the same";
+    refused("output.vendor.matches('(a+)+')", "'(a+)+'", nested, how);
+    let open = "this is not a regular expression that can be used: unclosed group";
+    refused(
+        "output.vendor.matches('(a')",
+        "'(a'",
+        open,
+        "close every bracket; for a bracket in the text write `\\(`",
+    );
     let written = "the pattern of `matches` must be written out";
     let how = "or a constant of `values`";
     refused("output.vendor.matches(output.vendor)", "output.vendor", written, how);
@@ -231,4 +237,61 @@ fn other_places_want_other_results() {
     assert_eq!(want("output.vendor", Want::Texts), Err(no.into()));
     assert_eq!(want("output.total_cents / 2", Want::Number), Ok(()));
     assert_eq!(want("output.vendor", Want::Text), Ok(()));
+}
+
+#[test]
+fn the_length_of_a_text_and_the_sum_of_numbers_decide_comparisons_too() {
+    use crate::expression::{Bounds, Scope, Texts, Type, Want, compile};
+    let text = |min, max| Type::Text(Texts::Any { min, max });
+    let score = Type::Int(Bounds::between(0.0, 10.0));
+    let list =
+        Type::List { item: std::sync::Arc::new(score.clone()), min_items: 0, max_items: Some(3) };
+    let output = Type::object([
+        ("code", text(2, Some(4)), true),
+        ("note", text(1, None), true),
+        ("score", score, true),
+        ("list", list, true),
+    ]);
+    let scope = Scope::new().variable("output", output);
+    for (source, message) in [
+        ("output.code == \"abcde\"", "`output.code` is a text of 2 to 4 characters"),
+        ("output.note == \"\"", "`output.note` is a text that is not empty"),
+        ("size(output.code) > 4", "this comparison can never be true"),
+        ("size(output.note) >= 1", "this comparison is always true"),
+        ("output.score + output.score > 20", "this comparison can never be true"),
+        ("sum(output.list) > 30", "this comparison can never be true"),
+        ("output.score - 11 < 0", "this comparison is always true"),
+        ("output.score * 2 <= 20", "this comparison is always true"),
+    ] {
+        let problems = compile(source, &scope, Want::Condition).unwrap_err();
+        assert!(problems.iter().any(|p| p.message.contains(message)), "{source}: {problems:?}");
+    }
+    for fine in
+        ["output.code == \"abcd\"", "output.score + output.score > 19", "sum(output.list) > 29"]
+    {
+        assert!(compile(fine, &scope, Want::Condition).is_ok(), "{fine}");
+    }
+}
+
+#[test]
+fn what_may_be_meant_is_doubted_and_compiles() {
+    use crate::expression::{About, Scope, Type, Want, compile};
+    let line = Type::object([("sku", Type::TEXT, true)]);
+    let lines = Type::list(line);
+    let output = Type::object([("name", Type::TEXT, true), ("lines", lines, true)]);
+    let scope = Scope::new().variable("output", output);
+    for (source, about, text) in [
+        ("has(output.name) && output.name == \"a\"", About::Decided, "output.name"),
+        ("sample(output.name, 0)", About::Decided, "0"),
+        ("output.name.matches(\"/a/i\")", About::Pattern, "\"/a/i\""),
+        (
+            "output.lines.all(a, output.lines.exists(b, b.sku == a.sku))",
+            About::Cost,
+            "output.lines",
+        ),
+    ] {
+        let expression = compile(source, &scope, Want::Condition).expect(source);
+        let [doubt] = expression.doubts() else { panic!("{source}: {:?}", expression.doubts()) };
+        assert_eq!((doubt.about, source.get(doubt.problem.range.clone())), (about, Some(text)));
+    }
 }

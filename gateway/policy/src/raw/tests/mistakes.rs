@@ -85,7 +85,7 @@ const EXTRA: &[(&str, &str, &str, &str)] = &[
     ("checks: {c: {secrets: all, at: output, timeout: 1s}}", "6:49", "BS0207", "belongs to"),
     ("checks: {c: {secrets: all, at: input, then: repair}}", "6:45", "BS0403", "before a model"),
     ("checks: {c: {size: {}, at: output}}", "6:20", "BS0202", "`chars`, `tokens` or `items`"),
-    ("checks: {c: {service: s, fail_over: 80, at: input}}", "6:37", "BS0301", "`2%` or `0.02`"),
+    ("checks: {c: {service: s, fail_over: 80, at: input}}", "6:37", "BS0301", "as `80%`"),
     ("tools: {t: {args: a.json}}", "6:12", "BS0202", "needs the key `effect`"),
     ("tools: {t: {args: a.json, effect: wrte}}", "6:35", "BS0204", "did you mean `write`?"),
     (

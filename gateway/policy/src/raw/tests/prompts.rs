@@ -47,7 +47,6 @@ fn mistakes_in_a_prompt_have_a_place_and_help() {
         ("# User\nx\n", ["p.md:1:1", "write `# user`"]),
         ("---\nseed: 1\n---\n\n", ["p.md:1:1", "says nothing"]),
         ("---\nstop: [a, b, c, d, e]\n---\nx\n", ["p.md:2:20", "at most four"]),
-        ("Use sk-abcdefghij0123456789XYZ now\n", ["p.md:1:1", "secret"]),
     ] {
         let (_, shown) = prompt(text);
         for part in parts {
