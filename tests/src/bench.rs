@@ -114,6 +114,11 @@ impl Setup {
         self
     }
 
+    /// Its files as they are now.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        self.files.clone()
+    }
+
     /// The ledger of an earlier bench: a restart.
     #[must_use]
     pub fn over(mut self, ledger: &MemoryLedger) -> Self {

@@ -23,6 +23,8 @@ pub enum Command {
     Check(Check),
     /// Run the tests inside the policies, without a model
     Test(Test),
+    /// Run the suites under evals/, and say with evidence whether policies do what they should
+    Eval(crate::eval::args::Eval),
     /// Write a commented starter workspace
     Init(Init),
     /// Try a policy from the shell
@@ -38,6 +40,22 @@ pub enum Command {
     Replay(Replay),
     /// Take back what was decided on a call: a new run from an earlier event
     Rollback(NewRun),
+    /// Sign the end of the chain, so that a later cut shows
+    Head(Head),
+    /// Copy a data folder, beside a running gateway, and prove the copy whole
+    Backup(Backup),
+    /// Make a data folder from a backup
+    Restore(Restore),
+    /// Take an older data folder to this version; makes a backup first
+    Migrate(Migrate),
+    /// Erase the words of a call, or of whoever was named in calls; what happened stays provable
+    Erase(Erase),
+    /// Hold calls against retention and erasure
+    Hold(Hold),
+    /// How much every policy keeps
+    Size(Size),
+    /// How consumers of events stand at a running gateway, and what to do about it
+    Subscriptions(Subscriptions),
     /// An OpenAI-style upstream that misbehaves as told, to run the gateway against
     Chaos(Chaos),
 }
@@ -167,6 +185,53 @@ pub struct Verify {
     /// Folder of the ledger
     #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
     pub data: PathBuf,
+    /// A head that `backstop head` signed: the chain must still hold what it ended with then
+    #[arg(long, env = "BACKSTOP_HEAD", value_name = "FILE", requires = "sign")]
+    pub head: Option<PathBuf>,
+    /// The key that the head was signed with
+    #[arg(long, env = "BACKSTOP_SIGN", value_name = "KEYFILE")]
+    pub sign: Option<PathBuf>,
+}
+
+/// `backstop head`
+#[derive(Debug, clap::Args)]
+pub struct Head {
+    /// Folder of the ledger; a gateway may be running on it
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
+    /// File with the key: at least 32 bytes that only you have; keep it away from the ledger
+    #[arg(long, env = "BACKSTOP_SIGN", value_name = "KEYFILE")]
+    pub sign: PathBuf,
+}
+
+/// `backstop backup`
+#[derive(Debug, clap::Args)]
+pub struct Backup {
+    /// Folder of the ledger; a gateway may be running on it
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
+    /// Folder to make
+    #[arg(long, env = "BACKSTOP_TO", value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+/// `backstop restore`
+#[derive(Debug, clap::Args)]
+pub struct Restore {
+    /// A folder that `backstop backup` made; it stays as it is
+    #[arg(long, env = "BACKSTOP_FROM", value_name = "DIR")]
+    pub from: PathBuf,
+    /// Folder to make
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
+}
+
+/// `backstop migrate`
+#[derive(Debug, clap::Args)]
+pub struct Migrate {
+    /// Folder of the ledger; the gateway must be stopped
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
 }
 
 /// `backstop replay`
@@ -219,4 +284,105 @@ pub struct Chaos {
     /// Name the behaviours and end
     #[arg(long)]
     pub list: bool,
+}
+
+/// `backstop subscriptions`
+#[derive(Debug, clap::Args)]
+pub struct Subscriptions {
+    /// What to do; without it, how every consumer stands
+    #[command(subcommand)]
+    pub act: Option<SubscriptionsAct>,
+    /// A running gateway
+    #[arg(long, env = "BACKSTOP_URL", global = true, default_value = "http://127.0.0.1:8484")]
+    pub url: String,
+    /// Key for it, with `may: [operate]`
+    #[arg(long, env = "BACKSTOP_KEY", global = true, hide_env_values = true)]
+    pub key: Option<String>,
+    /// Why; goes into the ledger
+    #[arg(long, env = "BACKSTOP_REASON", global = true, default_value = "")]
+    pub reason: String,
+    /// Print JSON instead of a table
+    #[arg(long, env = "BACKSTOP_JSON", global = true)]
+    pub json: bool,
+}
+
+/// What `backstop subscriptions` does.
+#[derive(Debug, Subcommand)]
+pub enum SubscriptionsAct {
+    /// How every consumer stands
+    List,
+    /// How one consumer stands
+    Show { name: String },
+    /// Events that were tried too often, with why
+    Parked { name: String },
+    /// Deliver again; whatever waits is due at once
+    Enable { name: String },
+    /// Deliver nothing; the place is kept
+    Disable { name: String },
+    /// Give events again: `parked`, one position, or a stretch such as `100..200` or `100..`
+    Redeliver { name: String, what: String },
+    /// Make a secret that deliveries are signed with
+    Secret,
+}
+
+/// Whose words, and where.
+#[derive(Debug, clap::Args)]
+pub struct Whose {
+    /// One call
+    #[arg(long, env = "BACKSTOP_CALL", global = true)]
+    pub call: Option<String>,
+    /// Every call with that tag, or with that value at a path such as `input.customer.id`
+    #[arg(long, env = "BACKSTOP_SUBJECT", global = true, value_name = "KEY=VALUE")]
+    pub subject: Option<String>,
+    /// Why; stays in the ledger for ever
+    #[arg(long, env = "BACKSTOP_REASON", global = true, default_value = "")]
+    pub reason: String,
+    /// Folder of the ledger, while the gateway is stopped
+    #[arg(long, env = "BACKSTOP_DATA", global = true, default_value = ".backstop")]
+    pub data: PathBuf,
+    /// A running gateway, instead of the folder
+    #[arg(long, env = "BACKSTOP_URL", global = true)]
+    pub url: Option<String>,
+    /// Key for it, with `may: [operate]`
+    #[arg(long, env = "BACKSTOP_KEY", global = true, hide_env_values = true)]
+    pub key: Option<String>,
+}
+
+/// `backstop erase`
+#[derive(Debug, clap::Args)]
+pub struct Erase {
+    #[command(flatten)]
+    pub whose: Whose,
+    /// Only say what would go
+    #[arg(long, env = "BACKSTOP_DRY_RUN")]
+    pub dry_run: bool,
+}
+
+/// `backstop hold`
+#[derive(Debug, clap::Args)]
+pub struct Hold {
+    /// What to do
+    #[command(subcommand)]
+    pub act: HoldAct,
+    #[command(flatten)]
+    pub whose: Whose,
+}
+
+/// What `backstop hold` does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum HoldAct {
+    /// Nothing that these calls name is erased from here on
+    Add,
+    /// Release them
+    Remove,
+    /// Which calls are held, and why
+    List,
+}
+
+/// `backstop size`
+#[derive(Debug, clap::Args)]
+pub struct Size {
+    /// Folder of the ledger; a gateway may be running on it
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
 }

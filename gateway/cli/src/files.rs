@@ -28,13 +28,19 @@ pub fn read(workspace: &Path) -> Result<Files> {
     for folder in FOLDERS {
         let root = workspace.join(folder);
         if root.is_dir() {
-            walk(&root, folder, &mut files)?;
+            walk(&root, folder, &|_| true, &mut files)?;
         }
     }
     Ok(files)
 }
 
-fn walk(folder: &Path, name: &str, files: &mut Files) -> Result<()> {
+/// Reads every file below `folder`, but not the folders that `enter` refuses.
+pub fn walk(
+    folder: &Path,
+    name: &str,
+    enter: &dyn Fn(&Path) -> bool,
+    files: &mut Files,
+) -> Result<()> {
     let entries = std::fs::read_dir(folder).with_context(|| cannot_read(folder))?;
     let mut paths: Vec<PathBuf> = Vec::new();
     for entry in entries {
@@ -48,7 +54,9 @@ fn walk(folder: &Path, name: &str, files: &mut Files) -> Result<()> {
         }
         let place = format!("{name}/{own}");
         if path.is_dir() {
-            walk(&path, &place, files)?;
+            if enter(&path) {
+                walk(&path, &place, enter, files)?;
+            }
             continue;
         }
         let size = path.metadata().with_context(|| cannot_read(&path))?.len();

@@ -13,9 +13,13 @@ mod call;
 mod chaos;
 mod check;
 mod demo;
+mod erase;
+mod eval;
 mod explain;
 mod files;
+mod head;
 mod init;
+mod keeping;
 mod key;
 mod reload;
 mod runs;
@@ -23,6 +27,7 @@ mod secrets;
 mod serve;
 mod signals;
 mod style;
+mod subscriptions;
 mod test;
 mod verify;
 
@@ -42,6 +47,7 @@ fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(&demo),
         Command::Check(check) => check::run(&check),
         Command::Test(test) => test::run(&test),
+        Command::Eval(eval) => eval::run(&eval),
         Command::Init(init) => init::run(&init),
         Command::Call(call) => call::run(&call),
         Command::Explain(explain) => explain::run(&explain),
@@ -49,6 +55,14 @@ fn main() -> ExitCode {
         Command::Verify(verify) => verify::run(&verify),
         Command::Replay(args::Replay::ResumeFrom(run)) => runs::resume_from(&run),
         Command::Rollback(run) => runs::rollback(&run),
+        Command::Head(head) => head::run(&head),
+        Command::Backup(backup) => keeping::backup(&backup),
+        Command::Restore(restore) => keeping::restore(&restore),
+        Command::Migrate(migrate) => keeping::migrate(&migrate),
+        Command::Erase(erase) => erase::erase(&erase),
+        Command::Hold(hold) => erase::hold(&hold),
+        Command::Size(size) => keeping::size(&size),
+        Command::Subscriptions(subscriptions) => subscriptions::run(&subscriptions),
         Command::Chaos(chaos) => chaos::run(&chaos),
     };
     done.unwrap_or_else(|error| {

@@ -150,10 +150,12 @@ async fn put_in_force(app: &App, reload: &mut Reload, files: Files) -> Result<()
     let gateway = Arc::clone(&workspace.gateway);
     let models = build::models(&gateway, &answers, engine.clock(), Some(&before))?;
     let services = build::services(&gateway, engine.clock(), Some(&before))?;
+    let consumers = build::consumers(&gateway)?;
     let sources = files.clone();
     engine.reload(Fresh { workspace, sources, models, services }).await?;
     build::tighten(&gateway, &engine.upstreams());
     app.keys.reload(&gateway);
+    app.deliveries.put_in_force(consumers).await.map_err(anyhow::Error::msg)?;
     reload.files = files;
     Ok(())
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use backstop_engine::{Engine, InForce};
 use backstop_ledger::{Ledger, Options, SqliteLedger};
 use backstop_policy::{Workspace, diagnostics::render};
-use backstop_server::{App, Caps, Keys, telemetry};
+use backstop_server::{App, Caps, Keys, deliver::Deliveries, telemetry};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -107,6 +107,9 @@ pub async fn start(engine: Engine, workspace: &Arc<InForce>, files: &Files) -> R
         let collector = telemetry::Collector { url, share_millionths: telemetry.sample };
         telemetry::start(engine.clone(), collector).map_err(anyhow::Error::msg)?;
     }
+    let deliveries = Deliveries::over(engine.clone());
+    let consumers = build::consumers(&workspace.gateway)?;
+    deliveries.put_in_force(consumers).await.map_err(anyhow::Error::msg)?;
     let http = workspace.gateway.http;
     let caps = Caps {
         body: usize::try_from(http.body_bytes_max).unwrap_or(usize::MAX),
@@ -119,6 +122,7 @@ pub async fn start(engine: Engine, workspace: &Arc<InForce>, files: &Files) -> R
         keys: Arc::new(Keys::of(&workspace.gateway)),
         metrics,
         caps,
+        deliveries,
         reload: Arc::default(),
     })
 }
@@ -126,7 +130,7 @@ pub async fn start(engine: Engine, workspace: &Arc<InForce>, files: &Files) -> R
 /// Serves until Ctrl-C or SIGTERM, then lets what is open come to its end or to disk.
 pub async fn run_until_told(app: App, listener: TcpListener, drain: Duration) -> Result<()> {
     let engine = app.engine.clone();
-    let caps = app.caps;
+    let (caps, deliveries) = (app.caps, app.deliveries.clone());
     let stopping = engine.clone();
     let stop = async move {
         signals::stop().await;
@@ -137,6 +141,7 @@ pub async fn run_until_told(app: App, listener: TcpListener, drain: Duration) ->
     if !engine.drain(drain).await {
         tracing::warn!("some calls were still open at the end of the drain; they go on next time");
     }
+    deliveries.stop().await;
     Ok(())
 }
 

@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::{args::Verify, style};
+use crate::{args::Verify, head, style};
 
 /// Verifies; 0 if everything holds, 1 with the first break.
 pub fn run(args: &Verify) -> Result<ExitCode> {
-    let report = backstop_ledger::verify(&args.data)?;
+    let mut report = backstop_ledger::verify(&args.data)?;
+    if let (Some(head), Some(sign)) = (&args.head, &args.sign) {
+        report.breaks.extend(head::lacks(&args.data, head, sign)?);
+    }
     let (events, calls, reviews) = (report.events, report.calls, report.reviews);
     println!("{events} events, {calls} calls, {reviews} reviews, {} bodies", report.bodies);
     if report.erased + report.unknown > 0 {

@@ -1,10 +1,10 @@
 //! What guards and operators did: facts that belong to no single call.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Millis};
+use crate::{CallId, Digest, Millis};
 
 /// What happened to a model, a policy or the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,38 @@ pub enum ControlEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sources: Option<Digest>,
     },
+    /// A consumer of events was switched on or off, by an operator or by itself, or is given
+    /// something again. It is never delivered to consumers: two that fail would feed each other.
+    SubscriptionChanged {
+        /// Its name in the gateway file.
+        subscription: String,
+        /// `enabled`, `disabled`, `redelivered`.
+        to: String,
+        /// Why, in words.
+        reason: String,
+        /// The first position of what is given again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<u64>,
+        /// The last one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<u64>,
+    },
+    /// Bodies were erased because somebody asked for it. Their digests stay, so that it can be
+    /// proven later which ones are gone and that nothing else was changed.
+    BodiesErased {
+        /// `call`, or `subject` for whatever a person or thing was called in several.
+        scope: String,
+        /// The call; for a subject the digest of what it was named by, never the name itself.
+        target: String,
+        /// The calls that they belonged to.
+        calls: Vec<CallId>,
+        /// The bodies.
+        digests: Vec<Digest>,
+        /// How many stay, because other calls use them too.
+        shared: u64,
+        /// Why, in words.
+        reason: String,
+    },
     /// An operator did something that is no other event.
     OperatorActed {
         /// What, in one word.
@@ -66,6 +98,8 @@ impl ControlEvent {
             Self::BreakerChanged { .. } => "breaker_changed",
             Self::LatchChanged { .. } => "latch_changed",
             Self::RevisionLoaded { .. } => "revision_loaded",
+            Self::SubscriptionChanged { .. } => "subscription_changed",
+            Self::BodiesErased { .. } => "bodies_erased",
             Self::OperatorActed { .. } => "operator_acted",
         }
     }

@@ -5,6 +5,7 @@ use alloc::{format, string::String};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::upcast::{self, UPCASTS};
 use crate::{CallEvent, ControlEvent, Digest, EventId, Millis, ReviewEvent, Stream, canonical};
 
 #[cfg(test)]
@@ -89,8 +90,8 @@ impl Event {
     }
 
     /// Version of the type, as written today.
-    pub const fn version(&self) -> u16 {
-        1
+    pub fn version(&self) -> u16 {
+        upcast::current(UPCASTS, self.name())
     }
 
     /// The body alone, as stored.
@@ -112,9 +113,7 @@ impl Event {
     /// [`ReadError`] if this binary does not know the type, or the body does not fit it.
     pub fn read(stream: &Stream, name: &str, version: u16, body: Value) -> Result<Self, ReadError> {
         let unknown = || ReadError::Unknown { name: name.into(), version };
-        if version != 1 {
-            return Err(unknown());
-        }
+        let body = upcast::lifted(UPCASTS, name, version, body).ok_or_else(unknown)?;
         let family = stream.0.split('/').next().unwrap_or_default();
         let known = match family {
             "call" => CALL_TYPES.contains(&name),
@@ -184,8 +183,14 @@ pub const REVIEW_TYPES: [&str; 11] = [
 ];
 
 /// Every type of a control stream.
-pub const CONTROL_TYPES: [&str; 4] =
-    ["breaker_changed", "latch_changed", "revision_loaded", "operator_acted"];
+pub const CONTROL_TYPES: [&str; 6] = [
+    "breaker_changed",
+    "latch_changed",
+    "revision_loaded",
+    "operator_acted",
+    "subscription_changed",
+    "bodies_erased",
+];
 
 /// One event as it stands in the ledger. Frozen: fields are never added, renamed or removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

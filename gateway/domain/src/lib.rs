@@ -22,6 +22,7 @@ pub mod plan;
 pub mod review;
 pub mod run;
 pub mod units;
+pub mod upcast;
 pub mod verdict;
 
 pub use attempt::{AttemptEnded, AttemptResult, AttemptStarted, Purpose};

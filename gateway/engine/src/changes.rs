@@ -94,7 +94,10 @@ fn stream(change: &ControlEvent) -> Option<Stream> {
             Some(Stream::control(&format!("provider.{provider}")))
         }
         // Whoever does these writes them down.
-        ControlEvent::RevisionLoaded { .. } | ControlEvent::OperatorActed { .. } => None,
+        ControlEvent::RevisionLoaded { .. }
+        | ControlEvent::SubscriptionChanged { .. }
+        | ControlEvent::BodiesErased { .. }
+        | ControlEvent::OperatorActed { .. } => None,
     }
 }
 
@@ -116,6 +119,9 @@ fn seen(change: &ControlEvent) {
             .increment(1);
             tracing::warn!(provider, latched, reason, "a credential changed");
         }
-        ControlEvent::RevisionLoaded { .. } | ControlEvent::OperatorActed { .. } => {}
+        ControlEvent::RevisionLoaded { .. }
+        | ControlEvent::SubscriptionChanged { .. }
+        | ControlEvent::BodiesErased { .. }
+        | ControlEvent::OperatorActed { .. } => {}
     }
 }

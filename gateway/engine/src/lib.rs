@@ -11,6 +11,7 @@ mod changes;
 mod door;
 mod due;
 mod engine;
+pub mod erasure;
 mod escalate;
 mod estimate;
 pub mod explain;

@@ -1,1 +1,10 @@
-//! Skeleton.
+//! Suites, tests and changes: evidence that a policy does what its authors mean.
+//!
+//! It runs the real engine and the real judging; it decides nothing about live calls.
+
+pub mod import;
+pub mod report;
+pub mod run;
+pub mod stats;
+pub mod suite;
+pub mod verdict;

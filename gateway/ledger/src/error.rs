@@ -138,6 +138,20 @@ pub enum OpenError {
         /// Newest format that this binary knows.
         known: i64,
     },
+    /// An older Backstop wrote it.
+    #[error(
+        "data folder `{path}` was written by an older Backstop (format {found}, this one writes \
+         {known}): run `backstop migrate --data {path}`, which makes a backup first",
+        path = .path.display()
+    )]
+    Older {
+        /// The folder.
+        path: PathBuf,
+        /// Format of the folder.
+        found: i64,
+        /// The format that this binary writes.
+        known: i64,
+    },
     /// The SQLite that is linked has a known bug that corrupts files.
     #[error("SQLite {found} is older than {floor}, which mended a bug that corrupts ledgers")]
     OldSqlite {

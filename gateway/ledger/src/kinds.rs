@@ -1,7 +1,10 @@
 //! Two tables over every event type: who waits for the disk, and where the body stands.
 //! The only place that says either.
 
-use backstop_domain::envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES};
+use backstop_domain::{
+    envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
+    upcast,
+};
 
 use crate::{Append, Durability};
 
@@ -72,6 +75,8 @@ const KINDS: &[(&str, Waiting, Keeping)] = &[
     ("latch_changed",     Rides,   Inline),
     ("revision_loaded",   Rides,   Inline),
     ("operator_acted",    Awaited, Inline),
+    ("subscription_changed", Awaited, Inline),
+    ("bodies_erased",     Awaited, Inline),
 ];
 
 fn row(kind: &str) -> Option<&'static (&'static str, Waiting, Keeping)> {
@@ -86,6 +91,11 @@ pub fn waiting(kind: &str) -> Waiting {
 /// Where bodies of that type stand; an unlisted type counts as private.
 pub fn keeping(kind: &str) -> Keeping {
     row(kind).map_or(Beside, |(.., keeping)| *keeping)
+}
+
+/// The version in which this binary writes that type.
+pub(crate) fn version(kind: &str) -> u16 {
+    upcast::current(upcast::UPCASTS, kind)
 }
 
 /// Whether this binary knows that type in streams of that family.

@@ -1,13 +1,14 @@
 //! The one door to storage. SQLite and the in-memory ledger stand behind it, and Postgres can.
 
-use std::{future::Future, pin::Pin};
+use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 use backstop_domain::{CallId, Digest, ReviewId, Stream};
 use tokio::sync::watch;
 
 use crate::{
-    CallFilter, CallSummary, CallsPage, KeyBinding, Pending, ReadFailed, Recorded, Retention,
-    ReviewFilter, ReviewSummary, ReviewsPage, Scope, StorageFault, StoredBody, Swept, Transaction,
+    CallBodies, CallFilter, CallSummary, CallsPage, Delivery, DeliveryFilter, KeyBinding, Pending,
+    ReadFailed, Recorded, Retention, ReviewFilter, ReviewSummary, ReviewsPage, Scope, Size,
+    Standing, StorageFault, StoredBody, Swept, Transaction,
 };
 
 /// A read on its way. It holds nothing of the ledger's, so it may outlive the borrow.
@@ -54,6 +55,22 @@ pub trait Ledger: Send + Sync {
 
     /// Reviews, due first.
     fn reviews(&self, filter: ReviewFilter) -> Reading<ReviewsPage>;
+
+    /// Where every consumer of events stands, by name.
+    fn subscriptions(&self) -> Reading<Vec<Standing>>;
+
+    /// What a consumer could not be given yet, in the order of positions.
+    fn deliveries(&self, subscription: &str, filter: DeliveryFilter) -> Reading<Vec<Delivery>>;
+
+    /// The bodies of those calls and of their reviews: what an erasure would take, and what a hold
+    /// keeps. Reads the whole log.
+    fn bodies_of(&self, calls: Vec<CallId>) -> Reading<CallBodies>;
+
+    /// How much every policy keeps, by name. Reads the whole log.
+    fn sizes(&self) -> Reading<BTreeMap<String, Size>>;
+
+    /// How many events of a consumer are parked.
+    fn parked(&self, subscription: &str) -> Reading<u64>;
 
     /// Position of the last committed event; 0 for none.
     fn position(&self) -> u64 {

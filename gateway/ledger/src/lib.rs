@@ -5,6 +5,7 @@
 //! derived in the same transaction and can be rebuilt. It decides nothing about calls.
 #![deny(missing_docs)]
 
+mod erasure;
 mod error;
 mod kinds;
 mod ledger;
@@ -13,10 +14,12 @@ mod query;
 mod retention;
 mod seal;
 mod sqlite;
+mod subscription;
 mod summary;
 mod transaction;
 mod validate;
 
+pub use erasure::{CallBodies, KeepingChange, OwnBody, Size};
 pub use error::{AppendError, OpenError, ReadFailed, StorageFault};
 pub use kinds::{INLINE_MAX, Keeping, Waiting, keeping, waiting};
 pub use ledger::{Ledger, Reading};
@@ -27,8 +30,11 @@ pub use query::{
 };
 pub use retention::{Retention, Swept};
 pub use sqlite::{
-    Break, Counts, Options, Report, SqliteLedger, read_stream, rebuild_summaries, verify,
+    BackupError, Break, CommitStep, Copied, Counts, Faults, Head, Migrated, Options, Report,
+    SqliteLedger, backup, head, lacks, migrate, read_stream, rebuild_summaries, restore, sizes,
+    verify,
 };
+pub use subscription::{Again, Delivery, DeliveryFilter, Progress, Standing};
 pub use summary::{CallPhase, CallSummary, ReviewPhase, ReviewSummary};
 pub use transaction::{
     Append, Body, Committed, Durability, KeyClaim, NewEvent, Pending, Scope, Transaction,

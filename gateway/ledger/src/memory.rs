@@ -2,8 +2,10 @@
 //!
 //! It keeps its promises for as long as it lives, and no longer. Never the store of a gateway.
 
+mod keeping;
+
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     future::ready,
     sync::Arc,
 };
@@ -13,9 +15,10 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    AppendError, CallFilter, CallSummary, CallsPage, Committed, KeyBinding, KeyClaim, Ledger,
-    Pending, Reading, Recorded, Retention, ReviewFilter, ReviewSummary, ReviewsPage, Scope,
-    StorageFault, StoredBody, Swept, Transaction, Unreadable,
+    AppendError, CallBodies, CallFilter, CallSummary, CallsPage, Committed, Delivery,
+    DeliveryFilter, KeyBinding, KeyClaim, Ledger, Pending, Progress, Reading, Recorded, Retention,
+    ReviewFilter, ReviewSummary, ReviewsPage, Scope, Size, Standing, StorageFault, StoredBody,
+    Swept, Transaction, Unreadable,
     query::{FEED_MAX, bounded, cut},
     seal::{Sealed, Tip, seal},
     validate,
@@ -37,6 +40,9 @@ struct State {
     keys: BTreeMap<(Scope, String), KeyBinding>,
     calls: BTreeMap<CallId, CallSummary>,
     reviews: BTreeMap<ReviewId, ReviewSummary>,
+    standings: BTreeMap<String, Standing>,
+    deliveries: BTreeMap<(String, u64), Delivery>,
+    kept_back: BTreeSet<(Digest, CallId)>,
     waiting: VecDeque<(Transaction, oneshot::Sender<Result<Committed, AppendError>>)>,
     held: bool,
     fail_next: Option<StorageFault>,
@@ -71,6 +77,9 @@ impl MemoryLedger {
             keys: BTreeMap::new(),
             calls: BTreeMap::new(),
             reviews: BTreeMap::new(),
+            standings: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
+            kept_back: BTreeSet::new(),
             waiting: VecDeque::new(),
             held: false,
             fail_next: None,
@@ -131,6 +140,10 @@ impl State {
         if let Some(KeyClaim { scope, key, fingerprint, call }) = transaction.key {
             self.keys.insert((scope, key), KeyBinding { call, fingerprint });
         }
+        if let Some(progress) = transaction.progress {
+            self.step(progress);
+        }
+        transaction.keeping.into_iter().for_each(|change| self.change(change));
         let mut seqs = Vec::new();
         for append in transaction.appends {
             let mut seq = append.expected_seq;
@@ -142,6 +155,17 @@ impl State {
             seqs.push(seq);
         }
         Ok(Committed { first, last: self.tip.position, seqs })
+    }
+
+    fn step(&mut self, progress: Progress) {
+        let Progress { standing, put, done } = progress;
+        for position in done {
+            self.deliveries.remove(&(standing.name.clone(), position));
+        }
+        for delivery in put {
+            self.deliveries.insert((standing.name.clone(), delivery.position), delivery);
+        }
+        self.standings.insert(standing.name.clone(), standing);
     }
 
     fn fits(&self, transaction: &Transaction) -> Result<(), AppendError> {
@@ -218,9 +242,11 @@ impl State {
         }
         if let Some(before) = retention.bodies_unused_since {
             let in_use = self.oldest_in_use().map_or(before, |oldest| oldest.min(before));
-            let mut old: Vec<_> = self.bodies.values_mut().collect();
-            old.retain(|kept| kept.body.private && kept.used < in_use);
-            swept.bodies = old.into_iter().filter_map(|kept| kept.body.bytes.take()).count() as u64;
+            let held: HashSet<Digest> = self.kept_back.iter().map(|(digest, _)| *digest).collect();
+            let old = self.bodies.iter_mut().filter(|(digest, kept)| {
+                kept.body.private && kept.used < in_use && !held.contains(digest)
+            });
+            swept.bodies = old.filter_map(|(_, kept)| kept.body.bytes.take()).count() as u64;
         }
         swept
     }
@@ -320,6 +346,33 @@ impl Ledger for MemoryLedger {
             rows.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
             let next = cut(&mut rows, bounded(filter.limit), ReviewSummary::place);
             ReviewsPage { rows, next }
+        })
+    }
+
+    fn subscriptions(&self) -> Reading<Vec<Standing>> {
+        self.read(|state| state.standings.values().cloned().collect())
+    }
+
+    fn deliveries(&self, subscription: &str, filter: DeliveryFilter) -> Reading<Vec<Delivery>> {
+        self.read(|state| {
+            let all = state.deliveries.iter().filter(|((name, _), _)| name == subscription);
+            let taken = all.map(|(_, delivery)| delivery).filter(|one| filter.takes(one));
+            taken.take(filter.most()).cloned().collect()
+        })
+    }
+
+    fn bodies_of(&self, calls: Vec<CallId>) -> Reading<CallBodies> {
+        self.read(|state| state.bodies_of(&calls))
+    }
+
+    fn sizes(&self) -> Reading<BTreeMap<String, Size>> {
+        self.read(State::sizes)
+    }
+
+    fn parked(&self, subscription: &str) -> Reading<u64> {
+        self.read(|state| {
+            let all = state.deliveries.iter().filter(|((name, _), _)| name == subscription);
+            all.filter(|(_, one)| one.parked.is_some()).count() as u64
         })
     }
 

@@ -10,17 +10,21 @@ use backstop_domain::{Actor, CallId, Digest, Event, EventId, Millis, Stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use crate::{AppendError, StorageFault, kinds};
+use crate::{AppendError, KeepingChange, Progress, StorageFault, kinds};
 
 /// Everything that becomes true together, or not at all.
 #[derive(Debug, Clone)]
 pub struct Transaction {
-    /// Events, by stream; each stream at most once; never empty.
+    /// Events, by stream; each stream at most once; empty only beside a consumer's progress.
     pub appends: Vec<Append>,
     /// Bytes that the events name by digest.
     pub bodies: Vec<Body>,
     /// The idempotency key that the call takes.
     pub key: Option<KeyClaim>,
+    /// The step that a consumer of events takes.
+    pub progress: Option<Progress>,
+    /// Changes of what is kept.
+    pub keeping: Vec<KeepingChange>,
     /// Whether the disk is hurried for it.
     pub durability: Durability,
 }
@@ -29,7 +33,14 @@ impl Transaction {
     /// A transaction of these appends, as durable as their types ask for ([`crate::waiting`]).
     pub fn of(appends: Vec<Append>) -> Self {
         let durability = kinds::durability(&appends);
-        Self { appends, bodies: Vec::new(), key: None, durability }
+        Self {
+            appends,
+            bodies: Vec::new(),
+            key: None,
+            progress: None,
+            keeping: Vec::new(),
+            durability,
+        }
     }
 
     /// Events of one stream alone; see [`Self::of`].
@@ -48,6 +59,20 @@ impl Transaction {
     #[must_use]
     pub fn with_key(mut self, key: KeyClaim) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// With a step of a consumer of events.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// With changes of what is kept.
+    #[must_use]
+    pub fn with_keeping(mut self, keeping: impl IntoIterator<Item = KeepingChange>) -> Self {
+        self.keeping.extend(keeping);
         self
     }
 
@@ -173,7 +198,7 @@ pub enum Durability {
 /// Where a transaction stands, now that it is on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committed {
-    /// Position of its first event.
+    /// Position of its first event; the next free one if it had none.
     pub first: u64,
     /// Position of its last event.
     pub last: u64,

@@ -34,7 +34,7 @@ pub(crate) fn well_formed(transaction: &Transaction) -> Result<(), AppendError> 
             }
         }
     }
-    if events == 0 {
+    if events == 0 && transaction.progress.is_none() {
         return Err(AppendError::Malformed("no events"));
     }
     within("number of events", events, EVENTS_MAX)?;

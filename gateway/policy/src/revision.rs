@@ -28,6 +28,22 @@ pub(crate) fn of(
     Digest::of_json(&manifest(policy, files, sources, around))
 }
 
+/// Every file that the policy's decisions rest on, its own first: what a change of means a change
+/// of the policy.
+pub(crate) fn rests_on(files: &[FileId], sources: &Sources) -> Vec<String> {
+    let mut all: Vec<String> = files.iter().map(|file| sources.path(*file).to_owned()).collect();
+    for file in files {
+        let Some(tree) = yaml::parse(sources, *file, &mut Report::new()) else { continue };
+        let mut words = BTreeSet::new();
+        texts(&tree, &mut words);
+        let named: BTreeSet<String> =
+            words.iter().flat_map(|word| workspace_files(sources, *file, word)).collect();
+        all.extend(named);
+    }
+    all.push(crate::gateway_file::PATH.to_owned());
+    all
+}
+
 /// What the revision is the digest of.
 pub(crate) fn manifest(
     policy: &raw::Policy,

@@ -6,7 +6,7 @@ use backstop_domain::{Actor, CallId};
 use backstop_engine::Engine;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::auth::Keys;
+use crate::{auth::Keys, deliver::Deliveries};
 
 /// The engine and what stands around it. Cheap to clone.
 #[derive(Clone)]
@@ -19,6 +19,8 @@ pub struct App {
     pub metrics: Option<PrometheusHandle>,
     /// Caps of the edge.
     pub caps: Caps,
+    /// Delivers events to consumers.
+    pub deliveries: Deliveries,
     /// Why the last reload was refused, if it was.
     pub reload: Arc<parking_lot::Mutex<Option<String>>>,
 }

@@ -5,6 +5,7 @@ use axum::{
     extract::{FromRequest, Request},
     http::StatusCode,
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{app::App, problem::Problem};
@@ -61,6 +62,15 @@ pub fn parse(bytes: &[u8], depth: usize) -> Result<Value, Problem> {
     serde_json::from_str(text).map_err(|error| {
         Problem::bad_request("invalid_json", format!("the body is not JSON: {error}"))
     })
+}
+
+/// The body as a type; a field that is wrong is named.
+///
+/// # Errors
+/// [`Problem`] that says which field.
+pub fn typed<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
+    serde_json::from_value(body)
+        .map_err(|error| Problem::bad_request("invalid_field", error.to_string()))
 }
 
 /// Deepest nesting of brackets outside strings; counted before anything recurses.

@@ -1,11 +1,11 @@
-//! Events: of one call, as a page or a stream; and the one feed of all, by position.
+//! Events of one call, as a page or a stream; and how an event is shown.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 use axum::{
     Json,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::{IntoResponse, Response, Sse, sse},
 };
 use backstop_domain::CallId;
@@ -25,15 +25,13 @@ use crate::{
 };
 
 /// Time between two comments on a quiet stream.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// After which place.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct After {
     after: Option<u64>,
-    limit: Option<usize>,
-    wait: Option<u64>,
 }
 
 /// `GET /v1/calls/{id}/events`: JSON, or a stream for those who accept one.
@@ -50,11 +48,7 @@ pub async fn of_call(
     let veil = veil::look(&app, &identity, &found).await?;
     let last = headers::number(&sent, "last-event-id")?;
     let after = last.or(query.after).unwrap_or(0);
-    let streams = sent
-        .get("accept")
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/event-stream"));
-    if streams {
+    if wants_stream(&sent) {
         let events = follow(app.engine, id, after, veil);
         let alive = sse::KeepAlive::new().interval(HEARTBEAT);
         return Ok(Sse::new(events).keep_alive(alive).into_response());
@@ -62,6 +56,12 @@ pub async fn of_call(
     let events = app.engine.events(&id, after).await.map_err(|stop| problem::of_stop(&stop))?;
     let listed: Vec<Value> = events.iter().map(|one| shown(one, &veil)).collect();
     Ok(Json(json!({ "events": listed })).into_response())
+}
+
+/// Whether a stream is asked for.
+pub fn wants_stream(sent: &HeaderMap) -> bool {
+    let accept = sent.get("accept").and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/event-stream"))
 }
 
 /// The call's events as they come, to its end. The watch is taken before each reading, so that
@@ -77,10 +77,10 @@ fn follow(
         id: CallId,
         after: u64,
         veil: Veil,
-        ready: std::collections::VecDeque<Recorded>,
+        ready: VecDeque<Recorded>,
         over: bool,
     }
-    let ready = std::collections::VecDeque::new();
+    let ready = VecDeque::new();
     let place = Place { engine, id, after, veil, ready, over: false };
     stream::unfold(place, |mut place| async move {
         loop {
@@ -112,35 +112,9 @@ fn follow(
     })
 }
 
-/// `GET /v1/events`: every event by position, for those who run the gateway.
-pub async fn feed(
-    State(app): State<App>,
-    identity: Identity,
-    Asked(query): Asked<After>,
-) -> Result<Response, Problem> {
-    if !identity.operates() {
-        let detail = "this key may not read all events; `may: [operate]` in gateway.yaml allows it";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail));
-    }
-    let (after, limit) = (query.after.unwrap_or(0), query.limit.unwrap_or(100).clamp(1, 1000));
-    let mut watch = app.engine.ledger().watch();
-    let wait = query.wait.unwrap_or(0).saturating_mul(1000).min(app.caps.wait_ms);
-    if wait > 0 {
-        let newer = watch.wait_for(|position| *position > after);
-        // Nothing new in time is an answer too: an empty page.
-        let _ = tokio::time::timeout(Duration::from_millis(wait), newer).await;
-    }
-    let events = app.engine.ledger().feed(after, limit).await;
-    let events = events.map_err(|error| problem::of_stop(&error.into()))?;
-    let next = events.last().map_or(after, |last| last.envelope.position);
-    let veil = if identity.sees_private() { Veil::Lifted } else { Veil::Whole };
-    let listed: Vec<Value> = events.iter().map(|one| shown(one, &veil)).collect();
-    Ok(Json(json!({ "events": listed, "next": next })).into_response())
-}
-
 /// An event with its envelope; the body where it can be read, and may be: one that stands beside
 /// its event can quote somebody's words.
-fn shown(recorded: &Recorded, veil: &Veil) -> Value {
+pub fn shown(recorded: &Recorded, veil: &Veil) -> Value {
     let mut view = serde_json::to_value(&recorded.envelope).unwrap_or_default();
     if let Some(map) = view.as_object_mut() {
         match &recorded.event {

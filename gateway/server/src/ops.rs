@@ -51,6 +51,7 @@ fn gauges(app: &App) {
     metrics::gauge!("backstop_ready").set(healthy);
     let refused = f64::from(u8::from(app.reload.lock().is_some()));
     metrics::gauge!("backstop_reload_refused").set(refused);
+    app.deliveries.gauges(app.engine.clock().now());
     for gate in app.engine.models() {
         for state in ["closed", "open", "half_open", "isolated"] {
             let is = f64::from(u8::from(gate.breaker.name() == state));

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::{
     app::App,
     auth::Identity,
-    body::JsonBody,
+    body::{JsonBody, typed},
     problem::{self, Problem},
     query::Asked,
     veil::Veil,
@@ -356,9 +356,4 @@ pub async fn comment(
     workable(&app, &identity, &id).await?;
     let said = app.engine.comment(&id, identity.actor("api"), text).await;
     said.map(|review| answered(&id, &review)).map_err(|error| problem::of_review(&error))
-}
-
-fn typed<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, Problem> {
-    serde_json::from_value(body)
-        .map_err(|error| Problem::bad_request("invalid_field", error.to_string()))
 }

@@ -9,7 +9,10 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{app::App, calls, events, face, openai, ops, problem::Problem, reviews, runs};
+use crate::{
+    app::App, calls, erasures, events, face, feed, openai, ops, problem::Problem, reviews, runs,
+    subscriptions,
+};
 
 /// Every route, over that app.
 pub fn routes(app: App) -> Router {
@@ -33,7 +36,16 @@ pub fn routes(app: App) -> Router {
         .route("/v1/reviews/{id}/decide", post(reviews::decide))
         .route("/v1/reviews/{id}/undo", post(reviews::undo))
         .route("/v1/reviews/{id}/comments", post(reviews::comment))
-        .route("/v1/events", get(events::feed))
+        .route("/v1/events", get(feed::feed))
+        .route("/v1/erasures", post(erasures::erase))
+        .route("/v1/holds", get(erasures::holds).post(erasures::hold))
+        .route("/v1/holds/release", post(erasures::release))
+        .route("/v1/subscriptions", get(subscriptions::list))
+        .route("/v1/subscriptions/{name}", get(subscriptions::show))
+        .route("/v1/subscriptions/{name}/enable", post(subscriptions::enable))
+        .route("/v1/subscriptions/{name}/disable", post(subscriptions::disable))
+        .route("/v1/subscriptions/{name}/redeliver", post(subscriptions::redeliver))
+        .route("/v1/subscriptions/{name}/parked", get(subscriptions::parked))
         .route("/healthz", get(ops::healthz))
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use backstop_domain::{CallId, Digest, ReviewKind};
-use backstop_engine::Snapshot;
+use backstop_engine::{InForce, Snapshot};
 use backstop_ledger::{ReviewFilter, ReviewPhase};
 use backstop_policy::{Answer, Policy};
 use serde_json::Value;
@@ -68,7 +68,12 @@ impl Veil {
         if identity.sees_private() {
             return Self::Lifted;
         }
-        let workspace = app.engine.workspace();
+        Self::of(&app.engine.workspace(), policy, revision)
+    }
+
+    /// What nobody sees of a call of that policy under that revision who may not see what is
+    /// private.
+    pub fn of(workspace: &InForce, policy: &str, revision: Digest) -> Self {
         let pinned = workspace.policies.get(policy);
         match pinned.filter(|policy| policy.plan.revision == revision) {
             Some(policy) if policy.private.is_empty() => Self::Lifted,

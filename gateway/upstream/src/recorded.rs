@@ -182,6 +182,21 @@ impl Recordings {
         Ok(())
     }
 
+    /// What is near a request that is not in the record, in words; `None` if it is there.
+    pub fn missing(&self, model: &str, request: &AskRequest) -> Option<String> {
+        let (key, asked) = key_of(model, &request.body, request.sample);
+        let known = self.turns.contains_key(&key);
+        (!known).then(|| self.near(&asked, request.sample))
+    }
+
+    /// The lines that answer a request, as they stand in a record; empty if there are none.
+    pub fn lines(&self, model: &str, request: &AskRequest) -> Vec<String> {
+        let (key, _) = key_of(model, &request.body, request.sample);
+        let lines = self.turns.get(&key).into_iter().flatten();
+        let keyed = lines.map(|line| Line { key: Some(key), ..line.clone() });
+        keyed.filter_map(|line| serde_json::to_string(&line).ok()).collect()
+    }
+
     fn find(&self, key: Digest, turn: u32) -> Option<&Line> {
         let turns = self.turns.get(&key)?;
         turns.get(usize::try_from(turn).unwrap_or(usize::MAX)).or(turns.last())
@@ -189,10 +204,17 @@ impl Recordings {
 
     /// What is known about a request that is not in the record, for the person who must mend it.
     fn miss(&self, key: Digest, request: &Map<String, Value>, sample: u32) -> String {
+        let (known, from) = (self.turns.len(), self.from.display());
+        let near = self.near(request, sample);
+        format!("no recorded answer under key {key} among {known} in `{from}`: {near}")
+    }
+
+    /// What is near a request that is not in the record.
+    fn near(&self, request: &Map<String, Value>, sample: u32) -> String {
         let about = || request.get("messages");
         let mut lines = self.turns.values().filter_map(|turns| turns.first());
         let near = lines.find(|line| about().is_some() && line.request.get("messages") == about());
-        let hint = match near {
+        match near {
             Some(line) if line.request == *request => {
                 format!("it knows sample {} of it, not {sample}", line.sample)
             }
@@ -205,9 +227,7 @@ impl Recordings {
                 format!("it knows these messages with other {fields:?}")
             }
             None => "it knows no such messages".to_owned(),
-        };
-        let (known, from) = (self.turns.len(), self.from.display());
-        format!("no recorded answer under key {key} among {known} in `{from}`: {hint}")
+        }
     }
 }
 

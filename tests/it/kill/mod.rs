@@ -3,14 +3,18 @@
 //! Callers, reviewers and cancellations run against the real binary; SIGKILL comes at a random
 //! time; it starts again on the same folder. What it acknowledged is remembered here, outside, and
 //! must be there afterwards: same call, same outcome, same answer; no key makes a second call;
-//! every open call reaches an end; every call and every review has one; the chain verifies. More:
+//! every open call reaches an end; every call and every review has one; a consumer of events hears of
+//! every call, in order; backups that are killed too are whole or not there; the chain verifies. More:
 //! `BACKSTOP_KILLS=1000 cargo test -p backstop-tests --release --test it -- --ignored kill`
 
+mod hears;
+mod keeping;
 mod load;
 mod record;
 mod whole;
 
 use backstop_tests::{Caller, Gateway, Upstream, Workspace, gateway, workspace::REVIEWER_KEY};
+use hears::{Ears, SECRET};
 use load::{Client, input};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -43,10 +47,11 @@ async fn survive(kills: u64, seed: u64) {
     println!("{kills} kills, seed {seed}");
     let upstream = Upstream::scripted().await;
     let workspace = Workspace::new(upstream.url());
+    let ears = Ears::new(&workspace).await;
     let record = Arc::new(Record::default());
     let mut dice = StdRng::seed_from_u64(seed);
     for round in 0..kills {
-        let gateway = Gateway::start(&workspace);
+        let gateway = Gateway::start_with(&workspace, &[SECRET]);
         for fact in record.sample(&mut dice, 20) {
             check(&gateway.caller(), &fact).await;
         }
@@ -57,6 +62,10 @@ async fn survive(kills: u64, seed: u64) {
                 tokio::spawn(Client::new(&gateway, record.clone(), seed).run(name))
             })
             .collect();
+        if round % 3 == 0 {
+            let to = workspace.path().join("backup");
+            keeping::backup(&workspace.data(), &to, &mut dice).await;
+        }
         tokio::time::sleep(Duration::from_millis(dice.random_range(LIFE_MS))).await;
         gateway.kill();
         for client in clients {
@@ -66,12 +75,12 @@ async fn survive(kills: u64, seed: u64) {
             println!("{} kills: {}", round + 1, record.summary());
         }
     }
-    settle(&workspace, &record).await;
+    settle(&workspace, &record, &ears).await;
 }
 
 /// Brings every call to its end, then holds the gateway to all that it ever acknowledged.
-async fn settle(workspace: &Workspace, record: &Record) {
-    let gateway = Gateway::start(workspace);
+async fn settle(workspace: &Workspace, record: &Record, ears: &Ears) {
+    let gateway = Gateway::start_with(workspace, &[SECRET]);
     let caller = gateway.caller();
     let reviewer = gateway.caller_with(Some(REVIEWER_KEY));
     let facts = record.all();
@@ -87,10 +96,11 @@ async fn settle(workspace: &Workspace, record: &Record) {
         assert_eq!(again.body["output"], fact.seen["output"], "{} answered anew", fact.key);
     }
     let counted = whole::each_once(&caller).await;
+    let heard = ears.heard_everything(&caller).await;
     gateway.kill();
     let verified = gateway::verify(&workspace.data()).expect("the ledger is whole");
     println!("{} calls acknowledged; {}", ended.len(), record.summary());
-    println!("{counted}\n{verified}");
+    println!("{counted}\n{heard}\n{verified}");
 }
 
 /// The call once it has ended; reviews in its way are approved.

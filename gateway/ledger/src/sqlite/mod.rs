@@ -1,11 +1,17 @@
 //! The ledger on SQLite: one writer thread with group commit, readers beside it, one file.
 
+mod backup;
 mod checkpoint;
+mod consumers;
+mod erase;
+mod faults;
 mod insert;
+mod migrate;
 mod open;
 mod place;
 mod read;
 mod rebuild;
+mod remembered;
 mod rows;
 mod schema;
 mod sweep;
@@ -13,6 +19,7 @@ mod verify;
 mod writer;
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::{
         Arc,
@@ -28,17 +35,21 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    AppendError, CallFilter, CallSummary, CallsPage, KeyBinding, Ledger, OpenError, Pending,
-    ReadFailed, Reading, Recorded, Retention, ReviewFilter, ReviewSummary, ReviewsPage, Scope,
-    StorageFault, StoredBody, Swept, Transaction,
+    AppendError, CallBodies, CallFilter, CallSummary, CallsPage, Delivery, DeliveryFilter,
+    KeyBinding, Ledger, OpenError, Pending, ReadFailed, Reading, Recorded, Retention, ReviewFilter,
+    ReviewSummary, ReviewsPage, Scope, Size, Standing, StorageFault, StoredBody, Swept,
+    Transaction,
 };
 
 use self::{open::Held, read::Readers, writer::Job};
 
 pub use self::{
-    read::read_stream,
+    backup::{BackupError, Copied, backup, restore},
+    faults::{CommitStep, Faults},
+    migrate::{Migrated, migrate},
+    read::{read_stream, sizes},
     rebuild::rebuild_summaries,
-    verify::{Break, Report, verify},
+    verify::{Break, Head, Report, head, lacks, verify},
 };
 
 /// Transactions that may wait for the writer.
@@ -119,10 +130,22 @@ impl SqliteLedger {
     /// [`OpenError`] if the folder is another process's, a newer Backstop's, or cannot be used; or
     /// if SQLite would not keep what it acknowledges.
     pub fn open(folder: &Path, options: &Options) -> Result<Self, OpenError> {
+        Self::open_with(folder, options, Arc::new(faults::NoFaults))
+    }
+
+    /// The same, on a disk that fails as it is told: for tests.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        folder: &Path,
+        options: &Options,
+        faults: Arc<dyn Faults>,
+    ) -> Result<Self, OpenError> {
         open::check_version()?;
         let held = open::hold(folder, true)?;
         let mut connection = open::writer(&held, options.max_bytes)?;
-        schema::migrate(&mut connection, folder)?;
+        schema::ready(&mut connection, folder)?;
         let tip = rows::tip(&connection)?;
         let shared = Arc::new(Shared {
             position: watch::Sender::new(tip.position),
@@ -136,7 +159,7 @@ impl SqliteLedger {
         let readers = Readers::open(&database, options.readers.max(1))?;
         let (jobs, queue) = sync_channel(QUEUE);
         let (checkpointer, nudge) = checkpoint::start(&database, Arc::clone(&shared))?;
-        let writer = writer::Writer::new(connection, tip, Arc::clone(&shared), nudge)?;
+        let writer = writer::Writer::new(connection, tip, Arc::clone(&shared), nudge, faults)?;
         let writer = writer.start(queue, options.ride)?;
         let threads = vec![writer, checkpointer];
         Ok(Self { jobs: Some(jobs), threads, readers, shared, held })
@@ -172,7 +195,8 @@ impl SqliteLedger {
             self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
             match error {
                 TrySendError::Full(_) => AppendError::Busy,
-                TrySendError::Disconnected(_) => StorageFault::Closed.into(),
+                // The writer died without a word: whoever asks for health is told so at once.
+                TrySendError::Disconnected(_) => self.shared.fail(StorageFault::Closed).into(),
             }
         })
     }
@@ -246,6 +270,28 @@ impl Ledger for SqliteLedger {
 
     fn reviews(&self, filter: ReviewFilter) -> Reading<ReviewsPage> {
         self.readers.run(move |connection| read::reviews(connection, &filter))
+    }
+
+    fn subscriptions(&self) -> Reading<Vec<Standing>> {
+        self.readers.run(|connection| Ok(consumers::all(connection)?))
+    }
+
+    fn deliveries(&self, subscription: &str, filter: DeliveryFilter) -> Reading<Vec<Delivery>> {
+        let name = subscription.to_owned();
+        self.readers.run(move |connection| Ok(consumers::deliveries(connection, &name, filter)?))
+    }
+
+    fn bodies_of(&self, calls: Vec<CallId>) -> Reading<CallBodies> {
+        self.readers.run(move |connection| Ok(erase::bodies_of(connection, &calls)?))
+    }
+
+    fn sizes(&self) -> Reading<BTreeMap<String, Size>> {
+        self.readers.run(|connection| Ok(erase::sizes(connection)?))
+    }
+
+    fn parked(&self, subscription: &str) -> Reading<u64> {
+        let name = subscription.to_owned();
+        self.readers.run(move |connection| Ok(consumers::parked(connection, &name)?))
     }
 
     fn watch(&self) -> watch::Receiver<u64> {

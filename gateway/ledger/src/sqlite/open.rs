@@ -98,6 +98,8 @@ pub(super) fn writer(held: &Held, max_bytes: Option<u64>) -> Result<Connection, 
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
+    // What is erased is overwritten, not only forgotten.
+    connection.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     if let Some(bytes) = max_bytes {
         let page: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
@@ -106,6 +108,7 @@ pub(super) fn writer(held: &Held, max_bytes: Option<u64>) -> Result<Connection, 
     }
     needs(&connection, "journal_mode", "wal")?;
     needs(&connection, "synchronous", "2")?;
+    needs(&connection, "secure_delete", "1")?;
     needs(&connection, "wal_autocheckpoint", "0")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)

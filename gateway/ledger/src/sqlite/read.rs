@@ -1,6 +1,6 @@
 //! Reads: a pool of connections that cannot write, each used by one read at a time.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use backstop_domain::{Digest, Millis, Stream};
 use parking_lot::Mutex;
@@ -10,12 +10,12 @@ use tokio::sync::Semaphore;
 
 use crate::{
     CallFilter, CallSummary, CallsPage, Cursor, OpenError, ReadFailed, Reading, Recorded,
-    ReviewFilter, ReviewSummary, ReviewsPage, StoredBody,
+    ReviewFilter, ReviewSummary, ReviewsPage, Size, StoredBody,
     query::{FEED_MAX, bounded},
 };
 
 use super::{
-    open,
+    erase, open,
     rows::{self, clamped, summary},
 };
 
@@ -85,6 +85,16 @@ pub fn read_stream(folder: &Path, of: &Stream) -> Result<Vec<Recorded>, OpenErro
     std::fs::metadata(&path).map_err(|error| OpenError::Folder(folder.to_owned(), error))?;
     let connection = open::reader(&path)?;
     Ok(rows::stream(&connection, of, 0)?)
+}
+
+/// How much every policy keeps, read from a data folder that a gateway may be using.
+///
+/// # Errors
+/// [`OpenError`] if there is no ledger there, or it cannot be read.
+pub fn sizes(folder: &Path) -> Result<BTreeMap<String, Size>, OpenError> {
+    let path = folder.join(open::DATABASE);
+    std::fs::metadata(&path).map_err(|error| OpenError::Folder(folder.to_owned(), error))?;
+    Ok(erase::sizes(&open::reader(&path)?)?)
 }
 
 /// Events of every stream after that position.

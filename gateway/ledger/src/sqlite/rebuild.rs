@@ -17,7 +17,7 @@ pub fn rebuild_summaries(folder: &Path) -> Result<u64, OpenError> {
     open::check_version()?;
     let held = open::hold(folder, false)?;
     let mut connection = open::writer(&held, None)?;
-    schema::migrate(&mut connection, folder)?;
+    schema::ready(&mut connection, folder)?;
     let reader = open::reader(&held.database())?;
     let transaction = connection.transaction()?;
     let mut streams = reader.prepare("SELECT DISTINCT stream FROM events")?;

@@ -157,9 +157,10 @@ pub(super) fn review(
 pub(super) fn unknown_kinds(connection: &Connection) -> rusqlite::Result<Vec<(String, u16)>> {
     let mut statement = connection.prepare("SELECT family, type, version FROM kinds")?;
     let kinds = statement.query_map([], |row| {
-        let known = kinds::is_known(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?);
+        let (family, kind): (String, String) = (row.get(0)?, row.get(1)?);
         let version: u16 = row.get(2)?;
-        Ok((known && version == 1, (row.get(1)?, version)))
+        let known = kinds::is_known(&family, &kind) && version <= kinds::version(&kind);
+        Ok((known, (kind, version)))
     })?;
     kinds
         .filter_map(|kind| kind.map(|(known, kind)| (!known).then_some(kind)).transpose())

@@ -7,10 +7,13 @@ use rusqlite::Connection;
 use crate::OpenError;
 
 /// Each step takes a folder from the format of its index to the next.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, CONSUMERS];
 
 /// The format that this binary writes; stands in `user_version`.
 pub(super) const FORMAT: i64 = STEPS.len() as i64;
+
+/// The first format that knows consumers of events.
+pub(super) const CONSUMERS_SINCE: i64 = 2;
 
 /// "BKST": tells `file` and people whose database it is.
 const APPLICATION: i64 = 0x424b_5354;
@@ -94,24 +97,56 @@ CREATE INDEX reviews_open ON reviews (due, id) WHERE phase IN ('open', 'claimed'
 CREATE INDEX reviews_call ON reviews (call);
 ";
 
-/// Brings the database to [`FORMAT`], in one transaction.
+/// Where consumers of events stand, what they could not be given yet, and what is held against
+/// erasure.
+const CONSUMERS: &str = "
+CREATE TABLE subscriptions (
+    name     TEXT PRIMARY KEY,
+    standing TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE deliveries (
+    subscription TEXT    NOT NULL,
+    position     INTEGER NOT NULL,
+    lane         TEXT    NOT NULL,
+    tries        INTEGER NOT NULL,
+    due          INTEGER NOT NULL,
+    parked       TEXT,
+    last         TEXT,
+    PRIMARY KEY (subscription, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE held (
+    digest BLOB NOT NULL,
+    call   TEXT NOT NULL,
+    PRIMARY KEY (digest, call)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX held_call ON held (call);
+";
+
+/// Makes the tables of a new database, and holds any other to [`FORMAT`].
 ///
 /// # Errors
-/// [`OpenError::Newer`] if a newer Backstop wrote it; nothing has changed then.
-pub(super) fn migrate(connection: &mut Connection, folder: &Path) -> Result<(), OpenError> {
+/// [`OpenError::Newer`] or [`OpenError::Older`] if another Backstop wrote it; nothing has changed
+/// then.
+pub(super) fn ready(connection: &mut Connection, folder: &Path) -> Result<(), OpenError> {
     check(connection, folder)?;
-    let found = format(connection)?;
-    let step = usize::try_from(found).unwrap_or_default();
-    if step == STEPS.len() {
-        return Ok(());
+    match format(connection)? {
+        FORMAT => Ok(()),
+        0 => Ok(step_up(connection)?),
+        found => Err(OpenError::Older { path: folder.into(), found, known: FORMAT }),
     }
-    let transaction = connection.transaction()?;
-    for sql in STEPS.iter().skip(step) {
+}
+
+/// Takes the database to [`FORMAT`], each step in a transaction of its own.
+pub(super) fn step_up(connection: &mut Connection) -> rusqlite::Result<()> {
+    let found = usize::try_from(format(connection)?).unwrap_or_default();
+    for (sql, to) in STEPS.iter().zip(1_i64..).skip(found) {
+        let transaction = connection.transaction()?;
         transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "user_version", to)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.commit()?;
     }
-    transaction.pragma_update(None, "user_version", FORMAT)?;
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
-    Ok(transaction.commit()?)
+    Ok(())
 }
 
 /// Refuses what a newer Backstop wrote.
@@ -127,6 +162,7 @@ pub(super) fn check(connection: &Connection, folder: &Path) -> Result<(), OpenEr
     }
 }
 
-fn format(connection: &Connection) -> rusqlite::Result<i64> {
+/// The format of that database; 0 for one without tables.
+pub(super) fn format(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }

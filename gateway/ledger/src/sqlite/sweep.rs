@@ -21,7 +21,8 @@ pub(super) fn sweep(connection: &Connection, retention: Retention) -> rusqlite::
         let before = in_use(connection)?.map_or(before, |oldest| oldest.min(before));
         let sql = "UPDATE bodies SET bytes = NULL WHERE id IN (\
                        SELECT id FROM bodies \
-                       WHERE used < ?1 AND private AND bytes IS NOT NULL LIMIT ?2)";
+                       WHERE used < ?1 AND private AND bytes IS NOT NULL \
+                       AND digest NOT IN (SELECT digest FROM held) LIMIT ?2)";
         swept.bodies = connection.execute(sql, params![before.0, MOST])? as u64;
     }
     swept.more = swept.keys == MOST || swept.bodies == MOST;

@@ -2,7 +2,6 @@
 //! one piece; only then is anything in it acknowledged, refusals too.
 
 use std::{
-    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::Ordering,
@@ -12,18 +11,20 @@ use std::{
     time::Duration,
 };
 
-use backstop_domain::{EventId, Stream};
+use backstop_domain::EventId;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use crate::{
-    AppendError, CallSummary, Committed, Durability, KeyBinding, OpenError, Retention,
-    StorageFault, Swept, Transaction,
+    AppendError, Committed, Durability, KeyBinding, OpenError, Retention, StorageFault, Swept,
+    Transaction,
     seal::{Sealed, Tip, seal},
     validate,
 };
 
-use super::{Shared, insert, rows, sweep};
+use super::{
+    CommitStep, Faults, Shared, consumers, erase, insert, remembered::Remembered, rows, sweep,
+};
 
 /// Jobs in one commit, at most: bounds how long the first of them waits for the last.
 const BATCH: usize = 512;
@@ -122,30 +123,8 @@ pub(super) struct Writer {
     remembered: Remembered,
     /// Tells the checkpointer that the log grew.
     nudge: SyncSender<()>,
-}
-
-/// What this writer wrote itself and would only read back. Forgotten whenever something is rolled
-/// back, so it never says what the disk does not.
-#[derive(Default)]
-struct Remembered {
-    /// Types that stand in `kinds`.
-    kinds: HashSet<(&'static str, u16)>,
-    /// Summaries of calls that are open.
-    open: HashMap<Stream, CallSummary>,
-}
-
-impl Remembered {
-    /// Open calls whose summaries are kept; beyond that all are read again.
-    const OPEN_MAX: usize = 4096;
-
-    fn keep(&mut self, stream: &Stream, call: Option<CallSummary>) {
-        if self.open.len() >= Self::OPEN_MAX {
-            self.open.clear();
-        }
-        if let Some(call) = call.filter(CallSummary::is_open) {
-            self.open.insert(stream.clone(), call);
-        }
-    }
+    /// Whether a step of a commit fails.
+    faults: Arc<dyn Faults>,
 }
 
 /// What a job came to, told once the batch is on disk.
@@ -160,9 +139,11 @@ impl Writer {
         tip: Tip,
         shared: Arc<Shared>,
         nudge: SyncSender<()>,
+        faults: Arc<dyn Faults>,
     ) -> Result<Self, OpenError> {
         let unknown = rows::unknown_kinds(&connection)?;
-        Ok(Self { connection, tip, shared, unknown, remembered: Remembered::default(), nudge })
+        let remembered = Remembered::default();
+        Ok(Self { connection, tip, shared, unknown, remembered, nudge, faults })
     }
 
     /// Starts the thread. It ends when nobody can send jobs any more and none is left.
@@ -196,6 +177,7 @@ impl Writer {
             Err(Stopped::Constraint) => self.attempt(&batch, Each::Alone, before),
             done => done,
         };
+        let done = done.and_then(|came| self.reach(CommitStep::Committed).map(|()| came));
         let came = match done {
             Ok(came) => came,
             Err(stopped) => {
@@ -208,6 +190,11 @@ impl Writer {
         self.shared.position.send_if_modified(|position| {
             std::mem::replace(position, self.tip.position) != self.tip.position
         });
+        if let Err(stopped) = self.reach(CommitStep::Noticed) {
+            let fault = self.shared.fail(stopped.into_fault());
+            refuse(batch, &fault);
+            return Err(fault);
+        }
         batch.into_iter().zip(came).for_each(|(job, came)| tell(job, came));
         Ok(())
     }
@@ -226,6 +213,7 @@ impl Writer {
 
     fn put_all(&mut self, batch: &[Job], each: Each) -> Result<Vec<Came>, Stopped> {
         self.execute("BEGIN IMMEDIATE")?;
+        self.reach(CommitStep::Begun)?;
         let mut came = Vec::with_capacity(batch.len());
         for job in batch {
             came.push(match job {
@@ -239,8 +227,13 @@ impl Writer {
                 }
             });
         }
+        self.reach(CommitStep::Written)?;
         self.execute("COMMIT")?;
         Ok(came)
+    }
+
+    fn reach(&self, step: CommitStep) -> Result<(), Stopped> {
+        self.faults.at(step).map_err(Stopped::Fault)
     }
 
     fn append(&mut self, transaction: &Transaction, each: Each) -> Result<Committed, Stopped> {
@@ -315,6 +308,12 @@ impl Writer {
         }
         if let Some(claim) = &transaction.key {
             insert::key(&self.connection, claim)?;
+        }
+        if let Some(progress) = &transaction.progress {
+            consumers::step(&self.connection, progress)?;
+        }
+        for change in &transaction.keeping {
+            erase::change(&self.connection, change)?;
         }
         let mut seqs = Vec::with_capacity(transaction.appends.len());
         for append in &transaction.appends {

@@ -5,13 +5,14 @@ use std::{collections::HashSet, future::Future, sync::Arc};
 
 use backstop_domain::{CallEvent, CallId, Digest, Millis, Outcome, ReviewEvent, ReviewId, Stream};
 use backstop_ledger::{
-    AppendError, Body, CallFilter, CallPhase, Committed, Durability, KeyBinding, Ledger, Retention,
-    ReviewFilter, ReviewPhase, Transaction, Unreadable,
+    Again, AppendError, Body, CallFilter, CallPhase, Committed, Delivery, DeliveryFilter,
+    Durability, KeepingChange, KeyBinding, Ledger, Progress, Retention, ReviewFilter, ReviewPhase,
+    Standing, Transaction, Unreadable,
 };
 
 use crate::stories::{
-    START, accepted, call_events, claim, opened, operator, paused, received, requested, resolved,
-    review_append, review_events, scope, started, way_of_an_accepted_call,
+    START, accepted, answered, call_events, claim, opened, operator, paused, received, requested,
+    resolved, review_append, review_events, scope, started, way_of_an_accepted_call,
 };
 
 pub type Any = Arc<dyn Ledger>;
@@ -32,6 +33,10 @@ pub async fn hold_to_the_contract<F: Future<Output = Any>>(make: impl Fn() -> F)
     open_sets_follow_the_events(make().await).await;
     keys_are_kept_from_the_end_of_the_call(make().await).await;
     erased_bodies_leave_their_envelopes(make().await).await;
+    consumers_stand_where_they_were_left(make().await).await;
+    a_step_of_a_consumer_and_its_events_stand_or_fall_together(make().await).await;
+    only_what_no_other_call_uses_is_erased(make().await).await;
+    what_is_held_stays(make().await).await;
 }
 
 async fn committed(ledger: &Any, transaction: Transaction) -> Committed {
@@ -361,6 +366,134 @@ async fn erased_bodies_leave_their_envelopes(ledger: Any) {
     committed(&ledger, again).await;
     let back = ledger.body(bytes.digest()).await.unwrap().unwrap();
     assert_eq!(back.bytes.as_deref(), Some(&b"request"[..]));
+}
+
+fn delivery(position: u64, tries: u32, parked: Option<&str>) -> Delivery {
+    Delivery {
+        position,
+        lane: "call/a".into(),
+        tries,
+        due: Millis(START + 5),
+        parked: parked.map(Into::into),
+        last: Some("answered 500".into()),
+    }
+}
+
+fn standing(name: &str, cursor: u64) -> Standing {
+    Standing { name: name.into(), cursor, ..Standing::default() }
+}
+
+async fn consumers_stand_where_they_were_left(ledger: Any) {
+    assert_eq!(ledger.subscriptions().await, Ok(vec![]));
+    let whole = Standing {
+        settled: vec![9, 12],
+        flying: vec![10],
+        again: Some(Again { next: 2, until: 5 }),
+        disabled: Some("by hand".into()),
+        failing_since: Some(Millis(START)),
+        gap: Some(1),
+        delivered: 7,
+        ..standing("warehouse", 8)
+    };
+    let put =
+        vec![delivery(3, 2, None), delivery(4, 8, Some("answered 400")), delivery(7, 1, None)];
+    let step = Progress { standing: whole.clone(), put, done: vec![] };
+    let alone = committed(&ledger, Transaction::of(vec![]).with_progress(step)).await;
+    assert_eq!((alone.first, alone.last, alone.seqs.len()), (1, 0, 0));
+    let other = Progress { standing: standing("audit", 2), ..Progress::default() };
+    committed(&ledger, Transaction::of(vec![]).with_progress(other)).await;
+    assert_eq!(ledger.subscriptions().await, Ok(vec![standing("audit", 2), whole.clone()]));
+    let wait = ledger.deliveries("warehouse", DeliveryFilter::default()).await.unwrap();
+    assert_eq!(wait, [delivery(3, 2, None), delivery(7, 1, None)]);
+    let parked = DeliveryFilter { parked: true, ..DeliveryFilter::default() };
+    let parked = ledger.deliveries("warehouse", parked).await.unwrap();
+    assert_eq!(parked, [delivery(4, 8, Some("answered 400"))]);
+    assert_eq!(ledger.parked("warehouse").await, Ok(1));
+    assert_eq!(ledger.parked("audit").await, Ok(0));
+    let page = DeliveryFilter { after: 3, limit: 1, ..DeliveryFilter::default() };
+    assert_eq!(ledger.deliveries("warehouse", page).await.unwrap(), [delivery(7, 1, None)]);
+    assert_eq!(ledger.deliveries("audit", DeliveryFilter::default()).await, Ok(vec![]));
+    let next = Standing { cursor: 20, ..whole };
+    let step = Progress { standing: next, put: vec![delivery(3, 3, None)], done: vec![7, 99] };
+    committed(&ledger, Transaction::of(vec![]).with_progress(step)).await;
+    let wait = ledger.deliveries("warehouse", DeliveryFilter::default()).await.unwrap();
+    assert_eq!(wait, [delivery(3, 3, None)]);
+    assert_eq!(ledger.subscriptions().await.unwrap()[1].cursor, 20);
+}
+
+async fn a_step_of_a_consumer_and_its_events_stand_or_fall_together(ledger: Any) {
+    let step = |cursor| Progress { standing: standing("s", cursor), ..Progress::default() };
+    let late = call_events("a", 5, vec![started(1)]).with_progress(step(1));
+    assert!(matches!(ledger.append(late).await, Err(AppendError::Conflict { .. })));
+    assert_eq!(ledger.subscriptions().await, Ok(vec![]));
+    committed(&ledger, call_events("a", 0, vec![received("p")]).with_progress(step(2))).await;
+    assert_eq!(ledger.subscriptions().await, Ok(vec![standing("s", 2)]));
+    assert_eq!(ledger.position(), 1);
+}
+
+/// Two calls that share their request, and of which the first has an answer too.
+async fn two_calls(ledger: &Any) -> (Body, Body) {
+    let (request, raw) = (Body::new(b"request".to_vec(), true), Body::new(b"raw".to_vec(), true));
+    let a = call_events("a", 0, vec![received("p"), started(1), answered(1)]);
+    let a = a.with_bodies([request.clone(), raw.clone()]).with_key(claim("a", "k", "body"));
+    committed(ledger, a).await;
+    let b = call_events("b", 0, vec![received("q")]).with_bodies([request.clone()]);
+    committed(ledger, b).await;
+    (request, raw)
+}
+
+async fn bytes(ledger: &Any, body: &Body) -> Option<Vec<u8>> {
+    ledger.body(body.digest()).await.unwrap().unwrap().bytes
+}
+
+async fn only_what_no_other_call_uses_is_erased(ledger: Any) {
+    let (request, raw) = two_calls(&ledger).await;
+    let a = CallId::from("a");
+    let found = ledger.bodies_of(vec![a.clone()]).await.unwrap();
+    // The bodies of two events, and the answer as it came; the request is the other's too.
+    assert_eq!((found.own.len(), found.shared, found.gone, found.all.len()), (3, 1, 0, 4));
+    assert!(found.own.iter().any(|own| own.digest == raw.digest() && own.size == 3));
+    let sizes = ledger.sizes().await.unwrap();
+    assert_eq!((sizes["p"].calls, sizes["p"].events, sizes["q"].events), (1, 3, 1));
+    assert!(sizes["p"].bytes > sizes["q"].bytes);
+    // Used again between the look and the erasure: it stays.
+    let mut late = call_events("c", 0, vec![received("r")]).with_bodies([raw.clone()]);
+    late.appends[0].events[0].at = Millis(START + 77);
+    committed(&ledger, late).await;
+    let erase = KeepingChange::Erase { bodies: found.own, calls: vec![a.clone()] };
+    committed(&ledger, operator(1, paused("erase")).with_keeping([erase])).await;
+    assert!(bytes(&ledger, &raw).await.is_some() && bytes(&ledger, &request).await.is_some());
+    let read = ledger.stream(&call_stream("a"), 0).await.unwrap();
+    assert_eq!(read[0].event, Err(Unreadable::Erased));
+    assert!(read[1].event.is_ok() && read[2].event.is_err());
+    assert!(read.iter().all(|one| one.envelope.computed_hash() == one.envelope.hash));
+    assert_eq!(ledger.key(scope(), "k".into()).await, Ok(None));
+    assert_eq!(ledger.bodies_of(vec![a]).await.unwrap().gone, 2);
+    assert!(ledger.stream(&call_stream("b"), 0).await.unwrap()[0].event.is_ok());
+}
+
+async fn what_is_held_stays(ledger: Any) {
+    let (request, raw) = two_calls(&ledger).await;
+    for (call, seq) in [("a", 3), ("b", 1)] {
+        committed(&ledger, call_events(call, seq, vec![CallEvent::CallEnded(accepted())])).await;
+    }
+    let call = CallId::from("b");
+    let bodies = ledger.bodies_of(vec![call.clone()]).await.unwrap().all;
+    let hold = KeepingChange::Hold { call: call.clone(), bodies };
+    committed(&ledger, operator(1, paused("hold")).with_keeping([hold])).await;
+    let all = Retention { bodies_unused_since: Some(Millis(START * 2)), ..Retention::default() };
+    assert!(ledger.sweep(all).await.unwrap().bodies > 0);
+    assert_eq!(bytes(&ledger, &raw).await, None);
+    assert!(bytes(&ledger, &request).await.is_some());
+    let b = ledger.stream(&call_stream("b"), 0).await.unwrap();
+    assert!(b.iter().all(|one| one.event.is_ok()));
+    committed(
+        &ledger,
+        operator(2, paused("release")).with_keeping([KeepingChange::Release { call }]),
+    )
+    .await;
+    ledger.sweep(all).await.unwrap();
+    assert_eq!(bytes(&ledger, &request).await, None);
 }
 
 /// What a ledger whose disk failed must do. `fail` makes the next commit fail.

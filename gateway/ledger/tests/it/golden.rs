@@ -340,13 +340,28 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
         revision,
         sources: Some(sources),
     };
+    let redelivered = ControlEvent::SubscriptionChanged {
+        subscription: "warehouse".into(),
+        to: "redelivered".into(),
+        reason: "the warehouse lost a day".into(),
+        from: Some(40),
+        until: Some(90),
+    };
     let acted = ControlEvent::OperatorActed {
         act: "pause".into(),
         target: "model/small".into(),
         reason: "bad answers since noon".into(),
         until: Some(Millis(START + 60_000)),
     };
-    vec![("", breaker), ("", latch), ("", loaded), ("", acted)]
+    let erased = ControlEvent::BodiesErased {
+        scope: "call".into(),
+        target: "call_1".into(),
+        calls: vec!["call_1".into()],
+        digests: vec![Digest::of(b"request"), Digest::of(b"answer")],
+        shared: 1,
+        reason: "asked for by letter".into(),
+    };
+    vec![("", breaker), ("", latch), ("", loaded), ("", redelivered), ("", erased), ("", acted)]
 }
 
 fn examples() -> Vec<(Stream, &'static str, Event)> {

@@ -10,9 +10,12 @@
 
 mod conformance;
 mod disk;
+mod faults;
 mod golden;
+mod keeping;
 mod measure;
 mod memory;
+mod power;
 mod sqlite;
 mod stories;
 mod verify;

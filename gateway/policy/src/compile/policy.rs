@@ -113,6 +113,7 @@ impl Compiler<'_> {
             calendars: self.around.hours.clone(),
             texts: core::mem::take(&mut self.texts),
             prompts,
+            files: revision::rests_on(&self.parts.files, self.sources),
             written: self.raw.clone(),
         })
     }

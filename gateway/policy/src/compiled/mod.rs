@@ -76,6 +76,8 @@ pub struct Policy {
     pub retain: Retain,
     /// Paths that are masked in pages, logs and exports.
     pub private: Vec<String>,
+    /// Every file that its decisions rest on, its own first.
+    pub files: Vec<String>,
     pub(crate) data: Arc<Value>,
     pub(crate) calendars: Calendars,
     pub(crate) texts: BTreeMap<String, LadderTexts>,

@@ -1,7 +1,7 @@
 //! The table of problem codes. A published code is never reused for anything else.
 //!
 //! `01` is YAML itself, `02` the shape of keys and values, `03` units and paths, `04` the policy,
-//! `05` the gateway file, `06` prompts, `07` and above what compiling finds.
+//! `05` the gateway file, `06` prompts, `07` what compiling finds, `08` suites.
 
 macro_rules! codes {
     ($($name:ident = $id:literal, $summary:literal;)+) => {
@@ -92,6 +92,9 @@ codes! {
     PatternDoubt = "BS0719", "A pattern probably does not say what was meant.";
     Decided = "BS0720", "A part of a condition always comes to the same.";
     Costly = "BS0721", "The cost of a condition grows without bound.";
+
+    Case = "BS0801", "A line of a suite is no case.";
+    GateSize = "BS0802", "A gate cannot pass with so few cases.";
 }
 
 impl std::fmt::Display for Code {

@@ -1,8 +1,10 @@
 //! Who is told: people by mail or webhook, machines by signed deliveries of events.
 
+use backstop_domain::envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES};
+
 use super::setting::{SecretRef, Setting, address};
 use crate::decode::{Decode, Decoder, Fields, Name, OneOrMany, words};
-use crate::diagnostics::{Code, Problem};
+use crate::diagnostics::{Code, Problem, suggest};
 use crate::source::Spanned;
 use crate::units::Time;
 use crate::yaml::Node;
@@ -96,8 +98,8 @@ words! {
 pub struct Subscription {
     /// Where deliveries go.
     pub url: Setting,
-    /// What they are signed with.
-    pub secret: SecretRef,
+    /// What they are signed with; several while a secret is being changed, the newest first.
+    pub secrets: Vec<SecretRef>,
     /// The types of events; `None` is all.
     pub events: Option<Vec<String>>,
     /// The policies; `None` is all.
@@ -116,8 +118,8 @@ impl Decode for Subscription {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let mut fields = Fields::open(node, "a subscription", d)?;
         let url = address(&mut fields, "url", d);
-        let secret = fields.required("secret", d);
-        let events: Option<OneOrMany<String>> = fields.optional("events", d);
+        let secrets: Option<OneOrMany<SecretRef>> = fields.required("secret", d);
+        let events: Option<OneOrMany<Spanned<String>>> = fields.optional("events", d);
         let policies: Option<OneOrMany<Name>> = fields.optional("policies", d);
         let payload = fields.or("payload", Payload::Thin, d);
         let format = fields.or("format", Format::Webhook, d);
@@ -125,8 +127,23 @@ impl Decode for Subscription {
         let enabled = fields.or("enabled", true, d);
         fields.finish(d);
         let policies = policies.map(|names| names.0.iter().map(|n| n.to_string()).collect());
-        let events = events.map(|events| events.0);
-        let (url, secret) = (url?, secret?);
-        Some(Self { url, secret, events, policies, payload, format, private_network, enabled })
+        let events = events.map(|events| {
+            let events = events.0.into_iter();
+            events.filter_map(|kind| event_type(kind, d)).collect()
+        });
+        let (url, secrets) = (url?, secrets?.0);
+        Some(Self { url, secrets, events, policies, payload, format, private_network, enabled })
     }
+}
+
+/// A type of event that there is.
+fn event_type(kind: Spanned<String>, d: &mut Decoder<'_>) -> Option<String> {
+    let known = || CALL_TYPES.into_iter().chain(REVIEW_TYPES).chain(CONTROL_TYPES);
+    if known().any(|one| one == kind.value) {
+        return Some(kind.value);
+    }
+    let say = format!("there is no event type `{}`", kind.value);
+    let help = suggest::did_you_mean(&kind.value, known());
+    d.report.push(Problem::error(Code::UnknownWord, kind.span, say).help_if(help));
+    None
 }

@@ -1,10 +1,12 @@
 //! `backstop verify`: proves offline that a ledger is whole. It writes nothing.
 //!
-//! Three walks, side by side: the chain by position, every stream by seq through the machines of
-//! `domain`, and every body against its digest.
+//! Four walks, side by side: the chain by position, every stream by seq through the machines of
+//! `domain`, every body against its digest, and every consumer against the log.
 
 mod bodies;
 mod chain;
+mod consumers;
+mod head;
 mod streams;
 
 use std::{fmt, path::Path, thread};
@@ -15,6 +17,8 @@ use rusqlite::Connection;
 use crate::OpenError;
 
 use super::{open, schema};
+
+pub use self::head::{Head, head, lacks};
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -110,7 +114,7 @@ pub fn verify(folder: &Path) -> Result<Report, OpenError> {
     let held = open::hold(folder, false)?;
     let database = held.database();
     schema::check(&open::reader(&database)?, folder)?;
-    let walks: [Walk; 3] = [chain::walk, streams::walk, bodies::walk];
+    let walks: [Walk; 4] = [chain::walk, streams::walk, bodies::walk, consumers::walk];
     let reports = thread::scope(|scope| {
         let start = |walk: Walk| {
             let database = &database;

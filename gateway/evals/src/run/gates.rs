@@ -1,0 +1,29 @@
+//! Models behind gates that nobody has used yet: what one case does to a breaker, a retry budget or
+//! a limit is no other case's concern.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use backstop_engine::{Models, Upstream, model_guards, timeouts};
+use backstop_policy::{Gateway, gateway_file};
+use backstop_upstream::{Clock, CredentialGate, Model, ModelGate};
+
+/// The models of `gateway`, asked as `asked` says.
+pub fn behind_fresh_gates(
+    gateway: &Gateway,
+    clock: &Arc<dyn Clock>,
+    asked: impl Fn(&str, &gateway_file::Model) -> Arc<dyn Model>,
+) -> Models {
+    let latch = |provider: &str| CredentialGate::new(provider, Arc::clone(clock));
+    let latches: BTreeMap<&str, Arc<CredentialGate>> =
+        gateway.providers.keys().map(|name| (name.as_str(), latch(name))).collect();
+    let models = gateway.models.iter().enumerate().map(|(seed, (name, model))| {
+        let provider = model.provider.as_str();
+        let credential = latches.get(provider).cloned().unwrap_or_else(|| latch(provider));
+        let guards = model_guards(name, model);
+        let gate = ModelGate::new(guards, credential, Arc::clone(clock), seed as u64);
+        let upstream = Upstream { model: asked(name, model), gate, timeouts: timeouts(model) };
+        (name.clone(), upstream)
+    });
+    Models::new(models.collect())
+}

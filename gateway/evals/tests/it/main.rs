@@ -1,0 +1,13 @@
+//! Suites run through the real engine on answers that were recorded from a scripted model.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests stop at the first surprise, and measure"
+)]
+
+mod gates;
+mod replays;
+mod speed;
+mod world;

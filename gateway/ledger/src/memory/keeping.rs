@@ -1,0 +1,103 @@
+//! Erasures and holds of the ledger in memory.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use backstop_domain::{CallId, Digest, Stream};
+
+use crate::{CallBodies, KeepingChange, OwnBody, Size, erasure::digests};
+
+use super::{Kept, State};
+
+impl State {
+    /// Changes what is kept.
+    pub(super) fn change(&mut self, change: KeepingChange) {
+        match change {
+            KeepingChange::Erase { bodies, calls } => {
+                let held: HashSet<Digest> =
+                    self.kept_back.iter().map(|(digest, _)| *digest).collect();
+                for OwnBody { digest, used, .. } in bodies {
+                    let kept = self.bodies.get_mut(&digest);
+                    let kept = kept.filter(|kept| kept.used == used && kept.body.private);
+                    if let Some(kept) = kept.filter(|_| !held.contains(&digest)) {
+                        kept.body.bytes = None;
+                    }
+                }
+                self.keys.retain(|_, binding| !calls.contains(&binding.call));
+            }
+            KeepingChange::Hold { call, bodies } => {
+                self.kept_back.extend(bodies.into_iter().map(|digest| (digest, call.clone())));
+            }
+            KeepingChange::Release { call } => self.kept_back.retain(|(_, held)| *held != call),
+        }
+    }
+
+    /// The bodies of those calls.
+    pub(super) fn bodies_of(&self, calls: &[CallId]) -> CallBodies {
+        let mut ours: BTreeSet<Stream> = calls.iter().map(Stream::call).collect();
+        let reviews = self.reviews.values().filter(|review| calls.contains(&review.call));
+        ours.extend(reviews.map(|review| Stream::review(&review.id)));
+        let (mut named, mut others) = (BTreeSet::new(), HashSet::new());
+        for kept in &self.events {
+            let own = ours.contains(&kept.envelope.stream);
+            self.each(kept, |digest| {
+                if own {
+                    named.insert(digest);
+                } else {
+                    others.insert(digest);
+                }
+            });
+        }
+        let mut found = CallBodies::default();
+        for digest in named {
+            let Some(kept) = self.bodies.get(&digest) else { continue };
+            let Some(bytes) = &kept.body.bytes else {
+                found.gone += 1;
+                continue;
+            };
+            found.all.push(digest);
+            if others.contains(&digest) || !kept.body.private {
+                found.shared += 1;
+            } else {
+                let (size, used) = (bytes.len() as u64, kept.used);
+                found.own.push(OwnBody { digest, size, used });
+            }
+        }
+        found
+    }
+
+    /// How much every policy keeps.
+    pub(super) fn sizes(&self) -> BTreeMap<String, Size> {
+        let mut policies: BTreeMap<String, Size> = BTreeMap::new();
+        for call in self.calls.values() {
+            policies.entry(call.policy.clone()).or_default().calls += 1;
+        }
+        let mut counted = HashSet::new();
+        for kept in &self.events {
+            let stream = &kept.envelope.stream;
+            let review = stream.review_id().and_then(|id| self.reviews.get(&id));
+            let call = stream.call_id().or(review.map(|review| review.call.clone()));
+            let Some(call) = call.and_then(|id| self.calls.get(&id)) else { continue };
+            let size = policies.entry(call.policy.clone()).or_default();
+            size.events += 1;
+            self.each(kept, |digest| {
+                if counted.insert((call.policy.clone(), digest)) {
+                    let kept = self.bodies.get(&digest).and_then(|kept| kept.body.bytes.as_ref());
+                    size.bytes += kept.map_or(0, |bytes| bytes.len() as u64);
+                }
+            });
+        }
+        policies
+    }
+
+    /// Every digest that an event names, that of its own body included.
+    fn each(&self, kept: &Kept, mut found: impl FnMut(Digest)) {
+        if let Some(body) = &kept.envelope.body {
+            digests(body.to_string().as_bytes(), &mut found);
+        }
+        if let Some(digest) = kept.envelope.body_digest {
+            found(digest);
+            let beside = self.bodies.get(&digest).and_then(|kept| kept.body.bytes.as_ref());
+            digests(beside.map_or(&[][..], Vec::as_slice), &mut found);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A consumer of events that outlives every gateway, and remembers all that it was told. It answers
+//! badly now and then, as receivers do.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::routing::post;
+use backstop_tests::{Caller, Workspace};
+use serde_json::Value;
+
+/// The secret that its deliveries are signed with: public, and good for nothing else.
+pub const SECRET: (&str, &str) = ("KILL_HOOK", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+/// One in so many deliveries is refused.
+const REFUSED_EVERY: usize = 37;
+/// Longest wait for the last delivery.
+const CALM_MAX: Duration = Duration::from_secs(120);
+
+/// Everything that was delivered, in the order in which it came.
+#[derive(Clone, Default)]
+pub struct Ears {
+    heard: Arc<Mutex<Vec<(u64, String)>>>,
+}
+
+impl Ears {
+    /// A consumer of the ends of calls, in that workspace's gateway file.
+    pub async fn new(workspace: &Workspace) -> Self {
+        let ears = Self::default();
+        let heard = Arc::clone(&ears.heard);
+        let hook = post(move |body: Bytes| async move { hear(&heard, &body) });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            axum::serve(listener, Router::new().route("/", hook)).await.unwrap();
+        });
+        let file = workspace.path().join("policies/gateway.yaml");
+        let text = std::fs::read_to_string(file).unwrap();
+        let subscription = format!(
+            "subscriptions:\n  ears:\n    url: {url}\n    secret: {{env: {}}}\n    \
+             events: [call_received, call_ended]\n    private_network: true\n",
+            SECRET.0
+        );
+        workspace.write("policies/gateway.yaml", &format!("{text}{subscription}"));
+        ears
+    }
+
+    /// Holds what was heard to the whole log: everything came, each call in its order.
+    ///
+    /// # Panics
+    /// If something is missing after two minutes, or came before what precedes it.
+    pub async fn heard_everything(&self, caller: &Caller) -> String {
+        let told = told(caller).await;
+        let calm = async {
+            loop {
+                let heard = self.positions();
+                if told.keys().all(|position| heard.contains_key(position)) {
+                    return heard;
+                }
+                // Whatever was refused lately is due at once.
+                let path = "/v1/subscriptions/ears/enable";
+                caller.post(path, &serde_json::json!({})).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
+        let heard = tokio::time::timeout(CALM_MAX, calm).await.unwrap_or_else(|_| {
+            let heard = self.positions();
+            let lost: Vec<_> = told.keys().filter(|at| !heard.contains_key(at)).take(5).collect();
+            panic!("the consumer never heard of {lost:?}")
+        });
+        let mut firsts: BTreeMap<&str, (u64, usize)> = BTreeMap::new();
+        for (position, call) in &told {
+            let first = heard[position];
+            if let Some((before, earlier)) = firsts.insert(call, (*position, first)) {
+                assert!(earlier < first, "{call}: {position} came before {before}");
+            }
+        }
+        let all = self.heard.lock().unwrap().len();
+        format!("{} events delivered, {} of them more than once", told.len(), all - heard.len())
+    }
+
+    /// Where each event was taken first.
+    fn positions(&self) -> BTreeMap<u64, usize> {
+        let heard = self.heard.lock().unwrap();
+        let mut firsts = BTreeMap::new();
+        for (number, (position, _)) in heard.iter().enumerate() {
+            firsts.entry(*position).or_insert(number);
+        }
+        firsts
+    }
+}
+
+fn hear(heard: &Mutex<Vec<(u64, String)>>, body: &[u8]) -> StatusCode {
+    let letter: Value = serde_json::from_slice(body).unwrap();
+    let mut heard = heard.lock().unwrap();
+    let position = letter["data"]["position"].as_u64().unwrap();
+    let again = heard.iter().any(|(known, _)| *known == position);
+    if !again && position.is_multiple_of(REFUSED_EVERY as u64) && heard.len().is_multiple_of(2) {
+        return StatusCode::INTERNAL_SERVER_ERROR;
+    }
+    heard.push((position, letter["data"]["stream"].as_str().unwrap().to_owned()));
+    StatusCode::NO_CONTENT
+}
+
+/// Every event that the consumer is to hear: position and stream.
+async fn told(caller: &Caller) -> BTreeMap<u64, String> {
+    let (mut told, mut after) = (BTreeMap::new(), 0);
+    loop {
+        let path = format!("/v1/events?types=call_received,call_ended&limit=1000&after={after}");
+        let page = caller.get(&path).await.unwrap();
+        let events = page.body["events"].as_array().expect("a page of events");
+        for event in events {
+            let stream = event["stream"].as_str().unwrap().to_owned();
+            told.insert(event["position"].as_u64().unwrap(), stream);
+        }
+        let next = page.body["next"].as_u64().unwrap();
+        if next == after {
+            return told;
+        }
+        after = next;
+    }
+}
