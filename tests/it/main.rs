@@ -25,3 +25,4 @@ mod ways_guards;
 mod ways_judging;
 mod ways_people;
 mod ways_tools;
+mod what_if;

@@ -21,10 +21,12 @@ pub enum Command {
     Demo(Demo),
     /// Check a workspace: every problem with file, line, column and how to mend it
     Check(Check),
-    /// Run the tests inside the policies, without a model
+    /// Run the tests of the policies, without a model; with coverage and faults
     Test(Test),
     /// Run the suites under evals/, and say with evidence whether policies do what they should
     Eval(crate::eval::args::Eval),
+    /// Change each policy in one place at a time and see whether its tests notice
+    Mutate(Mutate),
     /// Write a commented starter workspace
     Init(Init),
     /// Try a policy from the shell
@@ -127,6 +129,44 @@ pub struct Test {
     /// Folder with policies/ and prompts/
     #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
     pub workspace: PathBuf,
+    /// Count what the tests cover, and suggest tests for what they never do
+    #[arg(long, env = "BACKSTOP_COVERAGE")]
+    pub coverage: bool,
+    /// Least coverage of each policy, in percent; below it the command ends with 1
+    #[arg(long, env = "BACKSTOP_COVERAGE_FLOOR", value_name = "PERCENT", value_parser = percent)]
+    pub floor: Option<usize>,
+    /// Make every check, rule, signal and model fail in turn, and hold it against the file
+    #[arg(long, env = "BACKSTOP_FAULTS")]
+    pub faults: bool,
+    /// Text for people, JSON, or JUnit's XML for CI
+    #[arg(long, env = "BACKSTOP_FORMAT", default_value = "text")]
+    #[arg(value_parser = ["text", "json", "junit"])]
+    pub format: String,
+}
+
+/// `backstop mutate`
+#[derive(Debug, clap::Args)]
+pub struct Mutate {
+    /// Only this policy
+    pub policy: Option<String>,
+    /// Folder with policies/ and prompts/
+    #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
+    pub workspace: PathBuf,
+    /// Least share of changes that the tests of each policy notice, in percent
+    #[arg(long, env = "BACKSTOP_MUTATION_FLOOR", value_name = "PERCENT", value_parser = percent)]
+    pub floor: Option<usize>,
+    /// Most seconds; what is left then is told as not tried
+    #[arg(long, env = "BACKSTOP_MUTATION_SECONDS", default_value_t = 300, value_name = "SECONDS")]
+    pub seconds: u64,
+    /// Text for people, or JSON
+    #[arg(long, env = "BACKSTOP_FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub format: String,
+}
+
+/// `80%` or `80`.
+fn percent(text: &str) -> Result<usize, String> {
+    let number = text.trim().trim_end_matches('%').parse::<usize>().ok();
+    number.filter(|number| *number <= 100).ok_or_else(|| "write a share such as `80%`".to_owned())
 }
 
 /// `backstop init`

@@ -21,6 +21,7 @@ mod head;
 mod init;
 mod keeping;
 mod key;
+mod mutate;
 mod reload;
 mod runs;
 mod secrets;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Check(check) => check::run(&check),
         Command::Test(test) => test::run(&test),
         Command::Eval(eval) => eval::run(&eval),
+        Command::Mutate(mutate) => mutate::run(&mutate),
         Command::Init(init) => init::run(&init),
         Command::Call(call) => call::run(&call),
         Command::Explain(explain) => explain::run(&explain),

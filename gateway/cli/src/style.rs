@@ -48,3 +48,61 @@ pub fn bold(text: &str) -> String {
 pub fn faint(text: &str) -> String {
     paint("2", text)
 }
+
+/// Columns side by side, each as wide as its widest cell; colour takes no width.
+pub fn columns(rows: &[Vec<String>], indent: &str) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        for (at, cell) in row.iter().enumerate() {
+            let width = shown_width(cell);
+            match widths.get_mut(at) {
+                Some(known) => *known = width.max(*known),
+                None => widths.push(width),
+            }
+        }
+    }
+    let mut out = String::new();
+    for row in rows {
+        let mut line = indent.to_owned();
+        for (cell, width) in row.iter().zip(&widths) {
+            let space = width.saturating_sub(shown_width(cell)) + 2;
+            line.push_str(cell);
+            line.push_str(&" ".repeat(space));
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// How many characters of a text are seen.
+fn shown_width(text: &str) -> usize {
+    let mut escaped = false;
+    let seen = text.chars().filter(|c| match (escaped, c) {
+        (_, '\u{1b}') => {
+            escaped = true;
+            false
+        }
+        (true, c) => {
+            escaped = *c != 'm';
+            false
+        }
+        (false, _) => true,
+    });
+    seen.count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{columns, shown_width};
+
+    #[test]
+    fn colour_takes_no_width() {
+        assert_eq!(shown_width("\u{1b}[1;31mred\u{1b}[0m"), 3);
+        let rows = [
+            vec!["\u{1b}[1ma\u{1b}[0m".to_owned(), "b".to_owned()],
+            vec!["long".to_owned(), "c".to_owned()],
+        ];
+        assert_eq!(columns(&rows, "  "), "  \u{1b}[1ma\u{1b}[0m     b\n  long  c\n");
+    }
+}

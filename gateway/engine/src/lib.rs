@@ -32,7 +32,7 @@ mod recover;
 mod reload;
 mod retain;
 mod reviews;
-mod revisions;
+pub mod revisions;
 mod run;
 mod seen;
 mod services;
@@ -43,6 +43,7 @@ mod tool_memory;
 pub mod trace;
 mod upstream_answer;
 mod wait;
+pub mod what_if;
 pub mod words;
 
 pub use admit::{Admitted, Caller, Refused, Submit};

@@ -35,11 +35,11 @@ type Uses = Option<(String, Vec<ToolUse>)>;
 /// The request as it was kept.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Stored {
-    input: Value,
-    messages: Vec<Value>,
-    body: Option<Value>,
+    pub(crate) input: Value,
+    pub(crate) messages: Vec<Value>,
+    pub(crate) body: Option<Value>,
     #[serde(default)]
-    roles: Vec<String>,
+    pub(crate) roles: Vec<String>,
     #[serde(default)]
     owner: Option<String>,
 }

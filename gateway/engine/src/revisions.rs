@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use backstop_domain::{Actor, ControlEvent, Digest, Event, Stream};
-use backstop_ledger::{Append, Body, NewEvent, Transaction};
+use backstop_ledger::{Append, Body, NewEvent, Recorded, Transaction};
 use backstop_policy::{Policy, Sources, Workspace};
 
 use crate::{
@@ -96,22 +96,9 @@ impl Inner {
             return Ok(Some(Arc::clone(policy)));
         }
         let events = self.ledger.stream(&stream(name), 0).await?;
-        let kept =
-            events.iter().rev().find_map(|recorded| match &recorded.event {
-                Ok(Event::Control(ControlEvent::RevisionLoaded {
-                    revision: r, sources, ..
-                })) if *r == revision => *sources,
-                _ => None,
-            });
-        let Some(digest) = kept else { return Ok(None) };
+        let Some(digest) = kept_files(&events, revision) else { return Ok(None) };
         let Some(bytes) = self.stored(digest).await? else { return Ok(None) };
-        let Ok(files) = serde_json::from_slice::<BTreeMap<String, String>>(&bytes) else {
-            return Ok(None);
-        };
-        let sources = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
-        let (workspace, _) = Workspace::load(&Sources::new(sources));
-        // The same files under other decision semantics are another revision: not this one.
-        let found = workspace.policies.get(name).filter(|p| p.plan.revision == revision).cloned();
+        let found = policy_from(name, revision, &bytes);
         if let Some(policy) = &found {
             self.revisions.lock().insert(revision, Arc::clone(policy));
         }
@@ -119,7 +106,29 @@ impl Inner {
     }
 }
 
-fn stream(policy: &str) -> Stream {
+/// The digest of the files of a revision, by the events of its policy's [`stream`].
+pub fn kept_files(events: &[Recorded], revision: Digest) -> Option<Digest> {
+    events.iter().rev().find_map(|recorded| match &recorded.event {
+        Ok(Event::Control(ControlEvent::RevisionLoaded { revision: r, sources, .. }))
+            if *r == revision =>
+        {
+            *sources
+        }
+        _ => None,
+    })
+}
+
+/// The policy of a revision from its files as they were kept; `None` if they do not make it.
+pub fn policy_from(name: &str, revision: Digest, bundle: &[u8]) -> Option<Arc<Policy>> {
+    let files: BTreeMap<String, String> = serde_json::from_slice(bundle).ok()?;
+    let sources = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+    let (workspace, _) = Workspace::load(&Sources::new(sources));
+    // The same files under other decision semantics are another revision: not this one.
+    workspace.policies.get(name).filter(|policy| policy.plan.revision == revision).cloned()
+}
+
+/// The stream that tells which revisions of a policy were in force.
+pub fn stream(policy: &str) -> Stream {
     Stream::control(&format!("policy.{policy}"))
 }
 

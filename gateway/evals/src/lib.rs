@@ -2,9 +2,12 @@
 //!
 //! It runs the real engine and the real judging; it decides nothing about live calls.
 
+pub mod draft;
 pub mod import;
+pub mod mutate;
 pub mod report;
 pub mod run;
 pub mod stats;
 pub mod suite;
+pub mod test;
 pub mod verdict;

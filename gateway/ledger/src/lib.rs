@@ -31,8 +31,8 @@ pub use query::{
 pub use retention::{Retention, Swept};
 pub use sqlite::{
     BackupError, Break, CommitStep, Copied, Counts, Faults, Head, Migrated, Options, Report,
-    SqliteLedger, backup, head, lacks, migrate, read_stream, rebuild_summaries, restore, sizes,
-    verify,
+    SqliteLedger, backup, head, lacks, migrate, read_body, read_stream, rebuild_summaries, restore,
+    sizes, verify,
 };
 pub use subscription::{Again, Delivery, DeliveryFilter, Progress, Standing};
 pub use summary::{CallPhase, CallSummary, ReviewPhase, ReviewSummary};

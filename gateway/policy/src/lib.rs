@@ -24,16 +24,17 @@ pub mod yaml;
 
 pub use answer::{Answer, Choice, NotAnAnswer, ToolCall};
 pub use compiled::{
-    Cache, CachePer, Durability, Limit, LimitOf, LimitPer, Model, OnDisconnect, Pending,
-    PendingThen, Policy, Retain, ToolEffect, Tools,
+    Accept, Block, Cache, CachePer, Check, Condition, ConfidenceSource, Durability, Evidence, Kind,
+    Limit, LimitOf, LimitPer, Model, OnDisconnect, Pending, PendingThen, Places, Policy, Retain,
+    Rule, ToolEffect, Tools,
 };
 pub use diagnostics::{Code, Problem, Report, Severity};
 pub use gateway_file::{Expiry, Gateway, Queue, load_gateway};
 pub use judge::{
     Asked, Caller, DoorLimit, Facts, FallbackError, Given, InputProblem, Judging, MaskRefused,
-    PaidAsk, PaidKind, PaidResult, ServiceScore, ToolUse, Vote,
+    PaidAsk, PaidKind, PaidResult, Pretended, ServiceScore, ToolUse, Vote,
 };
 pub use prompt::{Last, PromptError};
 pub use source::{FileId, Sources, Span, Spanned};
-pub use tried::{Tried, run_tests};
+pub use tried::{Tried, run_test};
 pub use workspace::Workspace;

@@ -7,6 +7,7 @@
 //! its range) → [`Expression`] → [`Expression::evaluate`] over an [`Environment`].
 
 mod check;
+mod compared;
 mod dates;
 mod environment;
 mod error;
@@ -14,6 +15,7 @@ mod evaluate;
 mod facts;
 mod functions;
 mod parse;
+mod pieces;
 mod possible;
 mod problem;
 mod sample;
@@ -36,8 +38,10 @@ use facts::{Fact, facts};
 use functions::Takes;
 use tree::Node;
 
+pub use compared::{Compared, Comparison};
 pub use environment::{Calendar, Environment};
 pub use error::EvalError;
+pub use pieces::{Piece, PieceKind, pieces};
 pub use possible::Claim;
 pub use problem::{About, Doubt, Problem};
 pub use sample::{Drawn, Sampling};
@@ -70,6 +74,7 @@ pub struct Expression {
     want: Want,
     uses: BTreeSet<String>,
     samples: bool,
+    comparisons: Vec<Comparison>,
     learnt: Arc<Learnt>,
 }
 
@@ -107,6 +112,7 @@ pub fn compile(source: &str, scope: &Scope, want: Want) -> Result<Expression, Ve
         want,
         uses: checker.uses,
         samples: checker.samples,
+        comparisons: checker.comparisons,
         learnt: Arc::new(Learnt {
             when_true: facts(&syntax, true, scope),
             when_false: facts(&syntax, false, scope),
@@ -210,6 +216,11 @@ impl Expression {
     /// The text as written.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// What it computes, whatever the layout: two with the same meaning give the same values.
+    pub fn meaning(&self) -> String {
+        format!("{:?}", self.node)
     }
 
     /// The type of the result.

@@ -110,6 +110,20 @@ impl Operator {
         }
     }
 
+    /// Whether it compares, so that its result is true or false.
+    pub(super) const fn compares(self) -> bool {
+        matches!(
+            self,
+            Self::Equal
+                | Self::NotEqual
+                | Self::Less
+                | Self::LessEqual
+                | Self::Greater
+                | Self::GreaterEqual
+                | Self::In
+        )
+    }
+
     /// The operator that says the same with its sides swapped; only for comparisons.
     pub(super) const fn mirrored(self) -> Self {
         match self {

@@ -28,6 +28,8 @@ pub(super) enum Node {
     Or(Box<Node>, Box<Node>),
     If(Box<(Node, Node, Node)>),
     Binary(Operator, Box<Node>, Box<Node>),
+    /// A comparison of the expression's own source, by its place among them.
+    Compare(usize, Operator, Box<Node>, Box<Node>),
     List(Vec<Node>),
     Object(Vec<(Node, Node)>),
     Loop(Box<LoopNode>),

@@ -8,6 +8,7 @@
 )]
 
 mod gates;
+mod proven;
 mod replays;
 mod speed;
 mod world;

@@ -47,7 +47,7 @@ pub use self::{
     backup::{BackupError, Copied, backup, restore},
     faults::{CommitStep, Faults},
     migrate::{Migrated, migrate},
-    read::{read_stream, sizes},
+    read::{read_body, read_stream, sizes},
     rebuild::rebuild_summaries,
     verify::{Break, Head, Report, head, lacks, verify},
 };

@@ -97,6 +97,16 @@ pub fn sizes(folder: &Path) -> Result<BTreeMap<String, Size>, OpenError> {
     Ok(erase::sizes(&open::reader(&path)?)?)
 }
 
+/// The bytes of that digest, read as [`read_stream`] reads; `None` if they are not kept (any more).
+///
+/// # Errors
+/// [`ReadFailed`] if there is no ledger there, it cannot be read, or the bytes are not those.
+pub fn read_body(folder: &Path, digest: Digest) -> Result<Option<Vec<u8>>, ReadFailed> {
+    let connection = open::reader(&folder.join(open::DATABASE))
+        .map_err(|error| ReadFailed::Store(error.to_string()))?;
+    Ok(body(&connection, digest)?.and_then(|body| body.bytes))
+}
+
 /// Events of every stream after that position.
 pub(super) fn feed(connection: &Connection, after: u64, limit: usize) -> Read<Vec<Recorded>> {
     let ending = "WHERE e.position > ?1 ORDER BY e.position LIMIT ?2";

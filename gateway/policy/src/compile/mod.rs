@@ -12,6 +12,7 @@ mod files;
 mod includes;
 mod ladders;
 mod models;
+mod places;
 mod policy;
 mod prompts;
 mod prove;

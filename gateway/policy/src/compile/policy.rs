@@ -114,6 +114,7 @@ impl Compiler<'_> {
             texts: core::mem::take(&mut self.texts),
             prompts,
             files: revision::rests_on(&self.parts.files, self.sources),
+            places: super::places::places(self.raw, &self.parts),
             written: self.raw.clone(),
         })
     }

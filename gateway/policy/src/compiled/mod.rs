@@ -3,7 +3,10 @@
 //! Plain data with compiled conditions in it; deciding is [`crate::judge`]'s work.
 
 mod check;
+mod conditions;
 mod confidence;
+mod meaning;
+mod places;
 mod rule;
 mod settings;
 mod tool;
@@ -16,7 +19,9 @@ use backstop_domain::{Digest, Plan, Signal};
 use serde_json::Value;
 
 pub use check::{At, Check, Kind, Root};
+pub use conditions::Condition;
 pub use confidence::{Accept, Block, ConfidenceSource, Evidence, Need};
+pub use places::Places;
 pub use rule::{LadderTexts, Rule, RungTexts, SourceSet};
 pub use settings::{
     Cache, CachePer, Durability, Limit, LimitOf, LimitPer, Model, OnDisconnect, Pending,
@@ -82,6 +87,8 @@ pub struct Policy {
     pub(crate) calendars: Calendars,
     pub(crate) texts: BTreeMap<String, LadderTexts>,
     pub(crate) prompts: BTreeMap<String, Arc<Prompt>>,
+    /// Where its parts stand.
+    pub places: Places,
     /// As it was written: where its tests stand.
     pub(crate) written: crate::raw::Policy,
 }
@@ -165,6 +172,27 @@ impl Policy {
     /// Its revision: everything that its decisions rest on, as one digest.
     pub const fn revision(&self) -> Digest {
         self.plan.revision
+    }
+
+    /// The schema of what callers send, if one is written.
+    pub const fn input_schema(&self) -> Option<&Schema> {
+        match &self.input {
+            InputOf::Schema(schema) => Some(schema),
+            InputOf::Text | InputOf::Body => None,
+        }
+    }
+
+    /// The schema of answers, if one is written.
+    pub const fn output_schema(&self) -> Option<&Schema> {
+        match &self.output {
+            OutputOf::Schema(schema) => Some(schema),
+            OutputOf::Text | OutputOf::Request => None,
+        }
+    }
+
+    /// The policy as it was written.
+    pub const fn written(&self) -> &crate::raw::Policy {
+        &self.written
     }
 
     /// Whether it passes the caller's own request through.

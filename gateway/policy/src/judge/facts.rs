@@ -2,7 +2,7 @@
 //!
 //! Time and the sample's salt are handed in. Large things (data files) are borrowed, never copied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use backstop_domain::{Cause, MicroMoney, Millis, Signal, Source, Status};
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::input::{Contract, contract};
 use crate::compiled::Policy;
 use crate::prompt::keep_newest;
+use crate::tried::Made;
 
 /// A request, as the edge hands it in.
 #[derive(Debug, Clone, Default)]
@@ -57,15 +58,39 @@ pub struct Facts {
     contract: OnceLock<Option<Contract>>,
     /// What a policy's own test says of signals and checks. Empty in every real call.
     pretended: Pretended,
+    /// Data that a test puts in the place of the policy's.
+    data: Option<Value>,
+    /// Notes comparisons, in tests that ask for them.
+    watch: Option<Arc<Watch>>,
 }
 
 /// Signals and results of checks that a policy's own test states instead of having them computed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pretended {
+pub struct Pretended {
     /// By name in `signals`; `None` is missing.
     pub signals: BTreeMap<String, Option<Signal>>,
     /// By name of the check.
     pub checks: BTreeMap<String, Status>,
+    /// Rules that cannot be computed, by their name in findings.
+    pub broken_rules: BTreeSet<String>,
+    /// Confidence sources that cannot be computed, by name in `signals`.
+    pub broken_sources: BTreeSet<String>,
+}
+
+/// Notes the comparisons that conditions make.
+#[derive(Debug, Default)]
+pub(crate) struct Watch(std::sync::Mutex<Vec<Made>>);
+
+impl Watch {
+    pub fn saw(&self, made: impl Iterator<Item = Made>) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(made);
+    }
+
+    /// What was noted so far.
+    pub fn take(&self) -> Vec<Made> {
+        let mut noted = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        core::mem::take(&mut *noted)
+    }
 }
 
 impl Facts {
@@ -101,6 +126,8 @@ impl Facts {
             salt: asked.salt,
             contract: OnceLock::new(),
             pretended: Pretended::default(),
+            data: None,
+            watch: None,
         }
     }
 
@@ -143,6 +170,20 @@ impl Facts {
     /// Takes signals and results of checks from a test.
     pub(crate) fn pretend(&mut self, pretended: Pretended) {
         self.pretended = pretended;
+    }
+
+    /// Takes reference data from a test.
+    pub(crate) fn replace_data(&mut self, data: Value) {
+        self.data = Some(data);
+    }
+
+    /// Notes comparisons from here on.
+    pub(crate) fn watch(&mut self, watch: Arc<Watch>) {
+        self.watch = Some(watch);
+    }
+
+    pub(super) fn watched(&self) -> Option<&Watch> {
+        self.watch.as_deref()
     }
 
     pub(crate) const fn pretended(&self) -> &Pretended {
@@ -200,7 +241,7 @@ impl<'f> View<'f> {
     /// The value of a variable; `None` where it is not known.
     pub fn variable(&self, name: &str) -> Option<&Value> {
         if name == "data" {
-            return Some(&self.facts.policy.data);
+            return Some(self.facts.data.as_ref().unwrap_or(&self.facts.policy.data));
         }
         self.local.get(name).or_else(|| self.facts.fixed.get(name))
     }

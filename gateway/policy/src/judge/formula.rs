@@ -4,6 +4,7 @@ use backstop_checks::expression::{Calendar, Environment, Expression, Sampling, T
 use serde_json::Value;
 
 use super::View;
+use crate::tried::Made;
 
 /// The facts as an expression sees them.
 struct Seen<'a, 'f> {
@@ -38,7 +39,13 @@ fn seen<'a, 'f>(view: &'a View<'f>, by: &str) -> Seen<'a, 'f> {
 /// # Errors
 /// Why it cannot be computed, in words.
 pub(super) fn holds(expression: &Expression, view: &View<'_>, by: &str) -> Result<bool, String> {
-    expression.holds(&seen(view, by)).map_err(|error| error.to_string())
+    let seen = seen(view, by);
+    if let Some(watch) = view.facts().watched() {
+        let (by, source) = (by.to_owned(), expression.source().to_owned());
+        let made = expression.compared(&seen).into_iter();
+        watch.saw(made.map(|compared| Made { by: by.clone(), source: source.clone(), compared }));
+    }
+    expression.holds(&seen).map_err(|error| error.to_string())
 }
 
 /// The value of a formula.

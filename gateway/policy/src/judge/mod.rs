@@ -29,8 +29,8 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 
-pub use facts::{Asked, Caller, Facts};
-pub(crate) use facts::{Pretended, View, text_of};
+pub use facts::{Asked, Caller, Facts, Pretended};
+pub(crate) use facts::{View, Watch, text_of};
 pub use fallback::FallbackError;
 pub use input::{InputProblem, Requested};
 pub use limits::{DoorLimit, ToolUse};

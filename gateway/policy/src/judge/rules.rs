@@ -35,7 +35,9 @@ pub(super) fn judge(
     if !applies || !rule.sources.holds(source) {
         return Finding::plain(rule.by.as_str(), Status::NotApplicable);
     }
-    match fires(rule, view) {
+    let broken = view.facts().pretended().broken_rules.contains(&rule.by);
+    let fires = if broken { Err("the test says so".to_owned()) } else { fires(rule, view) };
+    match fires {
         Ok(false) => Finding::pass(rule.by.as_str()),
         Ok(true) => fired(policy, rule, view),
         Err(message) => {

@@ -221,6 +221,8 @@ pub struct Expect {
     pub not_rule: Vec<Spanned<Name>>,
     /// The step that was taken, as written in the file.
     pub step: Option<Data>,
+    /// The models that were asked and the verdicts that were reached, in order, and no others.
+    pub way: Option<Vec<Spanned<String>>>,
     /// How the run ended.
     pub outcome: Option<Spanned<String>>,
     /// The queue.
@@ -240,6 +242,7 @@ impl Decode for Expect {
             rules: fields.optional("rules", d),
             not_rule: fields.all::<OneOrMany<_>>("not_rule", d).0,
             step: fields.optional("step", d),
+            way: fields.optional("way", d),
             outcome: fields.optional("outcome", d),
             queue: fields.optional("queue", d),
             answer: fields.optional("answer", d),

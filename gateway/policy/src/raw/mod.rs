@@ -8,6 +8,7 @@ mod budget;
 mod check;
 mod confidence;
 mod data;
+mod draft;
 mod ending;
 mod example;
 mod expression;
@@ -18,6 +19,7 @@ mod rule;
 mod secret;
 mod shape;
 mod step;
+mod test_file;
 mod tool;
 
 pub use budget::{Budget, Conversation, Limit, LimitKind, Per, Retain};
@@ -35,6 +37,7 @@ pub use rule::Rule;
 pub(crate) use secret::{find_secrets, find_secrets_beside};
 pub use shape::{Criticality, Durability, InputShape, Mode, OnDisconnect, OutputShape};
 pub use step::{Escalate, Ladder, On, Priority, Show, Step};
+pub use test_file::{TestFile, load_tests};
 pub use tool::{Effect, Tool, ToolLimit, ToolLimitKind, Tools};
 
 #[cfg(test)]

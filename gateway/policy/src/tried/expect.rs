@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::world::Seen;
+use super::played::Played;
 use crate::decode::Name;
 use crate::raw::{Data, Expect};
 use crate::source::Spanned;
 
 /// Everything that was expected and did not happen.
-pub(super) fn unmet(expect: &Expect, seen: &Seen) -> Vec<String> {
+pub(super) fn unmet(expect: &Expect, seen: &Played) -> Vec<String> {
     let mut unmet: Vec<String> = seen.broken.iter().cloned().collect();
     let mut check = |failed: Option<String>| unmet.extend(failed);
     if let Some(verdict) = &expect.verdict {
@@ -19,11 +19,11 @@ pub(super) fn unmet(expect: &Expect, seen: &Seen) -> Vec<String> {
         check(differs("verdict", wanted, is.unwrap_or("none"), same));
     }
     if let Some(rule) = &expect.rule
-        && !seen.has_fired(rule)
+        && !seen.has_fired(rule.as_str())
     {
         check(Some(format!("rule `{}` did not fire", rule.as_str())));
     }
-    for rule in expect.not_rule.iter().filter(|rule| seen.has_fired(rule)) {
+    for rule in expect.not_rule.iter().filter(|rule| seen.has_fired(rule.as_str())) {
         check(Some(format!("rule `{}` fired", rule.as_str())));
     }
     if let Some(rules) = &expect.rules {
@@ -33,6 +33,11 @@ pub(super) fn unmet(expect: &Expect, seen: &Seen) -> Vec<String> {
         let asked = seen.queues.iter().any(|asked| asked == queue.as_str());
         let is = seen.queues.first().map_or("none", String::as_str);
         check(differs("queue", queue.as_str(), is, asked));
+    }
+    if let Some(way) = &expect.way {
+        let wanted: Vec<&str> = way.iter().map(|step| step.value.as_str()).collect();
+        let same = wanted == seen.steps;
+        check(differs("way", &wanted.join(" → "), &seen.steps.join(" → "), same));
     }
     if let Some(outcome) = &expect.outcome {
         let is = seen.outcome.unwrap_or("a person is waited for");
@@ -59,7 +64,7 @@ fn differs(what: &str, wanted: &str, is: &str, same: bool) -> Option<String> {
     (!same).then(|| format!("{what}: expected {wanted}, was {is}"))
 }
 
-fn exactly(rules: &[Spanned<Name>], seen: &Seen) -> Option<String> {
+fn exactly(rules: &[Spanned<Name>], seen: &Played) -> Option<String> {
     let mut wanted: Vec<&str> = rules.iter().map(|rule| rule.as_str()).collect();
     let mut fired: Vec<&str> = seen.rules().collect();
     wanted.sort_unstable();
@@ -68,7 +73,7 @@ fn exactly(rules: &[Spanned<Name>], seen: &Seen) -> Option<String> {
 }
 
 /// A step as written in the file: its verdict, and its queue if it names one.
-fn step_taken(step: &Data, seen: &Seen) -> Option<String> {
+fn step_taken(step: &Data, seen: &Played) -> Option<String> {
     let step = step.constant()?;
     let (verdict, option) = match &step {
         Value::String(word) => (word.clone(), None),
@@ -85,38 +90,6 @@ fn step_taken(step: &Data, seen: &Seen) -> Option<String> {
     let queue = queue.filter(|_| verdict == "escalate");
     let same = is == verdict && queue.is_none_or(|queue| seen.queues.iter().any(|q| q == queue));
     differs("step", &step.to_string(), is, same)
-}
-
-impl Seen {
-    /// The verdict that a test speaks of: on the last answer that it lists, else the first.
-    fn verdict(&self) -> Option<&'static str> {
-        let of_last = |(given, _): &&(usize, backstop_domain::Verdict)| *given >= self.listed;
-        let found = match self.listed {
-            0 => self.verdicts.first(),
-            _ => self.verdicts.iter().find(of_last).or_else(|| self.verdicts.last()),
-        };
-        found.map(|(_, verdict)| verdict.name())
-    }
-
-    fn rules(&self) -> impl Iterator<Item = &str> {
-        let rules =
-            self.fired.iter().filter(|by| by.starts_with("before.") || by.contains("rules."));
-        rules.filter_map(|by| by.rsplit('.').next())
-    }
-
-    fn has_fired(&self, rule: &Spanned<Name>) -> bool {
-        self.rules().any(|fired| fired == rule.as_str())
-    }
-
-    fn text(&self) -> String {
-        let text = self.answer.as_ref().and_then(|answer| answer.first_text());
-        text.unwrap_or_default().to_owned()
-    }
-
-    fn value(&self) -> Option<Value> {
-        let text = self.answer.as_ref()?.first_text()?;
-        Some(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
-    }
 }
 
 /// Whether `wanted` is a part of `value`.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use backstop_domain::{FailureClass, Millis, Signal, Status};
 use serde_json::{Value, json};
 
+use super::change::put;
 use crate::answer::{Answer, Choice, ToolCall};
 use crate::compiled::{InputOf, Policy};
 use crate::judge::{Caller, Pretended};
-use crate::path::{Path, Root, Segment};
+use crate::path::Root;
 use crate::raw::{Change, CheckStatus, Example, Given, Reply, ReviewAct, Test};
 use crate::source::Sources;
 
@@ -17,20 +18,29 @@ const RECEIVED_MS: u64 = 1_767_607_200_000;
 
 /// What one attempt comes to.
 #[derive(Debug, Clone)]
-pub(super) enum Attempt {
+pub enum Attempt {
     /// An answer, with what the test says of its signals and checks.
     Answers(Answer, Pretended),
     /// None.
     Fails(FailureClass),
 }
 
-/// A call as a test tells it.
-#[derive(Debug)]
-pub(super) struct Scene {
+/// A call as a test, a fault or a record tells it.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// What the caller sends.
     pub input: Value,
+    /// The conversation.
     pub messages: Vec<Value>,
+    /// The request body, where the policy passes it through.
     pub body: Option<Value>,
+    /// Who asks.
     pub caller: Caller,
+    /// Idempotency key; without one conditions see the call's id, `test`.
+    pub key: Option<String>,
+    /// What the caller sent along.
+    pub tags: BTreeMap<String, String>,
+    /// When.
     pub received: Millis,
     /// One per attempt; the last one is repeated.
     pub attempts: Vec<Attempt>,
@@ -38,8 +48,13 @@ pub(super) struct Scene {
     pub door: Option<FailureClass>,
     /// What the request's checks come to.
     pub pretended: Pretended,
+    /// Reference data in place of the policy's.
+    pub data: Option<Value>,
+    /// Models that always fail, and how.
+    pub failing: BTreeMap<String, FailureClass>,
     /// Whether `answers` were listed: then the last of them is looked at, else the first.
     pub listed: bool,
+    /// What people do, in order.
     pub review: Vec<ReviewAct>,
 }
 
@@ -53,6 +68,7 @@ struct Stage {
     signals: Value,
     caller: Value,
     checks: BTreeMap<String, Status>,
+    data: Option<Value>,
 }
 
 pub(super) fn scene(policy: &Policy, sources: &Sources, test: &Test) -> Result<Scene, String> {
@@ -65,11 +81,11 @@ pub(super) fn scene(policy: &Policy, sources: &Sources, test: &Test) -> Result<S
     if let Some(caller) = &test.caller {
         stage.caller = reader.value(caller)?;
     }
-    if test.data.is_some() {
-        return Err("`data` of a test is not carried out in this version".to_owned());
+    if let Some(data) = &test.data {
+        stage.replace_data(policy, reader.value(data)?)?;
     }
     for change in &test.change {
-        stage.change(change)?;
+        stage.change(policy, change)?;
     }
     let input = stage.whole_input(policy)?;
     let messages = stage.message_list()?;
@@ -82,12 +98,16 @@ pub(super) fn scene(policy: &Policy, sources: &Sources, test: &Test) -> Result<S
     Ok(Scene {
         body,
         caller: stage.who(),
+        key: None,
+        tags: BTreeMap::new(),
         received: received(test)?,
         attempts: attempts(&reader, &stage, test)?,
         door,
         pretended: stage.pretended(),
         listed: !test.answers.is_empty(),
         review: test.review.clone(),
+        data: stage.data.clone(),
+        failing: BTreeMap::new(),
         input,
         messages,
     })
@@ -113,7 +133,13 @@ fn attempts(reader: &Reader<'_>, stage: &Stage, test: &Test) -> Result<Vec<Attem
 
 /// An attempt that ends in that class: classes of an answer's shape need an answer of that shape.
 fn failing(class: FailureClass, stage: &Stage) -> Attempt {
-    let choice = |choice| Attempt::Answers(Answer { choices: vec![choice] }, stage.pretended());
+    failing_as(class, Attempt::Answers(stage.answer(), stage.pretended()))
+}
+
+/// The same for what the attempt would have come to.
+pub(super) fn failing_as(class: FailureClass, instead: Attempt) -> Attempt {
+    let Attempt::Answers(answer, pretended) = instead else { return Attempt::Fails(class) };
+    let choice = |choice| Attempt::Answers(Answer { choices: vec![choice] }, pretended.clone());
     let text = |text: &str| Choice { text: Some(text.to_owned()), ..Choice::default() };
     match class {
         FailureClass::Declined => {
@@ -125,9 +151,9 @@ fn failing(class: FailureClass, stage: &Stage) -> Attempt {
         FailureClass::Malformed => choice(text("")),
         FailureClass::Schema => choice(text("{\"no such field\": 0}")),
         FailureClass::LowConfidence => {
-            let mut pretended = stage.pretended();
+            let mut pretended = pretended;
             pretended.signals.values_mut().for_each(|signal| *signal = None);
-            Attempt::Answers(stage.answer(), pretended)
+            Attempt::Answers(answer, pretended)
         }
         other => Attempt::Fails(other),
     }
@@ -191,7 +217,33 @@ impl Reader<'_> {
 }
 
 impl Stage {
-    fn change(&mut self, change: &Change) -> Result<(), String> {
+    /// Puts data in the place of a file's, by name; the other files stay.
+    fn replace_data(&mut self, policy: &Policy, with: Value) -> Result<(), String> {
+        let (Value::Object(with), Value::Object(data)) = (with, self.data_of(policy)) else {
+            return Err("`data` of a test is a map from the names under `data:`".to_owned());
+        };
+        for (name, value) in with {
+            if !data.contains_key(&name) {
+                return Err(format!("the policy has no data `{name}`"));
+            }
+            data.insert(name, value);
+        }
+        Ok(())
+    }
+
+    fn data_of(&mut self, policy: &Policy) -> &mut Value {
+        self.data.get_or_insert_with(|| (*policy.data).clone())
+    }
+
+    /// Adds a message at the end of the conversation.
+    fn say(&mut self, message: Value) -> Result<(), String> {
+        let messages = self.messages.get_or_insert_with(|| json!([]));
+        let messages = messages.as_array_mut().ok_or("`messages` is no list")?;
+        messages.push(message);
+        Ok(())
+    }
+
+    fn change(&mut self, policy: &Policy, change: &Change) -> Result<(), String> {
         let path = &change.path.value;
         let value = change.value.constant();
         let value = value.ok_or_else(|| format!("`{path}` needs a constant"))?;
@@ -202,17 +254,12 @@ impl Stage {
                 self.output.get_or_insert(Value::Null)
             }
             Root::Messages => self.messages.get_or_insert_with(|| json!([])),
-            Root::Message => {
-                let messages = self.messages.get_or_insert_with(|| json!([]));
-                let message = json!({ "role": "user", "content": value });
-                return match messages.as_array_mut() {
-                    Some(messages) => {
-                        messages.push(message);
-                        Ok(())
-                    }
-                    None => Err("`messages` is no list".to_owned()),
-                };
+            Root::Message => return self.say(json!({ "role": "user", "content": value })),
+            Root::ToolResults => {
+                let id = json!({ "role": "tool", "tool_call_id": "call_0", "content": value });
+                return self.say(id);
             }
+            Root::Data => self.data_of(policy),
             Root::ToolArgs => {
                 let tool = self.tool.get_or_insert_with(|| json!({ "args": {} }));
                 let tool = tool.as_object_mut().ok_or("`tool` is no object")?;
@@ -220,9 +267,6 @@ impl Stage {
             }
             Root::Signals => &mut self.signals,
             Root::Caller => &mut self.caller,
-            Root::Data | Root::ToolResults => {
-                return Err(format!("`{path}` cannot be changed in this version"));
-            }
         };
         put(place, path, value)
     }
@@ -279,54 +323,7 @@ impl Stage {
             .into_iter()
             .flatten()
             .map(|(name, value)| (name.clone(), value.as_f64().and_then(Signal::from_f64)));
-        Pretended { signals: signals.collect(), checks: self.checks.clone() }
+        let (signals, checks) = (signals.collect(), self.checks.clone());
+        Pretended { signals, checks, ..Pretended::default() }
     }
-}
-
-/// Puts a value at a path, making objects on the way.
-fn put(root: &mut Value, path: &Path, value: Value) -> Result<(), String> {
-    let mut place = root;
-    for segment in &path.segments {
-        let Segment::Field(name) = segment else {
-            return Err(format!("`{path}` names many places, a change needs one"));
-        };
-        if place.is_null() {
-            *place = json!({});
-        }
-        place = match place {
-            Value::Object(fields) => fields.entry(name.clone()).or_insert(Value::Null),
-            Value::Array(items) => {
-                let at = name.parse::<usize>().ok();
-                let item = at.and_then(|at| items.get_mut(at));
-                item.ok_or_else(|| format!("`{path}`: there is no element `{name}`"))?
-            }
-            _ => return Err(format!("`{path}`: `{name}` stands in no object")),
-        };
-    }
-    *place = value;
-    Ok(())
-}
-
-/// Changes an answer's output or arguments as a reviewer does.
-pub(super) fn edited(answer: &Answer, changes: &[Change]) -> Result<Answer, String> {
-    let mut edited = answer.clone();
-    let Some(choice) = edited.choices.first_mut() else { return Ok(edited) };
-    for change in changes {
-        let path = &change.path.value;
-        let value = change.value.constant().ok_or("an edit needs constants")?;
-        if path.root == Root::ToolArgs {
-            let call = choice.tool_calls.first_mut().ok_or("there is no tool call to edit")?;
-            let mut args = serde_json::from_str(&call.arguments).unwrap_or_else(|_| json!({}));
-            put(&mut args, path, value)?;
-            call.arguments = args.to_string();
-        } else if path.segments.is_empty() {
-            choice.text = Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        } else {
-            let text = choice.text.as_deref().unwrap_or("{}");
-            let mut output = serde_json::from_str(text).unwrap_or_else(|_| json!({}));
-            put(&mut output, path, value)?;
-            choice.text = Some(output.to_string());
-        }
-    }
-    Ok(edited)
 }

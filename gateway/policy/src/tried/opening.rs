@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backstop_domain::{AtDoor, Digest, Face, Received};
+use backstop_domain::{AtDoor, Digest, Face, FailureClass, Received};
 use serde_json::Value;
 
 use super::given::Scene;
@@ -25,8 +25,8 @@ pub(super) fn asked(scene: &Scene, input: Value) -> Asked {
         body: scene.body.clone(),
         caller: scene.caller.clone(),
         id: "test".to_owned(),
-        key: None,
-        tags: BTreeMap::new(),
+        key: scene.key.clone(),
+        tags: scene.tags.clone(),
         received: scene.received,
         salt: b"test".to_vec(),
     }
@@ -37,7 +37,7 @@ pub(super) fn received(policy: &Policy, scene: &Scene) -> Received {
     let door = scene.door.map(|class| AtDoor {
         class,
         reason: "the test says so".to_owned(),
-        until: None,
+        until: (class == FailureClass::Limit).then(|| scene.received.plus(super::world::HELD_MS)),
     });
     Received {
         policy: policy.name.clone(),

@@ -6,53 +6,38 @@ use std::sync::Arc;
 use backstop_domain::call::{CallState, Step, next};
 use backstop_domain::{
     AttemptEnded, AttemptResult, AttemptStarted, CallEvent, Cause, Digest, FailureClass, Finding,
-    MicroMoney, Millis, Requested, Resolution, Resolved, ReviewId, Source, Status, Subject, Usage,
-    Verdict,
+    MicroMoney, Millis, Requested, ReviewId, Source, Status, Subject, Usage, Verdict,
 };
 
-use super::given::{Attempt, Scene, edited};
+use super::given::{Attempt, Scene, failing_as};
 use super::opening::{asked, read, received};
+use super::played::{Played, Reached};
 use crate::answer::Answer;
 use crate::compiled::Policy;
-use crate::judge::{Facts, Given, Judging, PaidKind, PaidResult, Pretended, ServiceScore};
-use crate::raw::ReviewAct;
+use crate::judge::{Facts, Given, Judging, PaidKind, PaidResult, Pretended, ServiceScore, Watch};
 
 /// Most steps of one test: the machine ends long before.
 const STEPS_MAX: usize = 500;
+/// How long limits and breakers hold a model back in a test, in milliseconds.
+pub(super) const HELD_MS: u64 = 1_000;
 
-/// What was seen of a call.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// Verdicts with the number of answers given before each.
-    pub verdicts: Vec<(usize, Verdict)>,
-    /// Rules and checks that objected or fired, in order, each once.
-    pub fired: Vec<String>,
-    /// Queues that were asked.
-    pub queues: Vec<String>,
-    pub outcome: Option<&'static str>,
-    pub answer: Option<Answer>,
-    /// Answers that the test lists; 0 if it lists none.
-    pub listed: usize,
-    /// What could not be carried out.
-    pub broken: Option<String>,
-    pub way: Vec<String>,
-}
-
-struct World<'p> {
-    policy: &'p Arc<Policy>,
-    facts: Facts,
-    scene: Scene,
-    now: u64,
-    state: CallState,
-    answers: BTreeMap<Digest, (Answer, Pretended)>,
+pub(super) struct World<'p> {
+    pub(super) policy: &'p Arc<Policy>,
+    pub(super) facts: Facts,
+    pub(super) scene: Scene,
+    pub(super) now: u64,
+    pub(super) state: CallState,
+    pub(super) answers: BTreeMap<Digest, (Answer, Pretended)>,
     before: Vec<Finding>,
     given: usize,
-    acts: usize,
-    seen: Seen,
+    /// What people did so far.
+    pub(super) acts: usize,
+    pub(super) seen: Played,
 }
 
-pub(super) fn run(policy: &Arc<Policy>, scene: Scene) -> Seen {
-    let mut seen = Seen::default();
+/// Plays a scene to its end; `watched` also notes every comparison that a condition makes.
+pub(super) fn run(policy: &Arc<Policy>, scene: Scene, watched: bool) -> Played {
+    let mut seen = Played::default();
     if scene.listed {
         seen.listed = scene.attempts.len();
     }
@@ -60,13 +45,23 @@ pub(super) fn run(policy: &Arc<Policy>, scene: Scene) -> Seen {
         Ok(input) => input,
         Err(why) => {
             seen.way.push(format!("input refused: {why}"));
-            seen.verdicts.push((0, Verdict::Reject));
+            let (verdict, because) = (Verdict::Reject, vec!["input".to_owned()]);
+            seen.verdicts.push(Reached { given: 0, verdict, because });
+            seen.steps.push(verdict.name().to_owned());
             seen.outcome = Some("refused");
             return seen;
         }
     };
     let mut facts = Facts::new(Arc::clone(policy), asked(&scene, input));
     facts.pretend(scene.pretended.clone());
+    if let Some(data) = &scene.data {
+        facts.replace_data(data.clone());
+    }
+    let watch = watched.then(|| Arc::new(Watch::default()));
+    if let Some(watch) = &watch {
+        facts.watch(Arc::clone(watch));
+    }
+    seen.classes.extend(scene.door);
     let received = CallEvent::CallReceived(received(policy, &scene));
     let Ok(state) = CallState::fold(None, &received, scene.received) else { return seen };
     let now = scene.received.0;
@@ -83,6 +78,9 @@ pub(super) fn run(policy: &Arc<Policy>, scene: Scene) -> Seen {
         seen,
     };
     world.go();
+    if let Some(watch) = watch {
+        world.seen.compared = watch.take();
+    }
     world.seen
 }
 
@@ -106,13 +104,19 @@ impl World<'_> {
         }
     }
 
-    fn record(&mut self, event: CallEvent) {
+    pub(super) fn record(&mut self, event: CallEvent) {
         if let CallEvent::VerdictReached(decision) = &event {
             let begins = decision.verdict == Verdict::Accept
                 && self.given == 0
                 && matches!(decision.act, backstop_domain::Act::Begin { .. });
+            self.seen.rungs.extend(decision.spends.iter().cloned());
             if !begins {
-                self.seen.verdicts.push((self.given, decision.verdict));
+                self.seen.verdicts.push(Reached {
+                    given: self.given,
+                    verdict: decision.verdict,
+                    because: decision.because.clone(),
+                });
+                self.seen.steps.push(decision.verdict.name().to_owned());
                 let because = decision.because.join(", ");
                 self.seen.way.push(format!("{} ({because})", decision.verdict.name()));
             }
@@ -152,6 +156,10 @@ impl World<'_> {
     }
 
     fn note(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            self.seen.came.entry(finding.by.clone()).or_default().insert(finding.status);
+            self.seen.classes.extend(finding.class);
+        }
         let objects = |finding: &&Finding| matches!(finding.status, Status::Fail | Status::Error);
         for finding in findings.iter().filter(objects) {
             let line = format!("{}: {}", finding.by, finding.message);
@@ -175,28 +183,31 @@ impl World<'_> {
 
     fn ask(&mut self, ask: &backstop_domain::Ask) {
         let attempts = &self.scene.attempts;
-        let reply = attempts.get(self.given).or_else(|| attempts.last()).cloned();
+        let mut reply = attempts.get(self.given).or_else(|| attempts.last()).cloned();
+        if let Some(class) = self.scene.failing.get(&ask.model) {
+            reply = reply.map(|reply| failing_as(*class, reply));
+        }
         self.given += 1;
+        self.seen.steps.push(ask.model.clone());
         self.seen.way.push(format!("asks {}", ask.model));
         match reply {
             Some(Attempt::Fails(class)) if is_ours(class) => {
+                self.seen.classes.insert(class);
+                let until = self.until(class);
                 self.record(CallEvent::AttemptBlocked {
                     model: ask.model.clone(),
                     class,
-                    until: None,
+                    until,
                     reason: "the test says so".to_owned(),
                 });
             }
-            Some(Attempt::Fails(class)) => self.attempt(
-                ask,
-                AttemptResult::Failed {
-                    class,
-                    message: "the test says so".to_owned(),
-                    status: None,
-                    until: None,
-                    raw: None,
-                },
-            ),
+            Some(Attempt::Fails(class)) => {
+                self.seen.classes.insert(class);
+                let until = self.until(class);
+                let message = "the test says so".to_owned();
+                let (status, raw) = (None, None);
+                self.attempt(ask, AttemptResult::Failed { class, message, status, until, raw });
+            }
             Some(Attempt::Answers(answer, pretended)) => {
                 let digest = answer.digest();
                 let finish = answer.choices.first().and_then(|choice| choice.finish.clone());
@@ -206,6 +217,16 @@ impl World<'_> {
             }
             None => self.seen.broken = Some("the test gives no answer".to_owned()),
         }
+    }
+
+    /// When what holds a model back lets it go: limits, breakers and providers say so, a budget
+    /// that is spent has nothing to say.
+    fn until(&self, class: FailureClass) -> Option<Millis> {
+        let tells = matches!(
+            class,
+            FailureClass::Limit | FailureClass::BreakerOpen | FailureClass::Throttled
+        );
+        tells.then(|| Millis(self.now).plus(HELD_MS))
     }
 
     fn attempt(&mut self, ask: &backstop_domain::Ask, result: AttemptResult) {
@@ -242,6 +263,9 @@ impl World<'_> {
         let (judged, answer) = judging.finish();
         self.answers.insert(judged.subject.digest, (answer, pretended));
         self.note(&judged.findings);
+        let of = subject.model.clone();
+        let signals = judged.signals.iter().map(|scored| (of.clone(), scored.clone()));
+        self.seen.signals.extend(signals);
         self.record(CallEvent::AnswerJudged(judged));
     }
 
@@ -269,62 +293,12 @@ impl World<'_> {
                 let subject =
                     Subject { source: Source::Fallback, digest, attempt: None, model: None };
                 let row = u32::try_from(row).unwrap_or(u32::MAX);
+                self.seen.rows.insert(row);
                 self.seen.way.push(format!("fallback, row {row}"));
                 self.record(CallEvent::FallbackTaken { row, subject });
             }
             Err(error) => self.record(CallEvent::FallbackFailed { reason: error.to_string() }),
         }
-    }
-
-    /// Does what the test says that a person does.
-    fn person(&mut self) {
-        let Some(act) = self.scene.review.get(self.acts).cloned() else { return };
-        self.acts += 1;
-        let queue = self.seen.queues.last().cloned().unwrap_or_default();
-        let shown = self.state.subject().cloned();
-        let answer = shown.as_ref().and_then(|subject| self.answers.get(&subject.digest)).cloned();
-        let human = |digest| Subject {
-            source: Source::Human,
-            digest,
-            attempt: shown.as_ref().and_then(|subject| subject.attempt),
-            model: shown.as_ref().and_then(|subject| subject.model.clone()),
-        };
-        let resolution = match (&act, answer) {
-            (ReviewAct::Approve, Some((answer, _))) => {
-                Resolution::Approved { subject: human(answer.digest()) }
-            }
-            (ReviewAct::Edit(changes), answer) => {
-                let (answer, pretended) = answer.unwrap_or_default();
-                match edited(&answer, changes) {
-                    Ok(edited) => {
-                        let digest = edited.digest();
-                        self.answers.insert(digest, (edited, pretended));
-                        Resolution::Edited { subject: human(digest) }
-                    }
-                    Err(why) => {
-                        self.seen.broken = Some(why);
-                        return;
-                    }
-                }
-            }
-            (ReviewAct::Reject, _) => Resolution::Rejected,
-            (ReviewAct::Changes, _) => {
-                Resolution::ChangesRequested { tell: "Once more.".to_owned() }
-            }
-            (ReviewAct::Fallback, _) => Resolution::FallbackChosen,
-            (ReviewAct::Approve, None) => {
-                self.seen.broken = Some("there is no answer to approve".to_owned());
-                return;
-            }
-        };
-        self.record(CallEvent::ReviewResolved(Resolved {
-            review: ReviewId::from("rev_test"),
-            queue,
-            resolution,
-            by: vec!["tester".to_owned()],
-            reason: None,
-            undo_until: None,
-        }));
     }
 }
 

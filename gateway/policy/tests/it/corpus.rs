@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use backstop_policy::{Code, Report, Sources, Workspace, diagnostics::render, run_tests};
+use backstop_policy::{Code, Report, Sources, Workspace, diagnostics::render, run_test};
 
 use super::workspaces::{self, Files};
 
@@ -107,7 +107,8 @@ fn examples_of_other_tools_are_said_here_without_a_complaint_and_decide_as_their
     assert!(workspace.policies.len() >= 20, "only {} policies", workspace.policies.len());
     let mut failed = Vec::new();
     for (name, policy) in &workspace.policies {
-        let tried = run_tests(policy, &sources);
+        let tests = workspace.tests_of(name).iter();
+        let tried: Vec<_> = tests.map(|test| run_test(policy, &sources, test)).collect();
         assert!(tried.len() >= 2, "{name} has no tests worth the word");
         for one in tried.into_iter().filter(|one| !one.passed()) {
             failed.push(format!("{name}: {}\n  {:?}\n  {:?}", one.name, one.failed, one.way));

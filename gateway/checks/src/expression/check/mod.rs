@@ -12,6 +12,7 @@ mod places;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::compared::Comparison;
 use super::facts::{Fact, facts};
 use super::problem::{About, Doubt, Problem};
 use super::scope::Scope;
@@ -50,6 +51,8 @@ pub(super) struct Checker<'s> {
     /// Places that are read, longest form only.
     pub(super) uses: BTreeSet<String>,
     pub(super) samples: bool,
+    /// Comparisons outside `values`.
+    pub(super) comparisons: Vec<Comparison>,
     /// Type and place of each macro variable, by slot.
     locals: BTreeMap<usize, (Type, Option<String>)>,
     /// Macros around the present point, each with whether its schema bounds its list.
@@ -69,6 +72,7 @@ impl<'s> Checker<'s> {
             doubts: Vec::new(),
             uses: BTreeSet::new(),
             samples: false,
+            comparisons: Vec::new(),
             locals: BTreeMap::new(),
             loops: Vec::new(),
             shared: BTreeMap::new(),

@@ -1,12 +1,14 @@
 //! Operators with two sides, and the minus sign.
 
+use std::ops::Range;
+
 use super::super::functions::Takes;
 use super::super::problem::did_you_mean;
 use super::super::syntax::{Constant, Form, Operator, Syntax};
 use super::super::tree::Node;
 use super::super::types::{Bounds, Texts, Type};
 use super::decided::{decided, may_equal};
-use super::{Checked, Checker, Facts};
+use super::{Checked, Checker, Comparison, Facts};
 
 impl Checker<'_> {
     /// `-x`.
@@ -64,8 +66,44 @@ impl Checker<'_> {
             }
         };
         let cost = left.cost.saturating_add(right.cost);
-        let node = Node::Binary(operator, Box::new(left.node), Box::new(right.node));
+        let between = a.range.end..b.range.start;
+        let site = self.comparison(operator, &left, &right, (between, &whole.range));
+        let (left, right) = (Box::new(left.node), Box::new(right.node));
+        let node = match site {
+            Some(site) => Node::Compare(site, operator, left, right),
+            None => Node::Binary(operator, left, right),
+        };
         Some(Checked::new(node, kind, cost))
+    }
+
+    /// Notes a comparison of this source, and its place among them.
+    fn comparison(
+        &mut self,
+        operator: Operator,
+        left: &Checked,
+        right: &Checked,
+        (between, whole): (Range<usize>, &Range<usize>),
+    ) -> Option<usize> {
+        if !operator.compares() || !self.inside.is_empty() {
+            return None;
+        }
+        // The same words may be looked at twice; they are one comparison.
+        let known = self.comparisons.iter().position(|known| known.range == *whole);
+        Some(known.unwrap_or_else(|| {
+            let number = |kind: &Type| kind.parts().iter().all(|part| rank(part) == Some(0));
+            let word = operator.word();
+            let found = self.source.get(between.clone()).and_then(|text| text.find(word));
+            let start = between.start + found.unwrap_or(0);
+            self.comparisons.push(Comparison {
+                range: whole.clone(),
+                operator: word,
+                operator_at: start..start + word.len(),
+                left: left.path.clone(),
+                right: right.path.clone(),
+                numeric: number(&left.kind) || number(&right.kind),
+            });
+            self.comparisons.len() - 1
+        }))
     }
 
     /// `==` and its kin: refused when the types already decide it.

@@ -10,6 +10,7 @@ mod texts;
 use std::borrow::Cow;
 use std::cell::Cell;
 
+use super::compared::Recorder;
 use super::environment::Environment;
 use super::error::EvalError;
 use super::syntax::{Constant, LoopKind};
@@ -26,6 +27,7 @@ pub(super) struct Evaluation<'a> {
     environment: &'a dyn Environment,
     limit: u64,
     left: Cell<u64>,
+    recorder: Option<&'a Recorder>,
 }
 
 /// Macro variables in force: innermost first.
@@ -38,7 +40,16 @@ struct Locals<'l, 'a> {
 
 impl<'a> Evaluation<'a> {
     pub(super) fn new(environment: &'a dyn Environment, limit: u64) -> Self {
-        Self { environment, limit, left: Cell::new(limit) }
+        Self { environment, limit, left: Cell::new(limit), recorder: None }
+    }
+
+    /// With a note of every comparison.
+    pub(super) fn watched(
+        environment: &'a dyn Environment,
+        limit: u64,
+        recorder: &'a Recorder,
+    ) -> Self {
+        Self { recorder: Some(recorder), ..Self::new(environment, limit) }
     }
 
     pub(super) fn run(&self, node: &'a Node) -> Result<'a> {
@@ -99,6 +110,15 @@ impl<'a> Evaluation<'a> {
             Node::Binary(operator, a, b) => {
                 let (a, b) = (self.value(a, locals)?, self.value(b, locals)?);
                 self.binary(*operator, a, b)
+            }
+            Node::Compare(site, operator, a, b) => {
+                let (a, b) = (self.value(a, locals)?, self.value(b, locals)?);
+                let Some(recorder) = self.recorder else { return self.binary(*operator, a, b) };
+                let value = self.binary(*operator, a.clone(), b.clone())?;
+                if let Value::Bool(holds) = value {
+                    recorder.note(*site, &a, &b, holds);
+                }
+                Ok(value)
             }
             Node::List(items) => {
                 let items = items.iter().map(|item| self.value(item, locals));

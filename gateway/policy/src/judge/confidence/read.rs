@@ -22,6 +22,9 @@ impl Judging<'_> {
         let Some(choice) = self.choices.get(unit.place.choice) else {
             return Ok(Reading::left_out());
         };
+        if self.facts.pretended().broken_sources.contains(&source.name) {
+            return Ok(Reading::erred(&unit.values, "the test says so".to_owned()));
+        }
         if let Some(signal) = self.facts.pretended().signals.get(&source.name) {
             let signal = signal.ok_or_else(|| "the test says so".to_owned());
             return Ok(Reading::of_all(&unit.values, &signal));
