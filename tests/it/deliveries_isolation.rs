@@ -18,8 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Calls of one run, and the time between two.
-const CALLS: u64 = 400;
-const EVERY: Duration = Duration::from_millis(10);
+const CALLS: u64 = 120;
+const EVERY: Duration = Duration::from_millis(20);
 /// Pairs of a control run and a run with one that misbehaves.
 const PAIRS: usize = 5;
 

@@ -1,8 +1,16 @@
 //! The command line: every flag has an environment variable.
 
+mod keeping;
+mod subscriptions;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
+
+pub use self::{
+    keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Whose},
+    subscriptions::{Subscriptions, SubscriptionsAct},
+};
 
 /// The gateway that workflows call instead of calling AI models directly.
 #[derive(Debug, Parser)]
@@ -233,52 +241,27 @@ pub struct Verify {
     pub sign: Option<PathBuf>,
 }
 
-/// `backstop head`
-#[derive(Debug, clap::Args)]
-pub struct Head {
-    /// Folder of the ledger; a gateway may be running on it
-    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
-    pub data: PathBuf,
-    /// File with the key: at least 32 bytes that only you have; keep it away from the ledger
-    #[arg(long, env = "BACKSTOP_SIGN", value_name = "KEYFILE")]
-    pub sign: PathBuf,
-}
-
-/// `backstop backup`
-#[derive(Debug, clap::Args)]
-pub struct Backup {
-    /// Folder of the ledger; a gateway may be running on it
-    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
-    pub data: PathBuf,
-    /// Folder to make
-    #[arg(long, env = "BACKSTOP_TO", value_name = "DIR")]
-    pub to: PathBuf,
-}
-
-/// `backstop restore`
-#[derive(Debug, clap::Args)]
-pub struct Restore {
-    /// A folder that `backstop backup` made; it stays as it is
-    #[arg(long, env = "BACKSTOP_FROM", value_name = "DIR")]
-    pub from: PathBuf,
-    /// Folder to make
-    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
-    pub data: PathBuf,
-}
-
-/// `backstop migrate`
-#[derive(Debug, clap::Args)]
-pub struct Migrate {
-    /// Folder of the ledger; the gateway must be stopped
-    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
-    pub data: PathBuf,
-}
-
 /// `backstop replay`
 #[derive(Debug, Subcommand)]
 pub enum Replay {
     /// Have a call go on in a new run, from a checkpoint: what happened before it is kept
     ResumeFrom(NewRun),
+    /// Give a subscription events again: `parked`, one position, or a stretch such as `100..200`
+    Redeliver(Redelivery),
+}
+
+/// `backstop replay redeliver`
+#[derive(Debug, clap::Args)]
+pub struct Redelivery {
+    /// Name of the subscription
+    pub name: String,
+    /// What
+    pub what: String,
+    /// Why; goes into the ledger
+    #[arg(long, env = "BACKSTOP_REASON", default_value = "")]
+    pub reason: String,
+    #[command(flatten)]
+    pub at: Running,
 }
 
 /// `backstop rollback`, `backstop replay resume-from`
@@ -324,105 +307,4 @@ pub struct Chaos {
     /// Name the behaviours and end
     #[arg(long)]
     pub list: bool,
-}
-
-/// `backstop subscriptions`
-#[derive(Debug, clap::Args)]
-pub struct Subscriptions {
-    /// What to do; without it, how every consumer stands
-    #[command(subcommand)]
-    pub act: Option<SubscriptionsAct>,
-    /// A running gateway
-    #[arg(long, env = "BACKSTOP_URL", global = true, default_value = "http://127.0.0.1:8484")]
-    pub url: String,
-    /// Key for it, with `may: [operate]`
-    #[arg(long, env = "BACKSTOP_KEY", global = true, hide_env_values = true)]
-    pub key: Option<String>,
-    /// Why; goes into the ledger
-    #[arg(long, env = "BACKSTOP_REASON", global = true, default_value = "")]
-    pub reason: String,
-    /// Print JSON instead of a table
-    #[arg(long, env = "BACKSTOP_JSON", global = true)]
-    pub json: bool,
-}
-
-/// What `backstop subscriptions` does.
-#[derive(Debug, Subcommand)]
-pub enum SubscriptionsAct {
-    /// How every consumer stands
-    List,
-    /// How one consumer stands
-    Show { name: String },
-    /// Events that were tried too often, with why
-    Parked { name: String },
-    /// Deliver again; whatever waits is due at once
-    Enable { name: String },
-    /// Deliver nothing; the place is kept
-    Disable { name: String },
-    /// Give events again: `parked`, one position, or a stretch such as `100..200` or `100..`
-    Redeliver { name: String, what: String },
-    /// Make a secret that deliveries are signed with
-    Secret,
-}
-
-/// Whose words, and where.
-#[derive(Debug, clap::Args)]
-pub struct Whose {
-    /// One call
-    #[arg(long, env = "BACKSTOP_CALL", global = true)]
-    pub call: Option<String>,
-    /// Every call with that tag, or with that value at a path such as `input.customer.id`
-    #[arg(long, env = "BACKSTOP_SUBJECT", global = true, value_name = "KEY=VALUE")]
-    pub subject: Option<String>,
-    /// Why; stays in the ledger for ever
-    #[arg(long, env = "BACKSTOP_REASON", global = true, default_value = "")]
-    pub reason: String,
-    /// Folder of the ledger, while the gateway is stopped
-    #[arg(long, env = "BACKSTOP_DATA", global = true, default_value = ".backstop")]
-    pub data: PathBuf,
-    /// A running gateway, instead of the folder
-    #[arg(long, env = "BACKSTOP_URL", global = true)]
-    pub url: Option<String>,
-    /// Key for it, with `may: [operate]`
-    #[arg(long, env = "BACKSTOP_KEY", global = true, hide_env_values = true)]
-    pub key: Option<String>,
-}
-
-/// `backstop erase`
-#[derive(Debug, clap::Args)]
-pub struct Erase {
-    #[command(flatten)]
-    pub whose: Whose,
-    /// Only say what would go
-    #[arg(long, env = "BACKSTOP_DRY_RUN")]
-    pub dry_run: bool,
-}
-
-/// `backstop hold`
-#[derive(Debug, clap::Args)]
-pub struct Hold {
-    /// What to do
-    #[command(subcommand)]
-    pub act: HoldAct,
-    #[command(flatten)]
-    pub whose: Whose,
-}
-
-/// What `backstop hold` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
-pub enum HoldAct {
-    /// Nothing that these calls name is erased from here on
-    Add,
-    /// Release them
-    Remove,
-    /// Which calls are held, and why
-    List,
-}
-
-/// `backstop size`
-#[derive(Debug, clap::Args)]
-pub struct Size {
-    /// Folder of the ledger; a gateway may be running on it
-    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
-    pub data: PathBuf,
 }

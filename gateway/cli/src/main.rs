@@ -56,6 +56,7 @@ fn main() -> ExitCode {
         Command::Key(key) => key::run(&key),
         Command::Verify(verify) => verify::run(&verify),
         Command::Replay(args::Replay::ResumeFrom(run)) => runs::resume_from(&run),
+        Command::Replay(args::Replay::Redeliver(again)) => subscriptions::redeliver(again),
         Command::Rollback(run) => runs::rollback(&run),
         Command::Head(head) => head::run(&head),
         Command::Backup(backup) => keeping::backup(&backup),

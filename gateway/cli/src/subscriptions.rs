@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    args::{Subscriptions, SubscriptionsAct},
+    args::{Redelivery, Subscriptions, SubscriptionsAct},
     secrets, style,
 };
 
@@ -21,6 +21,13 @@ pub fn run(args: &Subscriptions) -> Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(at_gateway(args))
+}
+
+/// `backstop replay redeliver`: the same as `backstop subscriptions redeliver`.
+pub fn redeliver(again: Redelivery) -> Result<ExitCode> {
+    let Redelivery { name, what, reason, at } = again;
+    let act = Some(SubscriptionsAct::Redeliver { name, what });
+    run(&Subscriptions { act, url: at.url, key: at.key, reason, json: false })
 }
 
 async fn at_gateway(args: &Subscriptions) -> Result<ExitCode> {
