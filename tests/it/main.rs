@@ -5,6 +5,7 @@ mod deliveries;
 mod deliveries_http;
 mod deliveries_isolation;
 mod demo;
+mod desk;
 mod durability_acknowledged;
 mod durability_drain;
 mod durability_keys;

@@ -211,3 +211,54 @@ async fn who_hangs_up_in_the_middle_leaves_no_call_half_moved() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_came_so_the_chain_raises_the_review_and_shows_it_to_another_queue() {
+    let chain = "[{after: 10min, priority: high}, {after: 20min, add_queue: lead}]";
+    let desk = format!("{{due: 1h, on_expiry: reject, steps: {chain}}}");
+    let (bench, told) = asked(ASKS, &desk).await;
+    let id = told.review();
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    tokio::time::sleep(minutes(9)).await;
+    assert_eq!(bench.review(&id).await.steps, 0);
+    tokio::time::sleep(minutes(2)).await;
+    let raised = bench.review(&id).await;
+    assert_eq!((raised.steps, raised.priority), (1, backstop_domain::Priority::High));
+    tokio::time::sleep(minutes(10)).await;
+    assert_eq!(bench.review(&id).await.queues, ["desk", "lead"]);
+    let ended = bench.end(&told).await;
+    assert_eq!((ended.state(), ended.by()), ("expired", "nobody"), "the due time still ends it");
+    assert_eq!(ended.after("call_ended") / 60_000, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_the_chain_goes_on_where_it_was() {
+    let chain = "[{after: 10min, priority: high}, {after: 20min, add_queue: lead}]";
+    let desk = format!("{{due: 10h, on_expiry: reject, steps: {chain}}}");
+    let (bench, told) = asked(ASKS, &desk).await;
+    let id = told.review();
+    tokio::time::sleep(Duration::from_secs(11 * 60)).await;
+    assert_eq!(bench.review(&id).await.steps, 1);
+    bench.engine.close();
+    let setup = Setup::policy(ASKS).over(&bench.ledger);
+    let setup = setup.gateway("{title: Desk, due: 1h, on_expiry: reject}", &desk);
+    let next = setup.start().await;
+    tokio::time::sleep(Duration::from_secs(25 * 60)).await;
+    let review = next.review(&id).await;
+    assert_eq!((review.steps, review.queues), (2, vec!["desk".to_owned(), "lead".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_review_that_was_handed_over_still_answers_for_the_queue_that_was_asked() {
+    let policy = "rules: [{id: a, for: model, then: escalate}, {id: b, for: model, then: {escalate: second}}]\n";
+    let (bench, told) = asked(policy, "{due: 1h, on_expiry: reject}").await;
+    let over = backstop_domain::review::HandOver {
+        queue: Some("lead".to_owned()),
+        to: Some("lea".to_owned()),
+        note: None,
+    };
+    let id = told.review();
+    bench.engine.hand_over(&id, person("ada"), false, over).await.unwrap();
+    let next = bench.decide(&told, "lea", What::Approve).await.unwrap();
+    assert_eq!((next.state(), next.queue()), ("in_review", "second"), "the second queue is asked");
+}

@@ -3,7 +3,10 @@
 mod keeping;
 mod subscriptions;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -95,6 +98,13 @@ pub struct Serve {
     /// What to log, such as `info` or `backstop_engine=debug`
     #[arg(long, env = "BACKSTOP_LOG", default_value = "info")]
     pub log: String,
+    /// Header in which a proxy that signs people in names them, as `login` in gateway.yaml does
+    #[arg(long, env = "BACKSTOP_LOGIN_HEADER", value_name = "NAME")]
+    pub login_header: Option<String>,
+    /// Addresses of that proxy; from anywhere else the header counts for nothing
+    #[arg(long, env = "BACKSTOP_LOGIN_FROM", value_name = "IP", value_delimiter = ',')]
+    #[arg(default_value = "127.0.0.1,::1", requires = "login_header")]
+    pub login_from: Vec<IpAddr>,
     /// Seconds that open calls get to end when the gateway stops
     #[arg(long, env = "BACKSTOP_DRAIN", default_value_t = 30)]
     pub drain: u64,
@@ -225,6 +235,9 @@ pub struct Key {
     /// Print the hash of this key instead of making a new one; `-` reads it from standard input
     #[arg(long)]
     pub hash: Option<String>,
+    /// Read a password of a reviewer from standard input, and print the hash for `password:`
+    #[arg(long, conflicts_with = "hash")]
+    pub password: bool,
 }
 
 /// `backstop verify`

@@ -86,7 +86,7 @@ async fn demo(args: &Demo) -> Result<ExitCode> {
     let answers = Answers::Recorded(&recorded);
     let salt = serve::fresh_salt();
     let engine = build::engine(Arc::clone(&workspace), ledger, build::clock(), &answers, salt)?;
-    let app = serve::start(engine.clone(), &workspace, &files).await?;
+    let app = serve::start(engine.clone(), &workspace, &files, None).await?;
     let listener = listen(args.listen).await?;
     let base = format!("http://{}", listener.local_addr()?);
     println!(
@@ -205,8 +205,8 @@ fn read(workspace: &Path, file: &Path) -> Result<Value> {
 
 fn addresses(base: &str, data: &Path) {
     println!("{}", style::bold("Look at it"));
-    println!("  {base}/            what is served");
-    println!("  {base}/v1/reviews  what waits for a person");
+    println!("  {base}/            the desk: decide what waits for a person");
+    println!("  {base}/overview    how calls ended, how models and queues stand");
     println!("  {base}/v1/calls    every call");
     println!("  {base}/metrics     the numbers");
     println!("  backstop explain CALL --data {}", data.display());

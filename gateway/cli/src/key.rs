@@ -1,8 +1,10 @@
-//! `backstop key`: a key for a caller or a reviewer, and the hash that stands in gateway.yaml.
+//! `backstop key`: a key for a caller or a reviewer, and the hash that stands in gateway.yaml; or
+//! the hash of a reviewer's password.
 
 use std::{io::Read, process::ExitCode};
 
 use anyhow::{Result, bail};
+use argon2::{Argon2, PasswordHasher as _};
 use backstop_domain::Digest;
 
 use crate::{args::Key, secrets};
@@ -12,6 +14,12 @@ const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
 
 /// Makes a key, or hashes one.
 pub fn run(args: &Key) -> Result<ExitCode> {
+    if args.password {
+        let mut password = String::new();
+        std::io::stdin().read_line(&mut password)?;
+        println!("{}", slow_hash(password.trim_end_matches(['\r', '\n']))?);
+        return Ok(ExitCode::SUCCESS);
+    }
     match args.hash.as_deref() {
         None => {
             let key = fresh();
@@ -45,6 +53,16 @@ fn fresh() -> String {
 /// SHA-256, as the gateway file has it. No salt and no slow hash: the key itself is random.
 fn hash(key: &str) -> String {
     format!("sha256:{}", Digest::of(key.as_bytes()))
+}
+
+/// Argon2id with a salt of its own: whoever gets the file must try each password slowly.
+fn slow_hash(password: &str) -> Result<String> {
+    if password.chars().count() < 12 {
+        bail!("a password needs at least 12 characters; several words are easy to keep in mind");
+    }
+    let salt: [u8; 16] = secrets::random();
+    let hash = Argon2::default().hash_password_with_salt(password.as_bytes(), &salt);
+    Ok(hash.map_err(|error| anyhow::anyhow!("the password cannot be hashed: {error}"))?.to_string())
 }
 
 /// A key that somebody thought up can be guessed from its hash.

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use backstop_engine::{Engine, InForce};
 use backstop_ledger::{Ledger, Options, SqliteLedger};
 use backstop_policy::{Workspace, diagnostics::render};
-use backstop_server::{App, Caps, Keys, deliver::Deliveries, telemetry};
+use backstop_server::{App, Caps, Desk, Keys, Proxy, deliver::Deliveries, telemetry};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
@@ -53,7 +53,7 @@ async fn serve(args: &Serve) -> Result<ExitCode> {
     let listener = TcpListener::bind(args.listen)
         .await
         .with_context(|| format!("cannot listen on {}", args.listen))?;
-    let app = start(engine, &workspace, &files).await?;
+    let app = start(engine, &workspace, &files, proxy(args)).await?;
     println!("listening on http://{}", listener.local_addr()?);
     let drain = Duration::from_secs(args.drain);
     let local = args.listen.ip().is_loopback();
@@ -63,6 +63,12 @@ async fn serve(args: &Serve) -> Result<ExitCode> {
         () = reload::watch(app, reload) => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The proxy that signs people in, if one is named.
+fn proxy(args: &Serve) -> Option<Proxy> {
+    let header = args.login_header.clone()?.to_ascii_lowercase();
+    Some(Proxy { header, from: args.login_from.clone() })
 }
 
 /// Loads a workspace, or says everything that is wrong with it.
@@ -90,7 +96,12 @@ fn may_listen(workspace: &InForce, listen: SocketAddr) -> Result<()> {
 }
 
 /// Puts the workspace in force and carries on what the last process left.
-pub async fn start(engine: Engine, workspace: &Arc<InForce>, files: &Files) -> Result<App> {
+pub async fn start(
+    engine: Engine,
+    workspace: &Arc<InForce>,
+    files: &Files,
+    proxy: Option<Proxy>,
+) -> Result<App> {
     let metrics = backstop_server::metrics().ok();
     engine.put_in_force(Arc::clone(workspace), files).await?;
     let recovered = engine.recover().await?;
@@ -118,6 +129,7 @@ pub async fn start(engine: Engine, workspace: &Arc<InForce>, files: &Files) -> R
         headers_ms: http.headers_ms_max,
     };
     Ok(App {
+        desk: Arc::new(Desk::new(&engine, proxy)),
         engine,
         keys: Arc::new(Keys::of(&workspace.gateway)),
         metrics,

@@ -89,6 +89,24 @@ pub enum ControlEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Millis>,
     },
+    /// A person came to the desk; who stands in the envelope.
+    SignedIn {
+        /// By what: `key`, `password` or `login`.
+        by: String,
+    },
+    /// That person left it.
+    SignedOut,
+    /// A person was shown something; who stands in the envelope.
+    PageViewed {
+        /// Which page: `queue review call overview policies`.
+        page: String,
+        /// Of what, if it is the page of one thing: its id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
+        /// Whether private places were hidden.
+        #[serde(default)]
+        masked: bool,
+    },
 }
 
 impl ControlEvent {
@@ -101,6 +119,9 @@ impl ControlEvent {
             Self::SubscriptionChanged { .. } => "subscription_changed",
             Self::BodiesErased { .. } => "bodies_erased",
             Self::OperatorActed { .. } => "operator_acted",
+            Self::SignedIn { .. } => "signed_in",
+            Self::SignedOut => "signed_out",
+            Self::PageViewed { .. } => "page_viewed",
         }
     }
 }

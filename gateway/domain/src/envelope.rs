@@ -168,7 +168,7 @@ pub const CALL_TYPES: [&str; 22] = [
 ];
 
 /// Every type of a review's stream.
-pub const REVIEW_TYPES: [&str; 11] = [
+pub const REVIEW_TYPES: [&str; 13] = [
     "review_opened",
     "review_claimed",
     "review_renewed",
@@ -180,16 +180,21 @@ pub const REVIEW_TYPES: [&str; 11] = [
     "review_withdrawn",
     "review_commented",
     "review_step_taken",
+    "review_set_aside",
+    "review_handed_over",
 ];
 
 /// Every type of a control stream.
-pub const CONTROL_TYPES: [&str; 6] = [
+pub const CONTROL_TYPES: [&str; 9] = [
     "breaker_changed",
     "latch_changed",
     "revision_loaded",
     "operator_acted",
     "subscription_changed",
     "bodies_erased",
+    "signed_in",
+    "signed_out",
+    "page_viewed",
 ];
 
 /// One event as it stands in the ledger. Frozen: fields are never added, renamed or removed.

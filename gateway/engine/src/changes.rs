@@ -97,7 +97,10 @@ fn stream(change: &ControlEvent) -> Option<Stream> {
         ControlEvent::RevisionLoaded { .. }
         | ControlEvent::SubscriptionChanged { .. }
         | ControlEvent::BodiesErased { .. }
-        | ControlEvent::OperatorActed { .. } => None,
+        | ControlEvent::OperatorActed { .. }
+        | ControlEvent::SignedIn { .. }
+        | ControlEvent::SignedOut
+        | ControlEvent::PageViewed { .. } => None,
     }
 }
 
@@ -122,6 +125,9 @@ fn seen(change: &ControlEvent) {
         ControlEvent::RevisionLoaded { .. }
         | ControlEvent::SubscriptionChanged { .. }
         | ControlEvent::BodiesErased { .. }
-        | ControlEvent::OperatorActed { .. } => {}
+        | ControlEvent::OperatorActed { .. }
+        | ControlEvent::SignedIn { .. }
+        | ControlEvent::SignedOut
+        | ControlEvent::PageViewed { .. } => {}
     }
 }

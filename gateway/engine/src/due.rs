@@ -1,13 +1,22 @@
-//! Due times of reviews: each is origin, deadline and terminal action of a human wait.
+//! Due times of reviews: each is origin, deadline and terminal action of a human wait. On the way
+//! there the steps of the queue's chain of reminders are taken.
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
 
-use backstop_domain::{Millis, ReviewId};
+use backstop_domain::{
+    Actor, Millis, Priority, ReviewId, ReviewState,
+    review::{Refusal, Step},
+};
+use backstop_policy::gateway_file::{Gateway, QueueStep, StepAct};
 use futures_util::StreamExt as _;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::{engine::Inner, live::until};
+use crate::{
+    engine::Inner,
+    live::{Stop, until},
+    reviews::ReviewError,
+};
 
 /// Longest sleep, so that a clock that was set forward is noticed.
 const NAP: Duration = Duration::from_secs(30);
@@ -49,13 +58,68 @@ impl Due {
 }
 
 impl Inner {
-    async fn end_due(self: &Arc<Self>, review: ReviewId) {
-        let Err(error) = self.expire(&review).await else { return };
+    /// Looks again at a review at its next step or, without one, when it is due.
+    pub(crate) fn look_later(
+        &self,
+        id: ReviewId,
+        queue: &str,
+        opened: Millis,
+        taken: u32,
+        due: Millis,
+    ) {
+        let workspace = self.workspace.load();
+        let step = step_at(&workspace.gateway, queue, opened, taken).map(|(at, _)| at);
+        self.due.push(step.map_or(due, |at| at.min(due)), id);
+    }
+
+    /// Does what is due on a review: ends it, or takes a step of its chain.
+    async fn come_due(self: &Arc<Self>, id: ReviewId) {
+        let error = match self.remind(&id).await {
+            Ok(true) => return,
+            Ok(false) => match self.expire(&id).await {
+                Ok(()) => return,
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
         // It stays open on disk. A passing trouble is tried again, a broken disk ends all waits.
-        tracing::error!(%review, %error, "a due review could not be ended");
+        tracing::error!(review = %id, %error, "what is due on a review could not be done");
         if self.ledger.is_healthy() {
-            self.due.push(self.clock.now().plus(AGAIN_MS), review);
+            self.due.push(self.clock.now().plus(AGAIN_MS), id);
         }
+    }
+
+    /// Takes every step that is due; `false` once the review itself is due, or over.
+    async fn remind(&self, id: &ReviewId) -> Result<bool, Stop> {
+        let Some(mut review) = self.review(id).await? else { return Ok(false) };
+        let workspace = self.workspace.load_full();
+        while review.standing.is_open() && self.clock.now() < review.opened.due {
+            let next =
+                step_at(&workspace.gateway, &review.opened.queue, review.opened_at, review.steps);
+            match next {
+                Some((at, step)) if at <= self.clock.now() => {
+                    let step = as_step(&review, step);
+                    let actor = Actor::system("due");
+                    let took = |review: &ReviewState, now| review.take_step(step.clone(), now);
+                    review = match self.command(id, actor, took).await {
+                        Ok(review) => review,
+                        // Somebody decided meanwhile, or another look took it.
+                        Err(ReviewError::Refused(Refusal::Repeated | Refusal::Closed { .. })) => {
+                            return Ok(true);
+                        }
+                        Err(ReviewError::Refused(_)) => return Ok(false),
+                        Err(ReviewError::Stop(stop)) => return Err(stop),
+                        Err(other) => return Err(Stop::Broken(other.to_string())),
+                    };
+                }
+                next => {
+                    let at = next.map_or(review.opened.due, |(at, _)| at.min(review.opened.due));
+                    self.due.push(at, id.clone());
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(!review.standing.is_open())
     }
 
     /// Takes the terminal action of every review that falls due, until the gateway drains.
@@ -63,7 +127,7 @@ impl Inner {
         loop {
             let now = self.clock.now();
             let due = futures_util::stream::iter(self.due.take(now));
-            due.for_each_concurrent(AT_ONCE, |review| self.end_due(review)).await;
+            due.for_each_concurrent(AT_ONCE, |review| self.come_due(review)).await;
             let nap = self.due.next().map_or(NAP, |at| until(self.clock.now(), at).min(NAP));
             tokio::select! {
                 () = tokio::time::sleep(nap) => {}
@@ -71,5 +135,51 @@ impl Inner {
                 () = self.tasks.draining() => return,
             }
         }
+    }
+}
+
+/// The step after those that were taken, and when: each counts from the start, in opening hours.
+fn step_at<'g>(
+    gateway: &'g Gateway,
+    queue: &str,
+    opened: Millis,
+    taken: u32,
+) -> Option<(Millis, &'g QueueStep)> {
+    let queue = gateway.queues.get(queue)?;
+    let step = queue.steps.get(usize::try_from(taken).ok()?)?;
+    let hours = queue.hours.as_ref().and_then(|name| gateway.hours.get(name));
+    let at = match hours {
+        Some(hours) => hours.due_at(opened, step.after_ms),
+        None => opened.plus(step.after_ms),
+    };
+    Some((at, step))
+}
+
+/// What a step does, as an event says it.
+fn as_step(review: &ReviewState, step: &QueueStep) -> Step {
+    let mut taken = Step { step: review.steps, did: String::new(), priority: None, queue: None };
+    let mut did = Vec::new();
+    for act in &step.acts {
+        match act {
+            StepAct::Priority(priority) => {
+                taken.priority = Some(as_priority(*priority));
+                did.push(format!("raised the priority to {}", priority.name()));
+            }
+            StepAct::AddQueue(queue) => {
+                taken.queue = Some(queue.clone());
+                did.push(format!("shown in queue {queue} too"));
+            }
+            StepAct::Notify(name) => did.push(format!("{name} is to be told")),
+        }
+    }
+    taken.did = did.join(", ");
+    taken
+}
+
+const fn as_priority(word: backstop_policy::raw::Priority) -> Priority {
+    match word {
+        backstop_policy::raw::Priority::Low => Priority::Low,
+        backstop_policy::raw::Priority::Normal => Priority::Normal,
+        backstop_policy::raw::Priority::High => Priority::High,
     }
 }

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use crate::{
     cache::AnswerCache,
     changes::Changes,
+    desk_log::DeskLog,
     door::Door,
     due::Due,
     fallback::LastGood,
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     pub due: Due,
     pub tool_limits: ToolLimits,
     pub changes: Changes,
+    pub desk_log: DeskLog,
     /// Calls whose run panicked in this process.
     pub panicked: Mutex<HashSet<CallId>>,
     /// Calls in memory.
@@ -100,6 +102,7 @@ impl Engine {
             due: Due::default(),
             tool_limits,
             changes: Changes::default(),
+            desk_log: DeskLog::default(),
             panicked: Mutex::default(),
             live: Mutex::new(HashMap::new()),
             keys: Keys::default(),

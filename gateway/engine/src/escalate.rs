@@ -55,7 +55,7 @@ impl Inner {
         self.settle_door(live);
         if !full {
             self.show_review(call, live);
-            self.due.push(due, id);
+            self.look_later(id, &spec.to.queue, now, 0, due);
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Inner {
             let event = review_event(&self.ids, now, Actor::system("engine"), live, event);
             let stream = Stream::review(&id);
             appends.push(Append { stream, expected_seq: 0, events: vec![event] });
-            self.due.push(due, id);
+            self.look_later(id, name, now, 0, due);
         }
         Ok(appends)
     }

@@ -43,6 +43,12 @@ impl Ids {
         self.make("req", now)
     }
 
+    /// 256 bits that nobody can guess, as hexadecimal digits.
+    pub fn secret(&self) -> String {
+        let mut random = self.random.lock();
+        (0..4).map(|_| format!("{:016x}", random.next_u64())).collect()
+    }
+
     fn make(&self, prefix: &str, now: Millis) -> String {
         let (high, low) = {
             let mut random = self.random.lock();

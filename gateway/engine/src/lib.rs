@@ -8,6 +8,7 @@ mod admit;
 mod attempt;
 mod cache;
 mod changes;
+mod desk_log;
 mod door;
 mod due;
 mod engine;

@@ -54,7 +54,8 @@ impl Engine {
         let inner = &self.0;
         let mut recovered = Recovered::default();
         for review in inner.ledger.open_reviews().await? {
-            inner.due.push(review.due, review.id);
+            let (opened, taken) = (review.opened, review.next_step);
+            inner.look_later(review.id, &review.queue, opened, taken, review.due);
             recovered.reviews += 1;
         }
         inner.remember_tools().await?;

@@ -39,6 +39,16 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// The policy of a revision: in force, or as the ledger kept its files. `None`: it is gone.
+    ///
+    /// # Errors
+    /// [`Stop`] if the ledger cannot be read.
+    pub async fn policy(&self, name: &str, revision: Digest) -> Result<Option<Arc<Policy>>, Stop> {
+        self.0.policy_of(name, revision).await
+    }
+}
+
 impl Inner {
     async fn record_revisions(
         &self,

@@ -71,12 +71,17 @@ const KINDS: &[(&str, Waiting, Keeping)] = &[
     ("review_withdrawn",  Awaited, Inline),
     ("review_commented",  Awaited, Beside),
     ("review_step_taken", Rides,   Inline),
+    ("review_set_aside",  Awaited, Inline),
+    ("review_handed_over", Awaited, Beside), // the note is a person's words
     ("breaker_changed",   Rides,   Inline),
     ("latch_changed",     Rides,   Inline),
     ("revision_loaded",   Rides,   Inline),
     ("operator_acted",    Awaited, Inline),
     ("subscription_changed", Awaited, Inline),
     ("bodies_erased",     Awaited, Inline),
+    ("signed_in",         Awaited, Inline),
+    ("signed_out",        Awaited, Inline),
+    ("page_viewed",       Rides,   Inline),
 ];
 
 fn row(kind: &str) -> Option<&'static (&'static str, Waiting, Keeping)> {

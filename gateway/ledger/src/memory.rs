@@ -344,6 +344,9 @@ impl Ledger for MemoryLedger {
             let mut rows: Vec<_> =
                 state.reviews.values().filter(|review| filter.takes(review)).cloned().collect();
             rows.sort_by(|a, b| (a.due, &a.id).cmp(&(b.due, &b.id)));
+            if filter.latest {
+                rows.reverse();
+            }
             let next = cut(&mut rows, bounded(filter.limit), ReviewSummary::place);
             ReviewsPage { rows, next }
         })

@@ -100,6 +100,8 @@ pub struct ReviewFilter {
     pub holder: Option<String>,
     /// Of that call.
     pub call: Option<CallId>,
+    /// Latest due first, in place of due first.
+    pub latest: bool,
     /// After that place, from an earlier page.
     pub after: Option<Cursor>,
     /// How many; 0 means 50, and more than 500 means 500.
@@ -128,7 +130,10 @@ impl ReviewFilter {
             && self.policy.as_ref().is_none_or(|policy| *policy == review.policy)
             && self.holder.as_ref().is_none_or(|holder| Some(holder) == review.holder.as_ref())
             && self.call.as_ref().is_none_or(|call| *call == review.call)
-            && self.after.as_ref().is_none_or(|after| review.place() > *after)
+            && self.after.as_ref().is_none_or(|after| match self.latest {
+                true => review.place() < *after,
+                false => review.place() > *after,
+            })
     }
 }
 

@@ -30,6 +30,38 @@ pub struct Keys {
 #[derive(Debug, Default)]
 struct Known {
     keys: HashMap<[u8; 32], Identity>,
+    people: HashMap<String, Member>,
+}
+
+/// A person, and by what they are known.
+#[derive(Debug)]
+struct Member {
+    person: Person,
+    keys: Vec<[u8; 32]>,
+    password: Option<String>,
+    login: Option<String>,
+}
+
+/// By what a person came in. A session holds only for as long as their entry still has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A key, by its digest.
+    Key([u8; 32]),
+    /// A password, by its hash.
+    Password(String),
+    /// A proxy that signs people in.
+    Login,
+}
+
+impl Credential {
+    /// The word in the record.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "key",
+            Self::Password(_) => "password",
+            Self::Login => "login",
+        }
+    }
 }
 
 /// Who asks.
@@ -101,13 +133,74 @@ impl Keys {
             for key in &person.keys {
                 known.keys.insert(key.0, identity.clone());
             }
+            let Identity::Person(who) = identity else { continue };
+            let member = Member {
+                person: who,
+                keys: person.keys.iter().map(|key| key.0).collect(),
+                password: person.password.clone(),
+                login: person.login.clone(),
+            };
+            known.people.insert(name.clone(), member);
         }
         self.known.store(std::sync::Arc::new(known));
     }
 
-    /// Whether any key is in use.
+    /// Whether anybody must say who they are: a key is in use, or a person can sign in.
     pub fn in_use(&self) -> bool {
-        !self.known.load().keys.is_empty()
+        let known = self.known.load();
+        let signs_in = |member: &Member| member.password.is_some() || member.login.is_some();
+        !known.keys.is_empty() || known.people.values().any(signs_in)
+    }
+
+    /// The person of that key.
+    pub fn person_by_key(&self, sent: &str) -> Option<(Person, Credential)> {
+        let Identity::Person(person) = self.find(sent)? else { return None };
+        Some((person, Credential::Key(Sha256::digest(sent.as_bytes()).into())))
+    }
+
+    /// The person whom a proxy knows by that name.
+    pub fn person_by_login(&self, login: &str) -> Option<Person> {
+        let known = self.known.load();
+        let mut members = known.people.values();
+        let member = members.find(|member| member.login.as_deref() == Some(login))?;
+        Some(member.person.clone())
+    }
+
+    /// The hash of that person's password.
+    pub fn password_of(&self, name: &str) -> Option<String> {
+        self.known.load().people.get(name)?.password.clone()
+    }
+
+    /// The person of that name, if their entry still has what they came in by.
+    pub fn still(&self, name: &str, by: &Credential) -> Option<Person> {
+        let known = self.known.load();
+        let member = known.people.get(name)?;
+        let holds = match by {
+            Credential::Key(key) => member.keys.contains(key),
+            Credential::Password(hash) => member.password.as_ref() == Some(hash),
+            Credential::Login => member.login.is_some(),
+        };
+        holds.then(|| member.person.clone())
+    }
+
+    /// Whether a person of that name may decide in a queue that asks for those skills.
+    pub fn can_work(&self, name: &str, queue: &str, skills: &[String]) -> bool {
+        let known = self.known.load();
+        let member = known.people.get(name);
+        member.is_some_and(|member| Identity::Person(member.person.clone()).works(queue, skills))
+    }
+
+    /// Everybody who may decide in a queue that asks for those skills, by name.
+    pub fn who_works(&self, queue: &str, skills: &[String]) -> Vec<String> {
+        let known = self.known.load();
+        let mut names: Vec<String> = known
+            .people
+            .values()
+            .filter(|member| Identity::Person(member.person.clone()).works(queue, skills))
+            .map(|member| member.person.name.clone())
+            .collect();
+        names.sort();
+        names
     }
 
     fn find(&self, sent: &str) -> Option<Identity> {
@@ -219,6 +312,24 @@ impl Identity {
         match self {
             Self::Local | Self::Person(_) => true,
             Self::Caller { may, .. } => may.iter().any(|act| act == "review" || act == "operate"),
+        }
+    }
+
+    /// Whether they lead: they hand reviews over that others hold.
+    pub fn leads(&self) -> bool {
+        match self {
+            Self::Local => true,
+            Self::Caller { .. } => false,
+            Self::Person(person) => person.roles.contains(&Role::Lead),
+        }
+    }
+
+    /// The name by which events and reviews know them.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Local => "local",
+            Self::Caller { caller, .. } => &caller.name,
+            Self::Person(person) => &person.name,
         }
     }
 

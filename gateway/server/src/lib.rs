@@ -3,12 +3,14 @@
 //! It reads requests, says who asks, and writes answers. It decides nothing about calls, and an
 //! answer reaches it only in a type that the recorded outcome made.
 
+mod access;
 mod app;
 mod auth;
 mod body;
 mod calls;
 mod cursor;
 pub mod deliver;
+mod desk;
 mod erasures;
 mod events;
 mod face;
@@ -32,6 +34,7 @@ mod view;
 
 pub use app::{App, Caps};
 pub use auth::Keys;
+pub use desk::{Desk, Proxy};
 pub use listen::serve;
 pub use metrics::metrics;
 pub use routes::routes;

@@ -12,7 +12,7 @@ use hyper_util::{
 use tokio::{net::TcpListener, sync::Semaphore};
 use tower::ServiceExt;
 
-use crate::app::Caps;
+use crate::{app::Caps, desk::Peer};
 
 /// Connections at one time.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -44,7 +44,7 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let (socket, _) = match accepted {
+        let (socket, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
@@ -54,9 +54,11 @@ pub async fn serve(
         };
         // Small answers must not wait for the other side's acknowledgement.
         let _ = socket.set_nodelay(true);
-        let service = routes
-            .clone()
-            .map_request(|request: Request<hyper::body::Incoming>| request.map(Body::new));
+        let service = routes.clone().map_request(move |request: Request<hyper::body::Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Peer(peer));
+            request
+        });
         let builder = Arc::clone(&builder);
         let watched = graceful.watcher();
         crate::tasks::start(async move {

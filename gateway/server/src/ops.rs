@@ -4,7 +4,7 @@ use axum::{
     Json,
     extract::State,
     http::{StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
 use serde_json::json;
 
@@ -65,41 +65,4 @@ fn gauges(app: &App) {
 pub async fn openapi() -> Response {
     let kind = [(header::CONTENT_TYPE, "application/json")];
     (kind, include_str!("openapi.json")).into_response()
-}
-
-/// `GET /`: what is served here.
-pub async fn index(State(app): State<App>) -> Html<String> {
-    let workspace = app.engine.workspace();
-    let policies: String = workspace
-        .policies
-        .values()
-        .map(|policy| {
-            let (name, text) = (escaped(&policy.name), escaped(&policy.description));
-            format!("<li><b>{name}</b> {text}</li>")
-        })
-        .collect();
-    let name = escaped(&workspace.gateway.name);
-    Html(format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>{name} · Backstop</title>\
-         <style>body{{font:16px/1.5 system-ui;max-width:42rem;margin:3rem auto;padding:0 1rem;\
-         color-scheme:light dark}}</style><h1>{name}</h1><p>Policies in force:</p>\
-         <ul>{policies}</ul><p><a href=/v1/reviews>Reviews</a> · <a href=/v1/calls>Calls</a> · \
-         <a href=/readyz>Readiness</a> · <a href=/metrics>Metrics</a> · \
-         <a href=/openapi.json>API</a></p></html>"
-    ))
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }

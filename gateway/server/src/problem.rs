@@ -102,6 +102,16 @@ impl Problem {
         self
     }
 
+    /// Its status.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong, in words.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Whether the same request may fare better later.
     pub const fn is_retryable(&self) -> bool {
         self.retryable

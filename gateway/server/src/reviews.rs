@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    access::{self, found},
     app::App,
     auth::Identity,
     body::{JsonBody, typed},
@@ -73,7 +74,7 @@ pub async fn show(
     may_look(&identity)?;
     let id = ReviewId(id);
     let review = found(&app, &id).await?;
-    if !identity.looks_into(&review.opened.queue) {
+    if !access::looks_into(&identity, &review) {
         return Err(Problem::not_found("review"));
     }
     let mut view = shown(&id, &review);
@@ -117,11 +118,6 @@ async fn stored(app: &App, digest: Digest) -> Result<Value, Problem> {
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
 }
 
-async fn found(app: &App, id: &ReviewId) -> Result<ReviewState, Problem> {
-    let review = app.engine.review(id).await.map_err(|error| problem::of_review(&error))?;
-    review.ok_or_else(|| Problem::not_found("review"))
-}
-
 fn may_look(identity: &Identity) -> Result<(), Problem> {
     if identity.sees_reviews() {
         return Ok(());
@@ -134,12 +130,10 @@ fn may_look(identity: &Identity) -> Result<(), Problem> {
 async fn workable(app: &App, identity: &Identity, id: &ReviewId) -> Result<ReviewState, Problem> {
     may_look(identity)?;
     let review = found(app, id).await?;
-    let workspace = app.engine.workspace();
-    let queue = &review.opened.queue;
-    let skills = workspace.gateway.queues.get(queue).map(|queue| queue.skills.clone());
-    if identity.works(queue, &skills.unwrap_or_default()) {
+    if access::works_on(app, identity, &review) {
         return Ok(review);
     }
+    let queue = access::Place::from(&review).queues().next().unwrap_or_default();
     let detail = format!("you do not decide in queue `{queue}`");
     Err(Problem::new(StatusCode::FORBIDDEN, "not_your_queue", detail))
 }
@@ -261,7 +255,7 @@ pub async fn decide(
     let id = ReviewId(id);
     let sent: Sent = typed(body?.0)?;
     let review = workable(&app, &identity, &id).await?;
-    has_reason(&app, &review, &sent)?;
+    has_reason(&app, &review, sent.verb == "reject", sent.reason.as_deref())?;
     let verb = Verb {
         actor: identity.actor("api"),
         lease: sent.lease,
@@ -275,13 +269,21 @@ pub async fn decide(
 }
 
 /// A queue that lists reasons wants one of them with every rejection.
-fn has_reason(app: &App, review: &ReviewState, sent: &Sent) -> Result<(), Problem> {
+///
+/// # Errors
+/// [`Problem`] that names them.
+pub fn has_reason(
+    app: &App,
+    review: &ReviewState,
+    rejects: bool,
+    reason: Option<&str>,
+) -> Result<(), Problem> {
     let workspace = app.engine.workspace();
     let Some(queue) = workspace.gateway.queues.get(&review.opened.queue) else { return Ok(()) };
-    if sent.verb != "reject" || queue.reasons.is_empty() {
+    if !rejects || queue.reasons.is_empty() {
         return Ok(());
     }
-    let code = sent.reason.as_deref().unwrap_or_default();
+    let code = reason.unwrap_or_default();
     let code = code.split(':').next().unwrap_or_default().trim();
     if queue.reasons.iter().any(|known| known == code) {
         return Ok(());

@@ -10,8 +10,8 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    app::App, calls, erasures, events, face, feed, openai, ops, problem::Problem, reviews, runs,
-    subscriptions,
+    app::App, calls, desk, erasures, events, face, feed, openai, ops, problem::Problem, reviews,
+    runs, subscriptions,
 };
 
 /// Every route, over that app.
@@ -50,7 +50,7 @@ pub fn routes(app: App) -> Router {
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
         .route("/openapi.json", get(ops::openapi))
-        .route("/", get(ops::index))
+        .merge(desk::routes())
         .fallback(unknown)
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app.clone());

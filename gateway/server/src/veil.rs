@@ -57,7 +57,7 @@ async fn decides_on(app: &App, identity: &Identity, id: &CallId) -> Result<bool,
     let page = app.engine.ledger().reviews(filter).await;
     let reviews = page.map_err(|error| problem::of_stop(&error.into()))?.rows;
     let waits = |phase: ReviewPhase| matches!(phase, ReviewPhase::Open | ReviewPhase::Claimed);
-    let theirs = || reviews.iter().filter(|review| identity.looks_into(&review.queue));
+    let theirs = || reviews.iter().filter(|review| crate::access::looks_into(identity, *review));
     let blind = theirs().any(|one| one.kind == ReviewKind::Audit && waits(one.phase));
     Ok(!blind && theirs().next().is_some())
 }

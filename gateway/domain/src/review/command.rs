@@ -3,7 +3,7 @@
 use alloc::{string::String, vec, vec::Vec};
 
 use super::{ReviewEvent, ReviewState, Standing};
-use crate::{Digest, Millis, OnExpiry, Resolution, ReviewKind};
+use crate::{Digest, Millis, OnExpiry, Priority, Resolution, ReviewKind};
 
 /// Why a command is refused. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +69,30 @@ pub struct Decide {
     pub resolution: Resolution,
     /// Code and text of the reason.
     pub reason: Option<String>,
+}
+
+/// Where a review shall go.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HandOver {
+    /// The person who shall decide.
+    pub to: Option<String>,
+    /// The queue in which it shall wait.
+    pub queue: Option<String>,
+    /// Why, in words.
+    pub note: Option<String>,
+}
+
+/// A step of a queue's chain of reminders, and what it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Which, from 0.
+    pub step: u32,
+    /// What it does, in words.
+    pub did: String,
+    /// The priority that it raises the review to.
+    pub priority: Option<Priority>,
+    /// The queue that it adds.
+    pub queue: Option<String>,
 }
 
 impl ReviewState {
@@ -151,6 +175,66 @@ impl ReviewState {
         Ok(ReviewEvent::ReviewUndone { by: by.into() })
     }
 
+    /// Sets it aside for that person alone, until then or for good. No verdict.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it is closed, or the time has passed already.
+    pub fn set_aside(
+        &self,
+        by: &str,
+        until: Option<Millis>,
+        now: Millis,
+    ) -> Result<ReviewEvent, Refusal> {
+        self.still_open(now)?;
+        if until.is_some_and(|until| until <= now) {
+            return Err(Refusal::NotPossible { why: "that time has passed already" });
+        }
+        Ok(ReviewEvent::ReviewSetAside { by: by.into(), until })
+    }
+
+    /// Gives it to a person, to another queue, or both. `lead`: even if somebody holds it.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it is closed, somebody else holds it, or that person may not decide on it.
+    pub fn hand_over(
+        &self,
+        by: &str,
+        lead: bool,
+        over: HandOver,
+        now: Millis,
+    ) -> Result<ReviewEvent, Refusal> {
+        self.still_open(now)?;
+        if !lead {
+            self.not_held(by, now)?;
+        }
+        let HandOver { to, queue, note } = over;
+        if to.is_none() && queue.is_none() {
+            return Err(Refusal::NotPossible { why: "say who shall have it, or which queue" });
+        }
+        if let Some(to) = &to {
+            if self.opened.excluded.contains(to) {
+                return Err(Refusal::Excluded { why: "the policy or the queue excludes them" });
+            }
+            if self.has_voted(to) {
+                return Err(Refusal::Excluded { why: "they have voted on it" });
+            }
+        }
+        Ok(ReviewEvent::ReviewHandedOver { by: by.into(), to, queue, note })
+    }
+
+    /// Takes a step of the queue's chain of reminders.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it is closed, or that step was taken before.
+    pub fn take_step(&self, step: Step, now: Millis) -> Result<ReviewEvent, Refusal> {
+        self.still_open(now)?;
+        let Step { step, did, priority, queue } = step;
+        if step < self.steps {
+            return Err(Refusal::Repeated);
+        }
+        Ok(ReviewEvent::ReviewStepTaken { step, did, priority, queue })
+    }
+
     /// The terminal action, once the due time has passed.
     ///
     /// # Errors
@@ -165,19 +249,28 @@ impl ReviewState {
         Ok(self.opened.on_expiry)
     }
 
-    fn open_for(&self, by: &str, now: Millis) -> Result<(), Refusal> {
+    fn still_open(&self, now: Millis) -> Result<(), Refusal> {
         if !self.standing.is_open() {
             return Err(Refusal::Closed { standing: self.standing.name() });
         }
         if now >= self.opened.due {
             return Err(Refusal::TooLate);
         }
+        Ok(())
+    }
+
+    fn open_for(&self, by: &str, now: Millis) -> Result<(), Refusal> {
+        self.still_open(now)?;
         if self.opened.excluded.iter().any(|person| person == by) {
             return Err(Refusal::Excluded { why: "the policy or the queue excludes you" });
         }
         if self.has_voted(by) {
             return Err(Refusal::Excluded { why: "you have voted, and another person must too" });
         }
+        self.not_held(by, now)
+    }
+
+    fn not_held(&self, by: &str, now: Millis) -> Result<(), Refusal> {
         match &self.standing {
             Standing::Claimed { by: holder, until, .. } if self.held_by_another(by, now) => {
                 Err(Refusal::Held { by: holder.clone(), until: *until })

@@ -84,6 +84,35 @@ pub enum ReviewEvent {
         step: u32,
         /// What it did, in words.
         did: String,
+        /// The priority that it raised the review to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        priority: Option<Priority>,
+        /// The queue in which the review is shown from here on, too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue: Option<String>,
+    },
+    /// A person does not want to see it for a while, or ever. It stays with all others: this is no
+    /// verdict.
+    ReviewSetAside {
+        /// The person.
+        by: String,
+        /// Until when; `None`: they leave it to others for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Millis>,
+    },
+    /// It was given to somebody, or to another queue. A hint to people, not a lock.
+    ReviewHandedOver {
+        /// Who did so.
+        by: String,
+        /// The person who shall decide.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
+        /// The queue in which it waits from here on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue: Option<String>,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
 }
 
@@ -102,6 +131,8 @@ impl ReviewEvent {
             Self::ReviewWithdrawn { .. } => "review_withdrawn",
             Self::ReviewCommented { .. } => "review_commented",
             Self::ReviewStepTaken { .. } => "review_step_taken",
+            Self::ReviewSetAside { .. } => "review_set_aside",
+            Self::ReviewHandedOver { .. } => "review_handed_over",
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What is known of a review, and how each event changes it.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 
-use crate::{Millis, OnExpiry, Opened, Resolution, ReviewEvent};
+use crate::{Millis, OnExpiry, Opened, Priority, Resolution, ReviewEvent};
 
 /// A review, as its events so far make it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,14 @@ pub struct ReviewState {
     pub opened_at: Millis,
     /// How it stands.
     pub standing: Standing,
+    /// How urgent it is by now.
+    pub priority: Priority,
+    /// The queues in which it waits: where it belongs, then those that its chain added.
+    pub queues: Vec<String>,
+    /// The person it was given to, if it was. A hint to people, not a lock.
+    pub assigned: Option<String>,
+    /// Who does not want to see it, and until when; `None` is for good.
+    pub aside: Vec<(String, Option<Millis>)>,
     /// The newest lease's fencing token; 0 before the first claim.
     pub lease: u64,
     /// Votes so far, one per person.
@@ -117,6 +125,10 @@ impl ReviewState {
     fn opened(opened: Opened, at: Millis) -> Self {
         Self {
             seq: 1,
+            priority: opened.priority,
+            queues: vec![opened.queue.clone()],
+            assigned: None,
+            aside: Vec::new(),
             opened,
             opened_at: at,
             standing: Standing::Open,
@@ -181,12 +193,61 @@ impl ReviewState {
                 (open || held).then_some(())?;
                 self.standing = Standing::Withdrawn { reason: reason.clone() };
             }
-            ReviewEvent::ReviewStepTaken { step, .. } => {
+            ReviewEvent::ReviewStepTaken { step, priority, queue, .. } => {
                 (open && *step >= self.steps).then_some(())?;
                 self.steps = step.checked_add(1)?;
+                self.raise(*priority, queue.as_ref());
+            }
+            ReviewEvent::ReviewSetAside { by, until } => {
+                open.then_some(())?;
+                self.put_aside(by, *until);
+            }
+            ReviewEvent::ReviewHandedOver { to, queue, .. } => {
+                open.then_some(())?;
+                self.pass_on(to.as_ref(), queue.as_ref());
             }
         }
         Some(())
+    }
+
+    /// More urgent, or in one more queue.
+    fn raise(&mut self, priority: Option<Priority>, queue: Option<&String>) {
+        self.priority = self.priority.max(priority.unwrap_or_default());
+        if let Some(queue) = queue.filter(|queue| !self.queues.contains(queue)) {
+            self.queues.push(queue.clone());
+        }
+    }
+
+    /// To a person, to another queue, or both. Whoever holds it holds it no longer.
+    fn pass_on(&mut self, to: Option<&String>, queue: Option<&String>) {
+        self.assigned = to.cloned();
+        if let Some(queue) = queue {
+            self.queues.retain(|name| name != queue);
+            match self.queues.first_mut() {
+                Some(home) => home.clone_from(queue),
+                None => self.queues.push(queue.clone()),
+            }
+        }
+        // Whoever gets it may have set it aside before.
+        self.aside.retain(|(person, _)| Some(person) != to);
+        self.standing = Standing::Open;
+    }
+
+    /// Out of that person's sight until then. If they hold it they hold it no longer.
+    fn put_aside(&mut self, person: &str, until: Option<Millis>) {
+        self.aside.retain(|(by, _)| by != person);
+        self.aside.push((person.into(), until));
+        if matches!(&self.standing, Standing::Claimed { by, .. } if by == person) {
+            self.standing = Standing::Open;
+        }
+    }
+
+    /// Whether that person wants to see it at `at`.
+    pub fn is_aside(&self, person: &str, at: Millis) -> bool {
+        let aside = |(by, until): &(String, Option<Millis>)| {
+            by == person && until.is_none_or(|until| at < until)
+        };
+        self.aside.iter().any(aside)
     }
 
     /// Whether somebody else holds a lease that has not run out at `at`.

@@ -53,7 +53,8 @@ impl Inner {
         self.show_review(call, live);
         // Whoever sleeps until the release looks again, and rests.
         call.woken.notify_one();
-        self.due.push(review.opened.due, id.clone());
+        let (opened, due) = (review.opened_at, review.opened.due);
+        self.look_later(id.clone(), &review.opened.queue, opened, review.steps, due);
         Ok(folded)
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use backstop_domain::{
     Actor, CallId, Digest, Event, Finding, Millis, Refusal, ReviewEvent, ReviewId, ReviewState,
-    Stream,
+    Stream, review::HandOver,
 };
 use backstop_ledger::{NewEvent, Transaction};
 
@@ -151,6 +151,37 @@ impl Engine {
         self.0.command(id, actor, said).await
     }
 
+    /// Sets it aside for that person alone: until then, or for good.
+    ///
+    /// # Errors
+    /// [`ReviewError`]; nothing has changed then.
+    pub async fn set_aside(
+        &self,
+        id: &ReviewId,
+        actor: Actor,
+        until: Option<Millis>,
+    ) -> Result<ReviewState, ReviewError> {
+        let by = actor.id.clone();
+        self.0.command(id, actor, |review, now| review.set_aside(&by, until, now)).await
+    }
+
+    /// Gives it to a person or another queue; `lead`: even if somebody holds it. Whether these may
+    /// have it is the caller's to know.
+    ///
+    /// # Errors
+    /// [`ReviewError`]; nothing has changed then.
+    pub async fn hand_over(
+        &self,
+        id: &ReviewId,
+        actor: Actor,
+        lead: bool,
+        over: HandOver,
+    ) -> Result<ReviewState, ReviewError> {
+        let by = actor.id.clone();
+        let give = |review: &ReviewState, now| review.hand_over(&by, lead, over.clone(), now);
+        self.0.command(id, actor, give).await
+    }
+
     /// Decides. The second click of the same person gets the first one's result.
     ///
     /// # Errors
@@ -222,7 +253,7 @@ impl Inner {
     }
 
     /// Carries a command out that concerns the review alone.
-    async fn command(
+    pub(crate) async fn command(
         &self,
         id: &ReviewId,
         actor: Actor,

@@ -139,7 +139,8 @@ pub(super) fn put_call(connection: &Connection, call: &CallSummary) -> rusqlite:
 pub(super) fn put_review(connection: &Connection, review: &ReviewSummary) -> rusqlite::Result<()> {
     let sql = "INSERT INTO reviews (id, call, policy, queue, phase, holder, due, summary) \
                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET \
-               phase = excluded.phase, holder = excluded.holder, summary = excluded.summary";
+               queue = excluded.queue, phase = excluded.phase, holder = excluded.holder, \
+               summary = excluded.summary";
     connection
         .prepare_cached(sql)?
         .execute(params![

@@ -222,6 +222,10 @@ pub(super) fn calls(connection: &Connection, filter: &CallFilter) -> Read<CallsP
 pub(super) fn reviews(connection: &Connection, filter: &ReviewFilter) -> Read<ReviewsPage> {
     let queues = (!filter.queues.is_empty())
         .then(|| serde_json::Value::from(filter.queues.clone()).to_string());
+    let (beyond, order) = match filter.latest {
+        true => ("(due, id) < (?, ?)", "due DESC, id DESC"),
+        false => ("(due, id) > (?, ?)", "due, id"),
+    };
     let mut only = Where::default();
     only.and("queue IN (SELECT value FROM json_each(?))", queues)
         .and("phase = ?", filter.phase.map(crate::ReviewPhase::name))
@@ -229,9 +233,9 @@ pub(super) fn reviews(connection: &Connection, filter: &ReviewFilter) -> Read<Re
         .and("policy = ?", filter.policy.clone())
         .and("holder = ?", filter.holder.clone())
         .and("call = ?", filter.call.as_ref().map(|call| call.0.clone()))
-        .after("(due, id) > (?, ?)", filter.after.as_ref());
+        .after(beyond, filter.after.as_ref());
     let limit = bounded(filter.limit);
-    let mut rows: Vec<ReviewSummary> = only.page(connection, "reviews", "due, id", limit)?;
+    let mut rows: Vec<ReviewSummary> = only.page(connection, "reviews", order, limit)?;
     let next = crate::query::cut(&mut rows, limit, ReviewSummary::place);
     Ok(ReviewsPage { rows, next })
 }

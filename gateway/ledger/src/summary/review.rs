@@ -93,6 +93,15 @@ pub struct ReviewSummary {
     pub undo_until: Option<Millis>,
     /// The next step of the queue's chain of reminders.
     pub next_step: u32,
+    /// Other queues in which it is shown, because that chain said so.
+    #[serde(default)]
+    pub also: Vec<String>,
+    /// The person it was given to.
+    #[serde(default)]
+    pub assigned: Option<String>,
+    /// Who does not want to see it, and until when; `None` is for good.
+    #[serde(default)]
+    pub aside: Vec<(String, Option<Millis>)>,
 }
 
 impl ReviewSummary {
@@ -137,6 +146,9 @@ impl ReviewSummary {
             decided_by: Vec::new(),
             undo_until: None,
             next_step: 0,
+            also: Vec::new(),
+            assigned: None,
+            aside: Vec::new(),
         }
     }
 
@@ -172,8 +184,29 @@ impl ReviewSummary {
             }
             ReviewEvent::ReviewExpired { .. } => self.free(ReviewPhase::Expired),
             ReviewEvent::ReviewWithdrawn { .. } => self.free(ReviewPhase::Withdrawn),
-            ReviewEvent::ReviewStepTaken { step, .. } => {
+            ReviewEvent::ReviewStepTaken { step, priority, queue, .. } => {
                 self.next_step = step.saturating_add(1);
+                self.priority = self.priority.max(priority.unwrap_or_default());
+                let fresh = queue.iter().filter(|name| **name != self.queue);
+                let fresh: Vec<String> =
+                    fresh.filter(|name| !self.also.contains(name)).cloned().collect();
+                self.also.extend(fresh);
+            }
+            ReviewEvent::ReviewSetAside { by, until } => {
+                self.aside.retain(|(person, _)| person != by);
+                self.aside.push((by.clone(), *until));
+                if self.holder.as_ref() == Some(by) {
+                    self.free(ReviewPhase::Open);
+                }
+            }
+            ReviewEvent::ReviewHandedOver { to, queue, .. } => {
+                self.assigned.clone_from(to);
+                if let Some(queue) = queue {
+                    self.also.retain(|name| name != queue);
+                    self.queue.clone_from(queue);
+                }
+                self.aside.retain(|(person, _)| Some(person) != to.as_ref());
+                self.free(ReviewPhase::Open);
             }
         }
     }

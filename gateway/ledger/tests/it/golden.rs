@@ -304,7 +304,19 @@ fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
         reason: Some("typo".into()),
         undo_until: Some(Millis(START + 10_000)),
     };
-    let step = ReviewEvent::ReviewStepTaken { step: 0, did: "told the lead".into() };
+    let step = |priority, queue| ReviewEvent::ReviewStepTaken {
+        step: 0,
+        did: "told the lead".into(),
+        priority,
+        queue,
+    };
+    let over = ReviewEvent::ReviewHandedOver {
+        by: by(),
+        to: Some("ada".into()),
+        queue: Some("fraud".into()),
+        note: Some("Looks like fraud.".into()),
+    };
+    let aside = |until| ReviewEvent::ReviewSetAside { by: by(), until };
     vec![
         ("", ReviewEvent::ReviewOpened(opened)),
         ("", ReviewEvent::ReviewClaimed { by: by(), lease: 3, until }),
@@ -316,7 +328,11 @@ fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
         ("", ReviewEvent::ReviewExpired { action: OnExpiry::Reject }),
         ("", ReviewEvent::ReviewWithdrawn { reason: "the caller cancelled".into() }),
         ("", ReviewEvent::ReviewCommented { by: by(), text: "Asked the vendor.".into() }),
-        ("", step),
+        ("", step(None, None)),
+        ("raised", step(Some(Priority::High), Some("leads".into()))),
+        ("", aside(None)),
+        ("snoozed", aside(Some(until))),
+        ("", over),
     ]
 }
 
@@ -361,7 +377,15 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
         shared: 1,
         reason: "asked for by letter".into(),
     };
-    vec![("", breaker), ("", latch), ("", loaded), ("", redelivered), ("", erased), ("", acted)]
+    let viewed = ControlEvent::PageViewed {
+        page: "review".into(),
+        target: Some("rev_1".into()),
+        masked: true,
+    };
+    let signed_in = ControlEvent::SignedIn { by: "password".into() };
+    let out = ControlEvent::SignedOut;
+    let controls = [breaker, latch, loaded, redelivered, erased, acted, viewed, signed_in, out];
+    controls.into_iter().map(|event| ("", event)).collect()
 }
 
 fn examples() -> Vec<(Stream, &'static str, Event)> {

@@ -211,6 +211,11 @@ impl Policy {
         blocks.flat_map(|block| &block.from).any(|s| matches!(s.evidence, Evidence::Logprobs))
     }
 
+    /// How many tests stand in its file.
+    pub const fn tests(&self) -> usize {
+        self.written.tests.len()
+    }
+
     /// The threshold of the source `name` in the block for answers of that model.
     pub fn accept(block: &Block, name: &str, model: Option<&str>) -> Option<Signal> {
         block.accept.of(name, model)

@@ -5,6 +5,7 @@ use alloc::{string::ToString, vec, vec::Vec};
 use crate::{
     CallId, Decide, Digest, Millis, OnExpiry, Opened, Priority, Refusal, Resolution, ReviewEvent,
     ReviewKind, ReviewState, Show, Source, Subject,
+    review::{HandOver, Step},
 };
 
 /// When the review is opened.
@@ -134,6 +135,26 @@ impl Desk {
         Ok(())
     }
 
+    pub fn set_aside(&mut self, by: &str, until: Option<u64>) -> Result<(), Refusal> {
+        let event = self.review.set_aside(by, until.map(Millis), self.now())?;
+        self.take(vec![event]);
+        Ok(())
+    }
+
+    pub fn hand_over(&mut self, by: &str, lead: bool, over: HandOver) -> Result<(), Refusal> {
+        let event = self.review.hand_over(by, lead, over, self.now())?;
+        self.take(vec![event]);
+        Ok(())
+    }
+
+    pub fn step(&mut self, step: u32) -> Result<(), Refusal> {
+        let did = "raised it".to_string();
+        let (priority, queue) = (Some(Priority::High), Some("leads".to_string()));
+        let event = self.review.take_step(Step { step, did, priority, queue }, self.now())?;
+        self.take(vec![event]);
+        Ok(())
+    }
+
     pub fn withdraw(&mut self) {
         self.take(vec![ReviewEvent::ReviewWithdrawn { reason: "cancelled".to_string() }]);
     }
@@ -143,6 +164,11 @@ impl Desk {
         self.take(vec![ReviewEvent::ReviewExpired { action }]);
         Ok(())
     }
+}
+
+/// To that person.
+pub(super) fn to(person: &str) -> HandOver {
+    HandOver { to: Some(person.to_string()), ..HandOver::default() }
 }
 
 /// The decision of somebody who saw what is on the table.

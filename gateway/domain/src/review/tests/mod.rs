@@ -4,5 +4,6 @@
 mod decisions;
 mod desk;
 mod leases;
+mod passing_on;
 mod properties;
 mod reading;

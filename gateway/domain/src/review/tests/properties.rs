@@ -18,6 +18,9 @@ enum Does {
     Releases(&'static str, u64),
     Decides(Decide),
     Undoes(&'static str),
+    SetsAside(&'static str, Option<u64>),
+    HandsOver(&'static str, bool, &'static str),
+    StepComes(u32),
     TimePasses(u64),
     CallEnds,
     DueTimeLooks,
@@ -58,6 +61,13 @@ fn any_deed() -> impl Strategy<Value = Does> {
         1 => (any_person(), 0..5_u64).prop_map(|(by, lease)| Does::Releases(by, lease)),
         5 => any_decision().prop_map(Does::Decides),
         2 => any_person().prop_map(Does::Undoes),
+        1 => (any_person(), prop::option::of(0..DUE)).prop_map(|(by, until)| {
+            Does::SetsAside(by, until)
+        }),
+        1 => (any_person(), any::<bool>(), any_person()).prop_map(|(by, lead, to)| {
+            Does::HandsOver(by, lead, to)
+        }),
+        1 => (0..3_u32).prop_map(Does::StepComes),
         3 => (0..9_000_u64).prop_map(Does::TimePasses),
         1 => Just(Does::CallEnds),
         1 => Just(Does::DueTimeLooks),
@@ -83,6 +93,9 @@ fn act(desk: &mut Desk, deed: Does) -> Result<(), Refusal> {
         Does::Releases(by, lease) => desk.release(by, lease),
         Does::Decides(decide) => desk.decide_as(decide),
         Does::Undoes(by) => desk.undo(by),
+        Does::SetsAside(by, until) => desk.set_aside(by, until),
+        Does::HandsOver(by, lead, who) => desk.hand_over(by, lead, to(who)),
+        Does::StepComes(step) => desk.step(step),
         Does::TimePasses(ms) => {
             desk.now += ms;
             Ok(())
@@ -138,7 +151,11 @@ proptest! {
                     prop_assert!(!decided && !closed);
                     closed = true;
                 }
-                ReviewEvent::VoteCast { .. } | ReviewEvent::ReviewClaimed { .. } => {
+                ReviewEvent::VoteCast { .. }
+                | ReviewEvent::ReviewClaimed { .. }
+                | ReviewEvent::ReviewSetAside { .. }
+                | ReviewEvent::ReviewHandedOver { .. }
+                | ReviewEvent::ReviewStepTaken { .. } => {
                     prop_assert!(!decided && !closed);
                 }
                 _ => {}
@@ -165,7 +182,12 @@ proptest! {
                 ReviewEvent::ReviewRenewed { until, .. } => {
                     holds = holds.map(|(holder, end)| (holder, end.max(until)));
                 }
-                ReviewEvent::VoteCast { .. } | ReviewEvent::ReviewReleased { .. } => holds = None,
+                ReviewEvent::VoteCast { .. }
+                | ReviewEvent::ReviewReleased { .. }
+                | ReviewEvent::ReviewHandedOver { .. } => holds = None,
+                ReviewEvent::ReviewSetAside { by, .. } => {
+                    holds = holds.filter(|(holder, _)| *holder != by);
+                }
                 _ => {}
             }
         }
@@ -181,6 +203,9 @@ proptest! {
             match event {
                 ReviewEvent::VoteCast { by, .. } | ReviewEvent::ReviewClaimed { by, .. } => {
                     prop_assert_ne!(by, "carl");
+                }
+                ReviewEvent::ReviewHandedOver { to: Some(to), .. } => {
+                    prop_assert_ne!(to, "carl");
                 }
                 ReviewEvent::ReviewDecided { mut by, resolution, .. } => {
                     by.sort();

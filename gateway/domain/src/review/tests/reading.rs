@@ -56,7 +56,12 @@ fn comments_are_kept_in_order_even_after_the_decision() {
 #[test]
 fn each_step_of_the_chain_of_reminders_is_taken_once() {
     let mut desk = desk(opened());
-    let step = |step| ReviewEvent::ReviewStepTaken { step, did: "mailed the leads".to_string() };
+    let step = |step| ReviewEvent::ReviewStepTaken {
+        step,
+        did: "mailed the leads".to_string(),
+        priority: None,
+        queue: None,
+    };
     desk.take(vec![step(0), step(2)]);
     assert_eq!(desk.review.steps, 3);
     assert!(!follows(&desk, &step(1)));

@@ -1,0 +1,76 @@
+//! Who may look at a review, and who may decide on it: one answer for the API and the desk.
+
+use backstop_domain::{ReviewId, ReviewState};
+use backstop_ledger::ReviewSummary;
+
+use crate::{
+    app::App,
+    auth::Identity,
+    problem::{self, Problem},
+};
+
+/// Where a review waits, and for whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    home: &'a str,
+    also: &'a [String],
+    assigned: Option<&'a str>,
+}
+
+impl<'a> From<&'a ReviewState> for Place<'a> {
+    fn from(review: &'a ReviewState) -> Self {
+        let (home, also) = match review.queues.split_first() {
+            Some((home, also)) => (home.as_str(), also),
+            None => (review.opened.queue.as_str(), [].as_slice()),
+        };
+        Self { home, also, assigned: review.assigned.as_deref() }
+    }
+}
+
+impl<'a> From<&'a ReviewSummary> for Place<'a> {
+    fn from(review: &'a ReviewSummary) -> Self {
+        let assigned = review.assigned.as_deref();
+        Self { home: &review.queue, also: &review.also, assigned }
+    }
+}
+
+impl<'a> Place<'a> {
+    /// Every queue that shows it.
+    pub fn queues(self) -> impl Iterator<Item = &'a str> {
+        std::iter::once(self.home).chain(self.also.iter().map(String::as_str))
+    }
+
+    fn is_for(self, identity: &Identity) -> bool {
+        matches!(identity, Identity::Person(person) if self.assigned == Some(&person.name))
+    }
+}
+
+/// Whether they may look into it: one of its queues is theirs, or it was given to them.
+pub fn looks_into<'a>(identity: &Identity, review: impl Into<Place<'a>>) -> bool {
+    let place = review.into();
+    identity.sees_reviews()
+        && (place.is_for(identity) || place.queues().any(|queue| identity.looks_into(queue)))
+}
+
+/// Whether they may decide on it, as far as their entry says: who is excluded from this one, or has
+/// voted, the review itself knows.
+pub fn works_on<'a>(app: &App, identity: &Identity, review: impl Into<Place<'a>>) -> bool {
+    let place = review.into();
+    // Being given a review brings no right that the person's entry does not have.
+    place.queues().any(|queue| identity.works(queue, &skills(app, queue)))
+}
+
+/// The skills that a queue asks for.
+pub fn skills(app: &App, queue: &str) -> Vec<String> {
+    let workspace = app.engine.workspace();
+    workspace.gateway.queues.get(queue).map(|queue| queue.skills.clone()).unwrap_or_default()
+}
+
+/// The review of that id.
+///
+/// # Errors
+/// [`Problem`] if there is none, or it cannot be read.
+pub async fn found(app: &App, id: &ReviewId) -> Result<ReviewState, Problem> {
+    let review = app.engine.review(id).await.map_err(|error| problem::of_review(&error))?;
+    review.ok_or_else(|| Problem::not_found("review"))
+}

@@ -1,0 +1,196 @@
+//! The open reviews in the order in which people see them: a projection in memory that follows the
+//! ledger's feed, so that a page over ten thousand of them costs no look at the disk.
+//!
+//! The ledger stays the truth: whatever is decided is decided on the review's own stream.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use backstop_domain::{Event, Millis, Priority, ReviewId};
+use backstop_ledger::{Ledger, ReadFailed, ReviewFilter, ReviewPhase, ReviewSummary};
+use parking_lot::Mutex as Quick;
+use tokio::sync::Mutex;
+
+/// Further behind than this, the open reviews are read anew in place of the feed.
+const BEHIND_MAX: u64 = 2_000;
+/// Events read at once.
+const PAGE: usize = 1_000;
+/// How long a past decision counts for the rate of decisions, in milliseconds.
+const RATE_MS: u64 = 3_600_000;
+/// Most past decisions that are kept, for likeness and rate.
+const PAST_MAX: usize = 2_000;
+
+/// The projection.
+#[derive(Default)]
+pub struct Board {
+    /// Held while the feed is read, so that many who look read it once.
+    reading: Mutex<Reading>,
+    shown: Quick<Arc<View>>,
+}
+
+#[derive(Default)]
+struct Reading {
+    loaded: bool,
+    position: u64,
+    open: HashMap<ReviewId, Arc<ReviewSummary>>,
+    past: VecDeque<Arc<ReviewSummary>>,
+}
+
+/// The open reviews as they stood at one position.
+#[derive(Default)]
+pub struct View {
+    /// Grows whenever anything here changes.
+    pub version: u64,
+    /// Open reviews, first the one to decide first.
+    pub rows: Vec<Arc<ReviewSummary>>,
+    /// Those that closed lately, newest first.
+    pub past: Vec<Arc<ReviewSummary>>,
+}
+
+impl Board {
+    /// The reviews as the ledger has them now.
+    ///
+    /// # Errors
+    /// [`ReadFailed`] if the ledger cannot be read.
+    pub async fn current(&self, ledger: &dyn Ledger) -> Result<Arc<View>, ReadFailed> {
+        let now = ledger.position();
+        let mut reading = self.reading.lock().await;
+        if reading.loaded && reading.position >= now {
+            return Ok(Arc::clone(&self.shown.lock()));
+        }
+        let changed = if reading.loaded && now - reading.position <= BEHIND_MAX {
+            reading.follow(ledger, now).await?
+        } else {
+            reading.load(ledger, now).await?
+        };
+        let mut shown = self.shown.lock();
+        if changed {
+            *shown = Arc::new(reading.view(shown.version + 1));
+        }
+        Ok(Arc::clone(&shown))
+    }
+}
+
+impl Reading {
+    async fn load(&mut self, ledger: &dyn Ledger, now: u64) -> Result<bool, ReadFailed> {
+        let rows = ledger.open_reviews().await?;
+        let open = rows.into_iter().map(|row| (row.id.clone(), Arc::new(row))).collect();
+        let before = std::mem::replace(&mut self.open, open);
+        if self.loaded {
+            // Whatever is no longer open closed while nobody looked.
+            let gone: Vec<ReviewId> =
+                before.into_keys().filter(|id| !self.open.contains_key(id)).collect();
+            for id in gone {
+                if let Some(row) = ledger.review(&id).await? {
+                    self.remember(Arc::new(row));
+                }
+            }
+        } else {
+            let phase = Some(ReviewPhase::Decided);
+            let filter = ReviewFilter { phase, latest: true, limit: 500, ..Default::default() };
+            let mut past = ledger.reviews(filter).await?.rows;
+            past.sort_by_key(|row| row.updated);
+            past.into_iter().for_each(|row| self.remember(Arc::new(row)));
+        }
+        self.position = now;
+        self.loaded = true;
+        Ok(true)
+    }
+
+    async fn follow(&mut self, ledger: &dyn Ledger, now: u64) -> Result<bool, ReadFailed> {
+        let mut changed = false;
+        while self.position < now {
+            let events = ledger.feed(self.position, PAGE).await?;
+            let Some(last) = events.last() else { break };
+            self.position = last.envelope.position;
+            for recorded in &events {
+                let Some(id) = recorded.envelope.stream.review_id() else { continue };
+                // A row that was read later than this knows of it already.
+                let known = self.open.get(&id);
+                if known.is_some_and(|row| row.seq >= recorded.envelope.seq) {
+                    continue;
+                }
+                changed = true;
+                let row = match &recorded.event {
+                    Ok(Event::Review(event)) => {
+                        let before = self.open.get(&id).map(|row| ReviewSummary::clone(row));
+                        match ReviewSummary::fold(before, &recorded.envelope, event) {
+                            Some(row) => Some(row),
+                            // One that was closed is open again.
+                            None => ledger.review(&id).await?,
+                        }
+                    }
+                    _ => ledger.review(&id).await?,
+                };
+                let Some(row) = row.map(Arc::new) else { continue };
+                if row.phase.is_open() {
+                    self.past.retain(|past| past.id != id);
+                    self.open.insert(id, row);
+                } else {
+                    self.open.remove(&id);
+                    self.remember(row);
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    fn remember(&mut self, row: Arc<ReviewSummary>) {
+        self.past.retain(|past| past.id != row.id);
+        self.past.push_back(row);
+        if self.past.len() > PAST_MAX {
+            self.past.pop_front();
+        }
+    }
+
+    fn view(&self, version: u64) -> View {
+        let mut rows: Vec<_> = self.open.values().cloned().collect();
+        rows.sort_by(|a, b| (rank(a), &a.id).cmp(&(rank(b), &b.id)));
+        View { version, rows, past: self.past.iter().rev().cloned().collect() }
+    }
+}
+
+/// When a review's turn is. It is due first what is due first; a high priority counts as due two
+/// hours sooner, a low one as eight hours later. Time passes for all alike, so whatever waits comes
+/// nearer to the top: nothing starves.
+fn rank(row: &ReviewSummary) -> u64 {
+    match row.priority {
+        Priority::High => row.due.0.saturating_sub(2 * 3_600_000),
+        Priority::Normal => row.due.0,
+        Priority::Low => row.due.0.saturating_add(8 * 3_600_000),
+    }
+}
+
+impl View {
+    /// How many reviews of that queue people closed in the last hour.
+    pub fn decided_lately(&self, queue: &str, now: Millis) -> usize {
+        let lately = |row: &&Arc<ReviewSummary>| {
+            row.queue == queue
+                && row.phase == ReviewPhase::Decided
+                && now.since(row.updated) < RATE_MS
+        };
+        self.past.iter().filter(lately).count()
+    }
+
+    /// The last decisions on reviews of that policy that some of the same rules or checks led to,
+    /// the likest first.
+    pub fn alike(&self, policy: &str, because: &[String], not: &ReviewId) -> Vec<&ReviewSummary> {
+        let shared =
+            |row: &ReviewSummary| row.because.iter().filter(|by| because.contains(by)).count();
+        let mut rows: Vec<&ReviewSummary> = self
+            .past
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|row| row.policy == policy && row.id != *not)
+            .filter(|row| row.phase == ReviewPhase::Decided && shared(row) > 0)
+            .collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((shared(row), row.updated)));
+        rows.truncate(5);
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! The overview page: how calls ended in the last day, what failed, how models and queues stand.
+//! Everything from our own record; nothing is sampled.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::Response};
+use backstop_domain::{Millis, Outcome};
+use backstop_engine::Stop;
+use backstop_ledger::{CallFilter, CallSummary};
+
+use super::{
+    charts::Bars,
+    frame::{Frame, shown, viewed},
+    trouble::Trouble,
+    visitor::Visitor,
+    words,
+};
+use crate::{access, app::App, problem::Problem};
+
+/// Time that the page looks back, in hours and columns.
+const HOURS: u64 = 24;
+const HOUR_MS: u64 = 3_600_000;
+/// Most calls that are counted; the newest ones.
+const CALLS_MAX: usize = 10_000;
+/// Calls that are listed.
+const LISTED: usize = 15;
+
+/// What the series of the chart are, as classes of the style sheet, and their outcomes.
+const SERIES: [(&str, &[Outcome]); 5] = [
+    ("accepted", &[Outcome::Accepted]),
+    ("person", &[Outcome::Approved, Outcome::Edited, Outcome::Rejected]),
+    ("fallback", &[Outcome::Fallback]),
+    ("refused", &[Outcome::Refused, Outcome::Cancelled, Outcome::Observed]),
+    ("failed", &[Outcome::Failed, Outcome::Expired]),
+];
+
+struct Count {
+    class: &'static str,
+    name: String,
+    count: u64,
+}
+
+struct Model {
+    name: String,
+    state: &'static str,
+    good: u64,
+    bad: u64,
+    slow: u64,
+    rests: String,
+}
+
+struct Queue {
+    name: String,
+    title: String,
+    open: usize,
+    late: usize,
+    oldest: String,
+    decided: usize,
+}
+
+struct Call {
+    id: String,
+    policy: String,
+    end: String,
+    class: String,
+    when: String,
+    iso: String,
+    took: String,
+    cost: String,
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Page {
+    frame: Frame,
+    total: usize,
+    cut: bool,
+    open: u64,
+    chart: Bars,
+    series: Vec<Count>,
+    outcomes: Vec<Count>,
+    classes: Vec<Count>,
+    cost: String,
+    currency: String,
+    models: Vec<Model>,
+    queues: Vec<Queue>,
+    calls: Vec<Call>,
+    ready: Result<(), String>,
+    memory: usize,
+}
+
+/// `GET /overview`, for those who lead, operate or audit.
+pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, Trouble> {
+    if !visitor.identity.oversees() {
+        let detail = "this page is for those who lead, operate or audit";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail).into());
+    }
+    let now = app.engine.clock().now();
+    let calls = newest(&app, now).await?;
+    let view = app.desk.board.current(&**app.engine.ledger()).await?;
+    let cost = calls.iter().fold(0_u64, |sum, call| sum.saturating_add(call.cost.0));
+    let workspace = app.engine.workspace();
+    let queues = workspace.gateway.queues.iter().map(|(name, queue)| {
+        let rows = view.rows.iter();
+        let rows: Vec<_> = rows
+            .filter(|row| access::Place::from(row.as_ref()).queues().any(|one| one == name))
+            .collect();
+        let oldest = rows.iter().map(|row| row.opened).min();
+        Queue {
+            name: name.clone(),
+            title: queue.title.clone().unwrap_or_else(|| name.clone()),
+            open: rows.len(),
+            late: rows.iter().filter(|row| row.due <= now).count(),
+            oldest: oldest.map(|at| words::span(now.since(at))).unwrap_or_default(),
+            decided: view.decided_lately(name, now),
+        }
+    });
+    let series = SERIES.iter().map(|(class, outcomes)| Count {
+        class,
+        name: (*class).to_owned(),
+        count: calls.iter().filter(|call| is_in(call, outcomes)).count() as u64,
+    });
+    let page = Page {
+        frame: Frame::new(&app, &visitor, "Overview", "overview"),
+        total: calls.len(),
+        cut: calls.len() >= CALLS_MAX,
+        open: calls.iter().filter(|call| call.is_open()).count() as u64,
+        chart: chart(&calls, now),
+        series: series.collect(),
+        outcomes: counts(calls.iter().filter_map(|call| Some(call.outcome?.name().to_owned()))),
+        classes: counts(calls.iter().filter_map(|call| Some(call.class?.to_string()))),
+        cost: words::money(cost),
+        currency: workspace.gateway.currency.clone(),
+        models: models(&app, now),
+        queues: queues.collect(),
+        calls: calls.iter().take(LISTED).map(listed).collect(),
+        ready: app.engine.health(),
+        memory: app.engine.in_flight(),
+    };
+    Ok(shown(&app, &visitor, &page, viewed("overview", None, false)))
+}
+
+/// Calls of the last day, newest first.
+async fn newest(app: &App, now: Millis) -> Result<Vec<CallSummary>, Trouble> {
+    let since = Some(Millis(now.0.saturating_sub(HOURS * HOUR_MS)));
+    let mut calls = Vec::new();
+    let mut after = None;
+    while calls.len() < CALLS_MAX {
+        let filter = CallFilter { since, after, limit: 500, ..CallFilter::default() };
+        let page = app.engine.ledger().calls(filter).await.map_err(Stop::from)?;
+        calls.extend(page.rows);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(calls)
+}
+
+fn chart(calls: &[CallSummary], now: Millis) -> Bars {
+    let start = now.0.saturating_sub(HOURS * HOUR_MS);
+    let mut columns = vec![vec![0_u64; SERIES.len()]; usize::try_from(HOURS).unwrap_or(24)];
+    for call in calls {
+        let hour = usize::try_from(call.received.0.saturating_sub(start) / HOUR_MS).unwrap_or(0);
+        let series = SERIES.iter().position(|(_, outcomes)| is_in(call, outcomes));
+        let column = columns.get_mut(hour.min(23));
+        if let Some(count) = series.and_then(|series| column?.get_mut(series)) {
+            *count += 1;
+        }
+    }
+    let marks = [0_usize, 6, 12, 18].map(|hour| (hour, format!("-{}h", 24 - hour)));
+    let told: Vec<String> = SERIES
+        .iter()
+        .map(|(name, outcomes)| {
+            let count = calls.iter().filter(|call| is_in(call, outcomes)).count();
+            format!("{count} {name}")
+        })
+        .collect();
+    let label = format!("Calls of the last 24 hours by outcome: {}", told.join(", "));
+    let classes: Vec<&'static str> = SERIES.iter().map(|(class, _)| *class).collect();
+    Bars::of(label, &columns, &classes, marks.to_vec())
+}
+
+fn is_in(call: &CallSummary, outcomes: &[Outcome]) -> bool {
+    call.outcome.is_some_and(|outcome| outcomes.contains(&outcome))
+}
+
+/// How often each occurs, the most frequent first.
+fn counts(names: impl Iterator<Item = String>) -> Vec<Count> {
+    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    for name in names {
+        *counted.entry(name).or_default() += 1;
+    }
+    let mut all: Vec<Count> =
+        counted.into_iter().map(|(name, count)| Count { class: "", name, count }).collect();
+    all.sort_by_key(|one| std::cmp::Reverse(one.count));
+    all
+}
+
+fn models(app: &App, now: Millis) -> Vec<Model> {
+    let models = app.engine.models().into_iter();
+    models
+        .map(|gate| {
+            let until = gate.not_before.into_iter().chain(gate.latched.map(|(_, until)| until));
+            let until = until.max().filter(|until| *until > now);
+            Model {
+                name: gate.model,
+                state: gate.breaker.name(),
+                good: gate.good,
+                bad: gate.bad,
+                slow: gate.slow,
+                rests: until.map(|until| words::span(until.since(now))).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+fn listed(call: &CallSummary) -> Call {
+    let end = call.outcome.map_or(call.phase.name(), Outcome::name);
+    Call {
+        id: call.id.0.clone(),
+        policy: call.policy.clone(),
+        end: end.replace('_', " "),
+        class: call.class.map(|class| class.to_string()).unwrap_or_default(),
+        when: words::moment(call.received),
+        iso: words::iso(call.received),
+        took: words::span(call.updated.since(call.received)),
+        cost: words::money(call.cost.0),
+    }
+}

@@ -1,0 +1,174 @@
+//! Sessions of the desk: a signed cookie names one, the server alone knows whose it is and until
+//! when. A restart ends them all; nothing of them is written to disk.
+
+use std::collections::HashMap;
+
+use backstop_domain::Millis;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use parking_lot::Mutex;
+use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
+
+use crate::auth::Credential;
+
+/// Longest session, in milliseconds: a working day.
+const LONGEST_MS: u64 = 12 * 3_600_000;
+/// Longest time without a request, in milliseconds.
+const IDLE_MS: u64 = 2 * 3_600_000;
+/// Most sessions at one time; the one that was idle longest makes room.
+const SESSIONS_MAX: usize = 10_000;
+
+/// Every session of this process.
+pub struct Sessions {
+    secret: String,
+    open: Mutex<HashMap<String, Session>>,
+}
+
+/// Who came in, by what, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Name in the gateway file.
+    pub name: String,
+    /// By what they came in.
+    pub by: Credential,
+    /// When.
+    pub began: Millis,
+    /// When they last asked for something.
+    pub used: Millis,
+}
+
+impl Session {
+    fn is_over(&self, now: Millis) -> bool {
+        now.since(self.began) >= LONGEST_MS || now.since(self.used) >= IDLE_MS
+    }
+}
+
+impl Sessions {
+    /// None yet, signed with that secret.
+    pub fn new(secret: String) -> Self {
+        Self { secret, open: Mutex::default() }
+    }
+
+    /// The cookie that names a session.
+    pub fn cookie(&self, id: &str) -> String {
+        format!("{id}.{}", self.mac("cookie", id))
+    }
+
+    /// The session that a cookie names, if we signed it.
+    pub fn read(&self, cookie: &str) -> Option<String> {
+        let (id, mac) = cookie.split_once('.')?;
+        same(&self.mac("cookie", id), mac).then(|| id.to_owned())
+    }
+
+    /// What every form of that session carries, so that no other site can send one.
+    pub fn token(&self, id: &str) -> String {
+        self.mac("form", id)
+    }
+
+    /// Whether a form carries the session's own token.
+    pub fn fits(&self, id: &str, token: &str) -> bool {
+        same(&self.token(id), token)
+    }
+
+    /// Somebody came in.
+    pub fn open(&self, id: String, session: Session) {
+        let mut open = self.open.lock();
+        let now = session.used;
+        if open.len() >= SESSIONS_MAX {
+            open.retain(|_, session| !session.is_over(now));
+        }
+        if open.len() >= SESSIONS_MAX {
+            let idle = open.iter().min_by_key(|(_, session)| session.used);
+            if let Some(id) = idle.map(|(id, _)| id.clone()) {
+                open.remove(&id);
+            }
+        }
+        open.insert(id, session);
+    }
+
+    /// The session of that id, unless it is over. Being asked for keeps it alive.
+    pub fn find(&self, id: &str, now: Millis) -> Option<Session> {
+        let mut open = self.open.lock();
+        if open.get(id)?.is_over(now) {
+            open.remove(id);
+            return None;
+        }
+        let session = open.get_mut(id)?;
+        session.used = session.used.max(now);
+        Some(session.clone())
+    }
+
+    /// They left.
+    pub fn close(&self, id: &str) -> Option<Session> {
+        self.open.lock().remove(id)
+    }
+
+    fn mac(&self, purpose: &str, id: &str) -> String {
+        // HMAC takes a key of any length, so this cannot fail; without a key nothing would fit.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()) else {
+            return String::new();
+        };
+        mac.update(purpose.as_bytes());
+        mac.update(b":");
+        mac.update(id.as_bytes());
+        let bytes = mac.finalize().into_bytes();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn same(expected: &str, sent: &str) -> bool {
+    !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(sent.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Millis = Millis(1_790_000_000_000);
+
+    fn sessions() -> Sessions {
+        Sessions::new("a secret of this process".to_owned())
+    }
+
+    fn came(at: Millis) -> Session {
+        Session { name: "ada".into(), by: Credential::Login, began: at, used: at }
+    }
+
+    #[test]
+    fn a_cookie_that_we_did_not_sign_names_no_session() {
+        let sessions = sessions();
+        let cookie = sessions.cookie("abc");
+        assert_eq!(sessions.read(&cookie).as_deref(), Some("abc"));
+        assert_eq!(sessions.read(&cookie.replace("abc", "abd")), None);
+        assert_eq!(sessions.read("abc."), None);
+        assert_eq!(Sessions::new("another".to_owned()).read(&cookie), None);
+    }
+
+    #[test]
+    fn a_token_fits_its_own_session_and_is_not_the_cookie() {
+        let sessions = sessions();
+        let token = sessions.token("abc");
+        assert!(sessions.fits("abc", &token) && !sessions.fits("abd", &token));
+        assert!(!sessions.cookie("abc").contains(&token));
+    }
+
+    #[test]
+    fn a_session_ends_after_two_idle_hours_and_after_a_day_of_work() {
+        let sessions = sessions();
+        sessions.open("idle".into(), came(NOON));
+        assert!(sessions.find("idle", NOON.plus(IDLE_MS - 1)).is_some());
+        assert!(sessions.find("idle", NOON.plus(2 * IDLE_MS)).is_none());
+        sessions.open("busy".into(), came(NOON));
+        let hours = (1..12).map(|hour| NOON.plus(hour * 3_600_000));
+        assert!(hours.into_iter().all(|hour| sessions.find("busy", hour).is_some()));
+        assert!(sessions.find("busy", NOON.plus(LONGEST_MS)).is_none());
+    }
+
+    #[test]
+    fn whoever_signs_out_is_out_on_the_server() {
+        let sessions = sessions();
+        sessions.open("abc".into(), came(NOON));
+        assert!(sessions.close("abc").is_some());
+        assert!(sessions.find("abc", NOON).is_none());
+    }
+}

@@ -1,0 +1,172 @@
+//! Words that pages share: names of states, times for people, what was just done. A translation
+//! starts here and in `pages/`; nowhere else does the desk hold sentences.
+
+use backstop_domain::{Millis, OnExpiry, Priority, ReviewKind};
+use backstop_policy::gateway_file::Role;
+
+/// What somebody may do.
+pub fn roles(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// A moment, in UTC; the page's script writes it in the reader's own zone.
+pub fn moment(at: Millis) -> String {
+    stamp(at, "%-d %b %Y, %H:%M UTC")
+}
+
+/// A moment for machines.
+pub fn iso(at: Millis) -> String {
+    stamp(at, "%Y-%m-%dT%H:%M:%SZ")
+}
+
+fn stamp(at: Millis, form: &str) -> String {
+    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_millisecond(ms)
+        .map(|time| time.strftime(form).to_string())
+        .unwrap_or_default()
+}
+
+/// A time span, with its two largest units.
+pub fn span(ms: u64) -> String {
+    let (seconds, minutes, hours) = (ms / 1_000, ms / 60_000, ms / 3_600_000);
+    match hours {
+        0 if ms < 1_000 => format!("{ms} ms"),
+        0 if minutes == 0 && seconds < 10 => format!("{:.1} s", ms as f64 / 1e3),
+        0 if minutes == 0 => format!("{seconds} s"),
+        0 if minutes < 10 && seconds % 60 > 0 => format!("{minutes} min {} s", seconds % 60),
+        0 => format!("{minutes} min"),
+        1..48 if minutes % 60 > 0 => format!("{hours} h {} min", minutes % 60),
+        1..48 => format!("{hours} h"),
+        _ if hours % 24 > 0 && hours < 240 => format!("{} d {} h", hours / 24, hours % 24),
+        _ => format!("{} d", hours / 24),
+    }
+}
+
+/// How long until something is due, or since it was.
+pub fn left(due: Millis, now: Millis) -> String {
+    if due > now { span(due.since(now)) } else { format!("over for {}", span(now.since(due))) }
+}
+
+/// How pressing it is, as a class of the style sheet.
+pub fn urgency(due: Millis, opened: Millis, now: Millis) -> &'static str {
+    let (left, all) = (due.since(now), due.since(opened).max(1));
+    match left {
+        0 => "late",
+        _ if left < 900_000 || left.saturating_mul(5) < all => "soon",
+        _ => "calm",
+    }
+}
+
+/// What objected, in words and as the policy names it: `rules.unknown-vendor` is the rule "unknown
+/// vendor".
+pub fn because(by: &str) -> String {
+    let last = by.rsplit_once('.').map_or(by, |(_, last)| last);
+    let plain = last.replace(['-', '_'], " ");
+    match by.split('.').next() {
+        Some("confidence") => "not sure enough".to_owned(),
+        Some("on") => format!("{plain} (failure)"),
+        Some("checks") => format!("{plain} (check)"),
+        Some("audit") => "audit".to_owned(),
+        _ => plain,
+    }
+}
+
+/// A priority.
+pub const fn priority(priority: Priority) -> &'static str {
+    match priority {
+        Priority::Low => "low",
+        Priority::Normal => "normal",
+        Priority::High => "high",
+    }
+}
+
+/// What kind of review it is.
+pub const fn kind(kind: ReviewKind) -> &'static str {
+    match kind {
+        ReviewKind::Decision => "decision",
+        ReviewKind::Audit => "audit",
+    }
+}
+
+/// What happens when nobody decides.
+pub const fn expiry(action: OnExpiry) -> &'static str {
+    match action {
+        OnExpiry::Reject => "the call ends as expired, without an answer",
+        OnExpiry::Fallback => "the policy\u{2019}s fallback answers",
+        OnExpiry::Approve => "the model\u{2019}s answer goes out, marked as unreviewed",
+    }
+}
+
+/// How a decided review was decided.
+pub fn decision(word: &str) -> &'static str {
+    match word {
+        "approved" => "approved",
+        "edited" => "edited and approved",
+        "rejected" => "rejected",
+        "changes_requested" => "sent back to the model",
+        "fallback_chosen" => "answered by the fallback",
+        _ => "expired",
+    }
+}
+
+/// What was just done, by the word in the address. Only these words are ever shown.
+pub fn done(word: &str) -> Option<String> {
+    let text = match word {
+        "approved" => "Approved.",
+        "voted" => "Your approval is recorded. Another person must approve too.",
+        "edited" => "Your edit was checked and approved.",
+        "rejected" => "Rejected.",
+        "changes" => "Sent back to the model with your words.",
+        "fallback" => "The fallback answers.",
+        "undone" => "Taken back. The review is open again.",
+        "released" => "Given back to the queue.",
+        "claimed" => "It is yours for now.",
+        "commented" => "Your comment is there.",
+        "dropped" => "The draft is gone; this is the answer as it was.",
+        "kept" => "Your draft is kept.",
+        "aside" => "Set aside for you. Others still see it.",
+        "over" => "Handed over.",
+        "bulk" => "Decided together.",
+        "cancelled" => "The call is cancelled.",
+        "rolled_back" => "Rolled back: a new run started there. Who took the old answer is told.",
+        "resumed" => "A new run started there.",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// Money, from millionths.
+pub fn money(micro: u64) -> String {
+    let digits = if micro < 10_000 { 6 } else { 4 };
+    format!("{:.digits$}", micro as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_has_two_units_at_most() {
+        let told = [
+            (400, "400 ms"),
+            (1_500, "1.5 s"),
+            (42_000, "42 s"),
+            (125_000, "2 min 5 s"),
+            (1_800_000, "30 min"),
+            (7_500_000, "2 h 5 min"),
+            (176_400_000, "2 d 1 h"),
+            (864_000_000, "10 d"),
+        ];
+        for (ms, words) in told {
+            assert_eq!(span(ms), words);
+        }
+    }
+
+    #[test]
+    fn what_objected_is_told_in_plain_words() {
+        assert_eq!(because("rules.unknown-vendor"), "unknown vendor");
+        assert_eq!(because("checks.secrets"), "secrets (check)");
+        assert_eq!(because("confidence.0"), "not sure enough");
+        assert_eq!(because("tools.issue_refund.rules.needs-a-person"), "needs a person");
+    }
+}

@@ -1,0 +1,547 @@
+// Stories about the desk, told in a real Chromium against the real binary; see tests/it/desk.rs.
+// Each is a sentence; all are told, then those that failed are named.
+import { createRequire } from "node:module";
+import { strict as is } from "node:assert";
+import { mkdirSync } from "node:fs";
+
+const need = createRequire(process.env.BACKSTOP_DESK_TOOLS + "/");
+const { chromium } = need("playwright-core");
+const axe = need.resolve("axe-core/axe.min.js");
+const base = process.env.BACKSTOP_URL;
+const shots = process.env.BACKSTOP_SHOTS;
+const only = process.env.BACKSTOP_STORY;
+const keys = { caller: process.env.BACKSTOP_KEY, ada: process.env.BACKSTOP_ADA };
+const PASSWORD = "correct horse battery staple";
+
+const browser = await chromium.launch({
+  executablePath: process.env.BACKSTOP_CHROMIUM,
+  args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+});
+
+// The API, as a workflow uses it.
+const api = async (method, path, body, headers = {}) => {
+  const answer = await fetch(base + path, {
+    method, headers: { authorization: `Bearer ${keys.caller}`, "content-type": "application/json", ...headers },
+    body: body && JSON.stringify(body),
+  });
+  const text = await answer.text();
+  return { status: answer.status, body: text && JSON.parse(text) };
+};
+const invoice = (more = {}) =>
+  ({ vendor: "Acme Ltd", total: 1200, paid: false, route: "desk", lines: [{ text: "Pens", cents: 700 }, { text: "Paper", cents: 500 }], ...more });
+// One call whose model answers these, one after the other; comes back once it rests.
+let turn = 0;
+const asks = async (...answers) => {
+  const steps = answers.map((answer) => (answer.tool ? answer : { content: JSON.stringify(answer) }));
+  const input = `${++turn} script: ${JSON.stringify(steps)}`;
+  const { body } = await api("POST", "/v1/calls/invoice", { input }, { prefer: "wait=20" });
+  is.ok(body.id, JSON.stringify(body));
+  return body.review ? { call: body.id, review: body.review.id } : { call: body.id, ended: body };
+};
+const call = async (id) => (await api("GET", `/v1/calls/${id}`)).body;
+const ends = async (id) => (await api("GET", `/v1/calls/${id}?wait=20`)).body;
+
+// People.
+const dialogs = [];
+// Passwords are slow on purpose: each person signs in once and keeps the session.
+const sessions = new Map();
+const enters = async (who, options = {}) => {
+  const storageState = sessions.get(who);
+  const context = await browser.newContext({ baseURL: base, viewport: { width: 1360, height: 900 }, storageState, ...options });
+  const page = await context.newPage();
+  page.setDefaultTimeout(60000);
+  page.complaints = [];
+  page.on("dialog", (dialog) => { dialogs.push(dialog.message()); dialog.dismiss(); });
+  page.on("console", (line) => { if (line.type() === "error") page.complaints.push(line.text()); });
+  page.on("pageerror", (error) => page.complaints.push(String(error)));
+  if (storageState) return page;
+  await page.goto("/sign-in");
+  if (who === "ada") {
+    await page.fill("#secret", keys.ada);
+  } else {
+    await page.fill("#name", who);
+    await page.fill("#secret", PASSWORD);
+  }
+  await page.click("button.main");
+  await page.waitForURL((url) => url.pathname === "/");
+  sessions.set(who, await context.storageState());
+  return page;
+};
+const notice = (page) => page.locator(".notice").first().innerText();
+const opens = async (page, review) => {
+  await page.goto(`/reviews/${review}`);
+  // With a script the page takes the review by itself.
+  await page.waitForFunction(() => document.querySelector("#lease")?.value || document.querySelector(".held, .taken"));
+};
+
+const stories = {
+  "who signs in with a wrong password stays outside, and sign-out holds on the server": async () => {
+    const context = await browser.newContext({ baseURL: base });
+    const page = await context.newPage();
+    await page.goto("/reviews");
+    is.match(page.url(), /\/sign-in\?to=/);
+    await page.fill("#name", "bob");
+    await page.fill("#secret", "wrong horse");
+    await page.click("button.main");
+    is.match(await page.locator("[role=alert]").innerText(), /do not fit/);
+    await page.fill("#secret", PASSWORD);
+    await page.click("button.main");
+    await page.waitForURL("**/reviews");
+    const cookie = (await context.cookies()).find((one) => one.name === "backstop_desk");
+    is.equal(cookie.httpOnly, true);
+    is.equal(cookie.sameSite, "Lax");
+    await page.click("text=Sign out");
+    await context.clearCookies();
+    await context.addCookies([cookie]);
+    await page.goto("/reviews");
+    is.match(page.url(), /sign-in/, "the old cookie opens nothing");
+  },
+
+  "an answer is approved with one key, and the workflow gets it as it was": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    is.match(await page.locator("#d-approve").innerText(), /Releases this answer to sdk/);
+    await page.keyboard.press("a");
+    await page.waitForURL("**?said=approved");
+    const ended = await ends(asked.call);
+    is.equal(ended.outcome, "approved");
+    is.deepEqual(ended.output, invoice());
+  },
+
+  "an edit keeps numbers numbers, and an entry goes without a script": async () => {
+    const asked = await asks(invoice({ rate: 2.50, total: 1300 }));
+    const page = await enters("ada", { javaScriptEnabled: false });
+    await page.goto("/reviews");
+    await page.click(`#${asked.review} button`);
+    await page.waitForURL("**?said=claimed");
+    await page.fill("[name='o:v/total']", "700");
+    await page.click("button[value='remove:o:/lines/1']");
+    is.equal(await page.inputValue("[name='o:v/total']"), "700", "what was typed is kept");
+    await page.click("button[value='add:o:/lines']");
+    await page.fill("[name='o:v/lines/1/text']", "Shipping");
+    await page.fill("[name='o:v/lines/1/cents']", "0");
+    await page.selectOption("[name='o:v/paid']", "true");
+    await page.click("button[value=edit]");
+    await page.waitForURL("**?said=edited");
+    const ended = await ends(asked.call);
+    is.equal(ended.outcome, "edited");
+    const lines = [{ text: "Pens", cents: 700 }, { text: "Shipping", cents: 0 }];
+    is.deepEqual(ended.output, invoice({ rate: 2.5, total: 700, paid: true, lines }));
+  },
+
+  "what is wrong is said at its field, and what was typed is kept": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    await page.fill("[name='o:v/total']", "12.5");
+    await page.click("button[value=edit]");
+    await page.waitForSelector(".error");
+    is.match(await page.locator(".field.wrong .error").innerText(), /not a whole number/);
+    is.equal(await page.inputValue("[name='o:v/total']"), "12.5");
+    await page.fill("[name='o:v/total']", "9001");
+    await page.click("button[value=edit]");
+    await page.waitForSelector(".notice.bad");
+    is.match(await notice(page), /More than 9000 is never paid/);
+    await page.fill("[name='o:v/total']", "200000");
+    await page.click("button[value=edit]");
+    await page.waitForFunction(() => document.querySelector(".field.wrong .error")?.textContent.includes("100000"));
+    is.equal((await call(asked.call)).state, "in_review");
+  },
+
+  "a changed answer is not approved as it was": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    await page.fill("[name='o:v/vendor']", "Other Ltd");
+    await page.click("#approve");
+    await page.waitForSelector(".notice.bad");
+    is.match(await notice(page), /You have changed the answer/);
+    is.equal((await call(asked.call)).state, "in_review");
+    await page.click("button[value=drop]");
+    is.equal(await page.inputValue("[name='o:v/vendor']"), "Acme Ltd");
+  },
+
+  "the answer can be edited as JSON, and a fault in it is told": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    await page.click("button[value=as_json]");
+    const text = await page.inputValue("[name='o:j']");
+    is.deepEqual(JSON.parse(text), invoice());
+    await page.fill("[name='o:j']", text.replace("1200", "1200,"));
+    await page.click("button[value=edit]");
+    is.match(await page.locator(".error").first().innerText(), /not JSON/);
+    await page.fill("[name='o:j']", text.replace("Acme", "Acme & Sons"));
+    await page.click("button[value=edit]");
+    await page.waitForURL("**?said=edited");
+    is.equal((await ends(asked.call)).output.vendor, "Acme & Sons Ltd");
+  },
+
+  "a rejection needs one of the queue's reasons, and can be taken back": async () => {
+    const asked = await asks(invoice({ route: "swift" }));
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    await page.keyboard.press("r");
+    await page.fill("#reason_text", "the sum is not right");
+    await page.click("button[value=reject]");
+    await page.waitForSelector(".notice.bad");
+    is.match(await notice(page), /Choose a reason/);
+    is.equal(await page.inputValue("#reason_text"), "the sum is not right");
+    await page.selectOption("#reason", "wrong_sum");
+    await page.click("button[value=reject]");
+    await page.waitForURL("**?said=rejected");
+    is.match(await page.locator(".taken").innerText(), /wrong_sum: the sum is not right/);
+    is.equal((await call(asked.call)).state, "releasing");
+    await page.keyboard.press("u");
+    await page.waitForURL("**?said=undone");
+    is.equal((await call(asked.call)).state, "in_review");
+  },
+
+  "changes go back to the model, and its next answer comes to the desk": async () => {
+    const asked = await asks(invoice({ vendor: "Acme" }), invoice({ vendor: "Acme Limited" }));
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    await page.keyboard.press("c");
+    await page.fill("#tell", "Write the vendor in full.");
+    await page.click("button[value=changes]");
+    await page.waitForURL("**?said=changes");
+    let next;
+    for (let tries = 0; tries < 50 && !next; tries++) {
+      const seen = await call(asked.call);
+      next = seen.review && seen.review.id !== asked.review ? seen.review.id : undefined;
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    await opens(page, next);
+    is.equal(await page.inputValue("[name='o:v/vendor']"), "Acme Limited");
+    is.match(await page.locator(".cannot").textContent(), /cannot be sent back again/);
+    is.match(await page.locator(".differ").innerText(), /Acme Limited/, "both answers stand side by side");
+  },
+
+  "the fallback answers when a reviewer says so": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    await page.click("summary:has-text('Use the fallback')");
+    await page.click("button[value=fallback]");
+    await page.waitForURL("**?said=fallback");
+    const ended = await ends(asked.call);
+    is.deepEqual([ended.outcome, ended.output.vendor], ["fallback", "nobody"]);
+  },
+
+  "four eyes are two people, and the second does not see what the first one said": async () => {
+    const asked = await asks(invoice({ route: "pair" }));
+    const ada = await enters("ada");
+    await opens(ada, asked.review);
+    is.match(await ada.locator("#d-approve").innerText(), /approval 1 of 2/);
+    await ada.fill("#comment", "I know this vendor.");
+    await ada.click("button[value=comment]");
+    await ada.waitForURL("**?said=commented");
+    await ada.click("#approve");
+    await ada.waitForURL("**?said=voted");
+    is.match(await ada.locator(".decide").innerText(), /You have voted/);
+    const bob = await enters("bob");
+    await opens(bob, asked.review);
+    const seen = await bob.locator("main").innerText();
+    is.ok(!seen.includes("I know this vendor") && !seen.includes("ada approved"), "it is blind");
+    is.match(seen, /hidden until you have/);
+    await bob.click("#approve");
+    await bob.waitForURL("**?said=approved");
+    is.equal((await ends(asked.call)).outcome, "approved");
+  },
+
+  "of two who race one decides, and the other is told": async () => {
+    const asked = await asks(invoice());
+    const [ada, bob] = [await enters("ada"), await enters("bob")];
+    await opens(ada, asked.review);
+    await opens(bob, asked.review);
+    is.match(await bob.locator(".held").innerText(), /ada holds this review/);
+    is.equal(await bob.locator("#approve").count(), 0, "no button that cannot work");
+    const token = await bob.inputValue("#review [name=token]");
+    const subject = await bob.inputValue("#review [name=subject]");
+    const forced = await bob.request.post(`/reviews/${asked.review}`, {
+      form: { token, subject, generation: "1", do: "approve" }, maxRedirects: 0,
+    });
+    is.equal(forced.status(), 303);
+    is.equal((await call(asked.call)).state, "in_review", "a claim of another is not passed");
+    await ada.click("#approve");
+    await ada.waitForURL("**?said=approved");
+    await bob.request.post(`/reviews/${asked.review}`, {
+      form: { token, subject, generation: "1", do: "reject", reason_text: "no" },
+    });
+    is.equal((await ends(asked.call)).outcome, "approved");
+    await bob.reload();
+    is.match(await bob.locator(".taken").innerText(), /ada approved it/);
+  },
+
+  "a lease that was lost decides nothing, and the draft is kept": async () => {
+    const asked = await asks(invoice());
+    const ada = await enters("ada", { javaScriptEnabled: false });
+    await ada.goto(`/reviews/${asked.review}`);
+    await ada.click("button[value=claim]");
+    await ada.fill("[name='o:v/vendor']", "Typed by ada");
+    const olga = await enters("olga", { javaScriptEnabled: false });
+    await olga.goto(`/reviews/${asked.review}`);
+    const token = await olga.inputValue("#review [name=token]");
+    await olga.request.post(`/reviews/${asked.review}`, { form: { token, do: "over", to: "olga" } });
+    await olga.goto(`/reviews/${asked.review}`);
+    await olga.click("button[value=claim]");
+    await ada.click("button[value=edit]");
+    is.match(await notice(ada), /olga holds this review now/);
+    is.equal((await call(asked.call)).state, "in_review");
+    await olga.click("button[value=release]");
+    await ada.goto(`/reviews/${asked.review}`);
+    is.equal(await ada.inputValue("[name='o:v/vendor']"), "Typed by ada");
+  },
+
+  "a double click and the back button decide once": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    const form = await page.evaluate(() => Object.fromEntries(new FormData(document.querySelector("#review"))));
+    const send = () => page.request.post(`/reviews/${asked.review}`, { form: { ...form, do: "approve" }, maxRedirects: 0 });
+    const both = await Promise.all([send(), send()]);
+    for (const one of both) is.match(one.headers().location, /said=approved/, "both get the first outcome");
+    is.match((await send()).headers().location, /said=approved/, "also much later");
+    const { body } = await api("GET", "/v1/events?limit=1000");
+    const decided = body.events.filter((one) => one.stream === `review/${asked.review}` && one.type === "review_decided");
+    is.equal(decided.length, 1);
+  },
+
+  "a scanner that follows every link changes nothing": async () => {
+    await asks(invoice({ route: "swift" }));
+    await asks(invoice({ route: "pair" }));
+    const page = await enters("olga", { javaScriptEnabled: false });
+    const events = async () => {
+      let [all, after] = [[], 0];
+      for (;;) {
+        const { body } = await api("GET", `/v1/events?limit=1000&after=${after}`);
+        if (body.events.length === 0) return all;
+        all = all.concat(body.events);
+        after = body.next;
+      }
+    };
+    const before = (await events()).length;
+    const [seen, todo] = [new Set(), ["/", "/overview", "/policies", "/sign-in"]];
+    while (todo.length > 0 && seen.size < 150) {
+      const path = todo.pop();
+      if (seen.has(path)) continue;
+      seen.add(path);
+      const answer = await page.request.get(path);
+      const found = (await answer.text()).matchAll(/(?:href|action|formaction|src)="(\/[^"#]*)"/g);
+      for (const [, link] of found) if (link !== "/reviews/live") todo.push(link.replaceAll("&#38;", "&").replaceAll("&amp;", "&"));
+    }
+    is.ok(seen.size > 10, `only ${seen.size} links`);
+    const after = (await events()).slice(before);
+    const others = after.filter((one) => one.type !== "page_viewed").map((one) => one.type);
+    is.deepEqual(others, []);
+    is.ok(after.some((one) => one.type === "page_viewed" && one.actor.id === "olga"), "each view is in the record");
+  },
+
+  "a form of another site is refused": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    const bob = await enters("bob");
+    await bob.goto(`/reviews/${asked.review}`);
+    const foreign = await bob.inputValue("#review [name=token]");
+    const subject = await bob.inputValue("#review [name=subject]");
+    for (const token of [undefined, "", foreign]) {
+      const form = { subject, generation: "1", do: "approve", ...(token === undefined ? {} : { token }) };
+      const answer = await page.request.post(`/reviews/${asked.review}`, { form, maxRedirects: 0 });
+      is.equal(answer.status(), 403);
+    }
+    await page.goto(`/reviews/${asked.review}`);
+    const own = await page.inputValue("#review [name=token]");
+    const cross = await page.request.post(`/reviews/${asked.review}`, {
+      form: { token: own, subject, generation: "1", do: "approve" }, maxRedirects: 0,
+      headers: { "sec-fetch-site": "cross-site" },
+    });
+    is.equal(cross.status(), 403);
+    is.equal((await call(asked.call)).state, "in_review");
+  },
+
+  "a hostile answer is text, in every place where it is shown": async () => {
+    const evil = `"><img src=x onerror=alert(1)><script>alert(2)</script></textarea><svg onload=alert(3)> javascript:alert(4)`;
+    const asked = await asks(invoice({ vendor: evil, lines: [{ text: `</option></select>${evil}`.slice(0, 79), cents: 1200 }] }));
+    const page = await enters("olga");
+    await opens(page, asked.review);
+    is.equal(await page.inputValue("[name='o:v/vendor']"), evil);
+    is.equal(await page.locator("main img, main script").count(), 0);
+    await page.click("button[value=as_json]");
+    is.equal(await page.locator("main img, main script").count(), 0);
+    await page.goto(`/calls/${asked.call}`);
+    is.equal(await page.locator("main img, main script").count(), 0);
+    is.deepEqual(dialogs, []);
+    const headers = (await page.request.get(`/reviews/${asked.review}`)).headers();
+    is.match(headers["content-security-policy"], /default-src 'none'; script-src 'self'; style-src 'self'/);
+    is.deepEqual(page.complaints, []);
+  },
+
+  "a tool call shows its arguments, and only what the policy allows is edited": async () => {
+    const asked = await asks({ tool: { name: "refund", arguments: { order: "A-1", cents: 500 } } });
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    is.equal(await page.locator("[name='t0:v/order']").count(), 0, "the order is not to be edited");
+    is.match(await page.locator(".tool").innerText(), /A-1/);
+    await page.fill("[name='t0:v/cents']", "400");
+    await page.click("button[value=edit]");
+    await page.waitForURL("**?said=edited");
+    const ended = await ends(asked.call);
+    is.deepEqual(ended.tool_calls[0].arguments, { order: "A-1", cents: 400 });
+  },
+
+  "alike reviews are decided together, each by itself, and unlike ones are not": async () => {
+    const some = [await asks(invoice({ route: "swift" })), await asks(invoice({ route: "swift" }))];
+    const other = await asks(invoice({ route: "swift", paid: true }));
+    const page = await enters("ada");
+    await page.goto("/reviews?queue=swift&show=free");
+    const pick = async (asked) => page.check(`#${asked.review} input[name=pick]`);
+    for (const asked of [...some, other]) await pick(asked);
+    await page.click(".bulk button[value=approve]");
+    await page.waitForURL("**bad=mixed");
+    for (const asked of some) await pick(asked);
+    await page.click(".bulk button[value=approve]");
+    await page.waitForURL("**said=bulk");
+    for (const asked of some) is.equal((await call(asked.call)).state, "releasing");
+    is.equal((await call(other.call)).state, "in_review");
+  },
+
+  "the list follows what others do, by itself": async () => {
+    const page = await enters("bob");
+    await page.goto("/reviews?queue=desk");
+    await page.waitForTimeout(300);
+    const asked = await asks(invoice());
+    await page.waitForSelector(`#${asked.review}`);
+    const ada = await enters("ada");
+    await opens(ada, asked.review);
+    await page.waitForFunction((id) => document.getElementById(id)?.textContent.includes("ada"), asked.review);
+    await ada.click("#approve");
+    await page.waitForSelector(`#${asked.review}`, { state: "detached" });
+    is.deepEqual(page.complaints, []);
+  },
+
+  "keys move and open, and can be switched off": async () => {
+    await asks(invoice());
+    await asks(invoice());
+    const page = await enters("ada");
+    await page.goto("/reviews?queue=desk&show=free");
+    await page.keyboard.press("j");
+    const first = await page.locator("tr.here").getAttribute("id");
+    await page.keyboard.press("j");
+    is.notEqual(await page.locator("tr.here").getAttribute("id"), first);
+    await page.keyboard.press("k");
+    await page.keyboard.press("?");
+    is.equal(await page.locator("dialog[open]").count(), 1);
+    await page.keyboard.press("Escape");
+    await page.locator("tr.here .what a").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/reviews/${first}`);
+    await page.click("text=Switch keys off");
+    await page.goto(`/reviews/${first}`);
+    await page.keyboard.press("r");
+    is.equal(await page.locator("#reject-box[open]").count(), 0);
+  },
+
+  "a review is set aside by one, and handed to another": async () => {
+    const asked = await asks(invoice());
+    const ada = await enters("ada");
+    await opens(ada, asked.review);
+    await ada.click("summary:has-text('Later, or not me')");
+    await ada.selectOption("#to", "bob");
+    await ada.fill("#note", "you know them");
+    await ada.click("button[value=over]");
+    await ada.waitForURL("**said=over");
+    is.match(await ada.locator(`#${asked.review}`).innerText(), /for bob/);
+    const bob = await enters("bob");
+    await bob.goto("/reviews?show=mine");
+    is.equal(await bob.locator(`#${asked.review}`).count(), 1);
+    await opens(bob, asked.review);
+    await bob.click("summary:has-text('Later, or not me')");
+    await bob.selectOption("#hours", "4");
+    await bob.click("button[value=aside]");
+    await bob.waitForURL("**said=aside");
+    await bob.goto("/reviews?show=free");
+    is.equal(await bob.locator(`#${asked.review}`).count(), 0);
+    await ada.goto("/reviews?show=free");
+    is.equal(await ada.locator(`#${asked.review}`).count(), 1);
+  },
+
+  "when the caller cancels, the open page's review closes and says why": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    await api("POST", `/v1/calls/${asked.call}/cancel`, { reason: "the order was withdrawn" });
+    await page.click("#approve");
+    await page.waitForURL("**?bad=late");
+    is.match(await notice(page), /was not taken/);
+    is.match(await page.locator(".taken").innerText(), /the order was withdrawn/);
+  },
+
+  "who may not decide sees no buttons, and the server refuses them all the same": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    const other = await api("GET", `/v1/reviews/${asked.review}`);
+    is.equal(other.status, 200);
+    await page.goto("/overview");
+    is.match(await page.locator("main").innerText(), /Not allowed/);
+    await page.goto(`/calls/${asked.call}`);
+    is.equal(page.url().endsWith(asked.call), true);
+    const token = await (async () => { await page.goto("/reviews"); return page.inputValue("#list [name=token]"); })();
+    const cancel = await page.request.post(`/calls/${asked.call}`, { form: { token, do: "cancel" } });
+    is.equal(cancel.status(), 403);
+  },
+
+  "every page is right for keyboards, screen readers, phones, light and dark": async () => {
+    const asked = await asks(invoice({ vendor: "Nordwind Bürobedarf GmbH", total: 1900, note: "urgent" }));
+    const done = await asks(invoice({ total: 1200, route: "calm" }));
+    const paired = await asks(invoice({ route: "pair" }));
+    await asks(invoice({ route: "swift" }));
+    const pages = {
+      queue: "/reviews", review: `/reviews/${asked.review}`, pair: `/reviews/${paired.review}`,
+      json: `/reviews/${asked.review}?as=json`, call: `/calls/${done.call}`, overview: "/overview", policies: "/policies",
+    };
+    if (shots) mkdirSync(shots, { recursive: true });
+    const problems = [];
+    for (const colorScheme of ["light", "dark"]) {
+      for (const width of [360, 1360, 3840]) {
+        const page = await enters("olga", { colorScheme, viewport: { width, height: width === 3840 ? 2160 : 850 } });
+        for (const [name, path] of Object.entries(pages)) {
+          await page.goto(path);
+          await page.waitForLoadState("load");
+          if (name === "review") await page.waitForTimeout(250);
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+          if (wide > 0) problems.push(`${name} ${colorScheme} ${width}: ${wide} px wider than the screen`);
+          if (shots) await page.screenshot({ path: `${shots}/${name}-${colorScheme}-${width}.png`, fullPage: width !== 3840 });
+          if (width === 3840) continue;
+          await page.evaluate("0");
+          // The policy forbids scripts from elsewhere, so the judge comes in by the debugger's door.
+          const source = (await import("node:fs")).readFileSync(axe, "utf8");
+          await page.evaluate(source);
+          const found = await page.evaluate(() => window.axe.run(document, {
+            runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+          }));
+          for (const one of found.violations) {
+            problems.push(`${name} ${colorScheme} ${width}: ${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`);
+          }
+        }
+        await page.context().close();
+      }
+    }
+    is.deepEqual(problems, []);
+  },
+};
+
+let failed = 0;
+for (const [name, story] of Object.entries(stories)) {
+  if (only && !name.includes(only)) continue;
+  try {
+    await story();
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  ${name}\n        ${String(error.stack ?? error).split("\n").slice(0, 12).join("\n        ")}`);
+  }
+  for (const context of browser.contexts()) await context.close();
+}
+await browser.close();
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,111 @@
+//! The desk in a real Chromium, over the real binary; the stories stand in `tests/desk/`.
+//!
+//! They are told where a Chromium, Node.js and the two packages of `tests/desk/package.json` are
+//! (`.ci/run` installs them) and say so where not.
+
+use backstop_tests::workspace::REVIEWER_KEY;
+use backstop_tests::{Gateway, Upstream, Workspace, workspace};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_decide_at_the_desk_in_a_real_browser() {
+    let Some(chromium) = chromium() else { return };
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let gateway = Gateway::start(&workspace);
+    let mut command = Command::new("node");
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("desk/desk.mjs"))
+        .env("BACKSTOP_URL", gateway.url())
+        .env("BACKSTOP_KEY", workspace::KEY)
+        .env("BACKSTOP_ADA", REVIEWER_KEY)
+        .env("BACKSTOP_DESK_TOOLS", tools())
+        .env("BACKSTOP_CHROMIUM", chromium)
+        .env("NO_PROXY", "127.0.0.1");
+    let told = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let words = String::from_utf8_lossy(&told.stdout);
+    println!("{words}");
+    assert!(told.status.success(), "{words}{}", String::from_utf8_lossy(&told.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement; run it alone, with --nocapture"]
+async fn measure_the_queue_page_over_ten_thousand_open_reviews() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let gateway = Gateway::start(&workspace);
+    let mut tasks = tokio::task::JoinSet::new();
+    for worker in 0..16 {
+        let caller = gateway.caller();
+        tasks.spawn(async move {
+            for call in 0..625 {
+                let input = format!(
+                    r#"{worker}-{call} script: [{{"content": "{{\"label\":\"unsure\"}}"}}]"#
+                );
+                caller.call("typed", &format!("{worker}-{call}"), &input, 0).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let cookie = enter(gateway.url()).await;
+    let page = async |path: &str| {
+        let start = std::time::Instant::now();
+        let request = client().get(format!("{}{path}", gateway.url())).header("cookie", &cookie);
+        let text = request.send().await.unwrap().text().await.unwrap();
+        (start.elapsed(), text)
+    };
+    let (first, text) = page("/reviews").await;
+    println!("{}", text.split("id=\"count\">").nth(1).unwrap().split('<').next().unwrap());
+    println!("first look, which reads all of them: {first:?}");
+    for path in ["/reviews", "/reviews?from=5000", "/reviews?q=unsure", "/reviews?show=free"] {
+        let mut times = Vec::new();
+        for _ in 0..20 {
+            times.push(page(path).await.0);
+        }
+        times.sort();
+        println!("{path}: p50 {:?}, slowest of 20 {:?}", times[10], times[19]);
+    }
+}
+
+fn client() -> reqwest::Client {
+    let none = reqwest::redirect::Policy::none();
+    reqwest::Client::builder().no_proxy().redirect(none).build().unwrap()
+}
+
+/// Signs `ada` in; the session's cookie.
+async fn enter(url: &str) -> String {
+    let told = client().get(format!("{url}/sign-in")).send().await.unwrap();
+    let of = |answer: &reqwest::Response| {
+        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    };
+    let guest = of(&told);
+    let page = told.text().await.unwrap();
+    let token = page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let form = format!("token={token}&secret={REVIEWER_KEY}");
+    let request = client().post(format!("{url}/sign-in")).header("cookie", guest).body(form);
+    let entered = request.send().await.unwrap();
+    assert_eq!(entered.status().as_u16(), 303, "the key opens the desk");
+    of(&entered)
+}
+
+/// Where `.ci/run` installs what drives the browser.
+fn tools() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/desk")
+}
+
+/// The browser, if the stories can be told. CI installs it, so there its absence is a failure.
+fn chromium() -> Option<PathBuf> {
+    let browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+    let browser = browser.iter().map(PathBuf::from).find(|path| path.exists());
+    let packages = ["playwright-core", "axe-core"];
+    let packages = packages.iter().all(|name| tools().join("node_modules").join(name).exists());
+    let ci = std::env::var_os("CI").is_some();
+    let here = browser.filter(|_| packages);
+    assert!(here.is_some() || !ci, "a Chromium or its driver is missing; run: bash .ci/run");
+    if here.is_none() {
+        println!("skipped: no Chromium with its driver here; `bash .ci/run` installs both");
+    }
+    here
+}
