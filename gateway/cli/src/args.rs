@@ -38,6 +38,10 @@ pub enum Command {
     Eval(crate::eval::args::Eval),
     /// Change each policy in one place at a time and see whether its tests notice
     Mutate(Mutate),
+    /// Lay out rules files: order of keys, indentation, quotes; comments and meaning are kept
+    Fmt(Fmt),
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema(Schema),
     /// Write a commented starter workspace
     Init(Init),
     /// Try a policy from the shell
@@ -186,6 +190,39 @@ fn percent(text: &str) -> Result<usize, String> {
     let number = text.trim().trim_end_matches('%').parse::<usize>().ok();
     number.filter(|number| *number <= 100).ok_or_else(|| "write a share such as `80%`".to_owned())
 }
+
+/// `backstop fmt`
+#[derive(Debug, clap::Args)]
+pub struct Fmt {
+    /// Files or folders; without any, all of the workspace
+    pub files: Vec<PathBuf>,
+    /// Write nothing; end with 1 if a file is not laid out, and show where
+    #[arg(long, env = "BACKSTOP_CHECK_ONLY")]
+    pub check: bool,
+    /// Read standard input and write standard output; FILES names the file that it is of
+    #[arg(long, env = "BACKSTOP_STDIN", conflicts_with = "check")]
+    pub stdin: bool,
+    /// Folder with policies/ and prompts/
+    #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
+    pub workspace: PathBuf,
+}
+
+/// `backstop schema`
+#[derive(Debug, clap::Args)]
+pub struct Schema {
+    /// The kind of file; without it, all of them
+    #[arg(value_parser = SCHEMAS)]
+    pub kind: Option<String>,
+    /// Write `KIND.schema.json` into this folder instead of printing
+    #[arg(long, env = "BACKSTOP_OUT", value_name = "DIR", required_unless_present = "kind")]
+    pub out: Option<PathBuf>,
+}
+
+/// The kinds of file that have a schema.
+const SCHEMAS: [&str; 5] = {
+    let kinds = backstop_policy::keys::json_schema::KINDS;
+    [kinds[0].name, kinds[1].name, kinds[2].name, kinds[3].name, kinds[4].name]
+};
 
 /// `backstop init`
 #[derive(Debug, clap::Args)]

@@ -17,6 +17,7 @@ mod erase;
 mod eval;
 mod explain;
 mod files;
+mod fmt;
 mod head;
 mod init;
 mod keeping;
@@ -24,6 +25,7 @@ mod key;
 mod mutate;
 mod reload;
 mod runs;
+mod schema;
 mod secrets;
 mod serve;
 mod signals;
@@ -50,6 +52,8 @@ fn main() -> ExitCode {
         Command::Test(test) => test::run(&test),
         Command::Eval(eval) => eval::run(&eval),
         Command::Mutate(mutate) => mutate::run(&mutate),
+        Command::Fmt(fmt) => fmt::run(&fmt),
+        Command::Schema(schema) => schema::run(&schema),
         Command::Init(init) => init::run(&init),
         Command::Call(call) => call::run(&call),
         Command::Explain(explain) => explain::run(&explain),

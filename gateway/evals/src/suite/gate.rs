@@ -85,9 +85,9 @@ fn trimmed(value: f64, decimals: usize) -> String {
 
 impl Decode for Gate {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a gate", d)?;
+        let mut fields = Fields::open(node, &super::keys::GATE, d)?;
         let of = fields.required::<Spanned<String>>("of", d).and_then(|name| metric(name, d));
-        let side = fields.one_of(&["at_most", "at_least", "no_worse_by"], d);
+        let side = fields.one_of(d);
         let kind = of.as_ref().map_or(Kind::Share, |of| of.kind());
         let limit = side.and_then(|side| {
             let read = if side == "no_worse_by" { Kind::Share } else { kind };

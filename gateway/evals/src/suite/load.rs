@@ -115,7 +115,7 @@ struct Raw {
 
 impl Decode for Raw {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a suite", d)?;
+        let mut fields = Fields::open(node, &super::keys::SUITE, d)?;
         let suite = fields.required("suite", d);
         let policy = fields.required("policy", d);
         let description = fields.or("description", String::new(), d);
@@ -148,7 +148,7 @@ impl Decode for Raw {
 
 impl Decode for Quarantine {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a quarantine", d)?;
+        let mut fields = Fields::open(node, &super::keys::QUARANTINE, d)?;
         let case = fields.required("case", d);
         let until = fields.required::<Spanned<String>>("until", d);
         let because = fields.required("because", d);

@@ -5,6 +5,7 @@
 
 mod case;
 mod gate;
+mod keys;
 mod load;
 mod metric;
 mod score;

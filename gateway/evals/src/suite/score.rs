@@ -63,8 +63,8 @@ pub enum Tolerance {
 
 impl Decode for Score {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a score", d)?;
-        let kind = fields.one_of(&["exact", "number", "set", "when", "judge"], d);
+        let mut fields = Fields::open(node, &super::keys::SCORE, d)?;
+        let kind = fields.one_of(d);
         let within = fields.node("within", d).and_then(|node| tolerance(node, d));
         let at_least = fields.or("at_least", Share(1_000_000), d);
         let pass = fields.or("pass", Share(500_000), d);

@@ -56,7 +56,7 @@ pub(super) struct Tiers(pub BTreeMap<TierName, Tier>);
 
 impl Decode for Tiers {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`tiers`", d)?;
+        let mut fields = Fields::open(node, &super::keys::TIERS, d)?;
         let mut tiers = BTreeMap::new();
         for name in [TierName::Replay, TierName::Live] {
             let Some(own) = fields.node(name.name(), d) else { continue };
@@ -70,7 +70,7 @@ impl Decode for Tiers {
 }
 
 fn tier(node: &Node, name: TierName, d: &mut Decoder<'_>) -> Option<Tier> {
-    let mut fields = Fields::open(node, "a tier", d)?;
+    let mut fields = Fields::open(node, &super::keys::TIER, d)?;
     let repeats = fields.node("repeats", d);
     let cost = fields.optional::<Money>("cost", d);
     fields.finish(d);

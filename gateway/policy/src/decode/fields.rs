@@ -1,10 +1,12 @@
 //! A map with known keys.
 //!
-//! Keys are asked for one by one; what was never asked for is unknown. So the list of known keys
-//! and the code that reads them cannot differ.
+//! Which keys there are, and which must stand there, says a table of [`crate::keys`]; each is
+//! asked for by name. A key that is asked for and not in the table, or in it and never asked for,
+//! stops a debug build: tables and code cannot differ.
 
 use super::{Decode, Decoder};
 use crate::diagnostics::{Code, Problem, suggest};
+use crate::keys::{Key, Need, Shape};
 use crate::source::Span;
 use crate::yaml::{Entry, Kind, Node};
 
@@ -14,25 +16,16 @@ use crate::yaml::{Entry, Kind, Node};
 pub struct Fields<'n> {
     entries: &'n [Entry],
     span: Span,
-    what: &'static str,
-    known: Vec<&'static str>,
-    missing: Vec<&'static str>,
-    one_of: Option<&'static [&'static str]>,
+    shape: &'static Shape,
+    asked: Vec<&'static str>,
 }
 
 impl<'n> Fields<'n> {
-    /// The map at `node`, called `what` in errors ("a rule").
-    pub fn open(node: &'n Node, what: &'static str, d: &mut Decoder<'_>) -> Option<Self> {
+    /// The map at `node`, whose keys are those of `shape`.
+    pub fn open(node: &'n Node, shape: &'static Shape, d: &mut Decoder<'_>) -> Option<Self> {
         match &node.kind {
-            Kind::Map(entries) => Some(Self {
-                entries,
-                span: node.span,
-                what,
-                known: Vec::new(),
-                missing: Vec::new(),
-                one_of: None,
-            }),
-            _ => d.expected(&format!("{what} (a map of keys)"), node, None),
+            Kind::Map(entries) => Some(Self { entries, span: node.span, shape, asked: Vec::new() }),
+            _ => d.expected(&format!("{} (a map of keys)", shape.what), node, None),
         }
     }
 
@@ -70,9 +63,13 @@ impl<'n> Fields<'n> {
 
     /// The value of a key that must stand there; its absence is reported by [`Fields::finish`].
     pub fn required<T: Decode>(&mut self, key: &'static str, d: &mut Decoder<'_>) -> Option<T> {
-        if self.entry(key).is_none() {
-            self.missing.push(key);
-        }
+        debug_assert!(
+            self.shape
+                .key(key)
+                .is_some_and(|key| matches!(key.need, Need::Required | Need::Either)),
+            "`{key}` of {} is required here and not in the table",
+            self.shape.what
+        );
         self.optional(key, d)
     }
 
@@ -86,21 +83,16 @@ impl<'n> Fields<'n> {
         self.optional(key, d).unwrap_or_default()
     }
 
-    /// The one key of `keys` that stands there. None or several are reported.
-    pub fn one_of(
-        &mut self,
-        keys: &'static [&'static str],
-        d: &mut Decoder<'_>,
-    ) -> Option<&'static str> {
-        // Every key is asked for, so that `finish` knows all of them.
-        let present: Vec<_> = keys.iter().filter(|key| self.has(key)).collect();
-        let Some((first, others)) = present.split_first() else {
-            self.one_of = Some(keys);
-            return None;
-        };
+    /// The one key of those of which exactly one must stand there. Several are reported here, none
+    /// by [`Fields::finish`].
+    pub fn one_of(&mut self, d: &mut Decoder<'_>) -> Option<&'static str> {
+        // Every key is asked for, also those that lost.
+        let present: Vec<_> = either(self.shape).filter(|key| self.has(key)).collect();
+        let (first, others) = present.split_first()?;
         for other in others {
             let span = self.key_span(other).unwrap_or(self.span);
-            let message = format!("{} has one of {}, not several", self.what, list(keys));
+            let keys = list(either(self.shape));
+            let message = format!("{} has one of {keys}, not several", self.shape.what);
             let help = "keep one of them, or write two".to_owned();
             d.report.push(Problem::error(Code::Conflict, span, message).help(help));
         }
@@ -115,56 +107,76 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// Every entry with a key that nobody asked for yet: for maps whose keys are names.
-    pub fn rest(&self) -> impl Iterator<Item = &'n Entry> + '_ {
-        self.entries.iter().filter(|entry| !self.known.contains(&entry.key.value.as_str()))
-    }
-
     /// Reports unknown and missing keys. A missing key that an unknown one was probably meant to
     /// be is not reported twice.
-    pub fn finish(mut self, d: &mut Decoder<'_>) {
-        let unknown: Vec<&Entry> = self.rest().collect();
-        for entry in unknown {
-            let problem = self.unknown(entry);
-            d.report.push(problem);
+    pub fn finish(self, d: &mut Decoder<'_>) {
+        let known: Vec<&Key> = self.shape.known(|key| self.stands(key)).collect();
+        self.all_asked(&known);
+        let mut meant = Vec::new();
+        for entry in self.entries {
+            if !known.iter().any(|key| key.name == entry.key.value) {
+                d.report.push(self.unknown(entry, &mut meant));
+            }
         }
         let start = Span { end: self.span.start, ..self.span };
-        if let Some(keys) = self.one_of {
-            let message = format!("{} needs one of the keys {}", self.what, list(keys));
-            let first = keys.first().copied().unwrap_or_default();
+        let one = |key: &str| self.stands(key) || meant.contains(&key);
+        let mut either_of = either(self.shape);
+        if let Some(first) = either_of.clone().next()
+            && !either_of.any(one)
+        {
+            let keys = list(either(self.shape));
+            let message = format!("{} needs one of the keys {keys}", self.shape.what);
             let help = format!("add one of them, such as `{first}:`");
             d.report.push(Problem::error(Code::MissingKey, start, message).help(help));
         }
-        for key in &self.missing {
-            let message = format!("{} needs the key `{key}`", self.what);
-            let help = format!("add `{key}:`");
+        for key in known.iter().filter(|key| key.need == Need::Required && !one(key.name)) {
+            let message = format!("{} needs the key `{}`", self.shape.what, key.name);
+            let help = format!("add `{}:`", key.name);
             d.report.push(Problem::error(Code::MissingKey, start, message).help(help));
         }
     }
 
-    fn unknown(&mut self, entry: &Entry) -> Problem {
+    fn unknown(&self, entry: &Entry, meant: &mut Vec<&'static str>) -> Problem {
         let key = entry.key.value.as_str();
-        if key.contains(['(', ')', '"', '&', '=', '<', '>', '|']) {
+        if looks_cut(key) {
             let message = "this looks like the rest of a condition that a comma cut in two";
             return Problem::error(Code::Quoting, entry.key.span, message)
                 .help("write the condition on its own line, or as a block after `when: |`");
         }
-        let meant = suggest::nearest(key, self.known.iter().copied());
-        if let Some(meant) = meant {
-            self.missing.retain(|missing| *missing != meant);
-            self.one_of = self.one_of.filter(|keys| !keys.contains(&meant));
-        }
-        let message = format!("`{key}` is not a key of {}", self.what);
+        let offered = self.asked.iter().copied();
+        meant.extend(suggest::nearest(key, offered.clone()));
+        let message = format!("`{key}` is not a key of {}", self.shape.what);
         Problem::error(Code::UnknownKey, entry.key.span, message)
             .help_if(belongs(key))
-            .help_if(suggest::did_you_mean(key, self.known.iter().copied()))
+            .help_if(suggest::did_you_mean(key, offered))
+    }
+
+    fn stands(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key.value == key)
     }
 
     fn entry(&mut self, key: &'static str) -> Option<&'n Entry> {
-        if !self.known.contains(&key) {
-            self.known.push(key);
+        debug_assert!(
+            self.shape.key(key).is_some(),
+            "`{key}` is not in the table of {}",
+            self.shape.what
+        );
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
         }
         self.entries.iter().find(|entry| entry.key.value == key)
+    }
+
+    /// A key that nobody reads would be accepted and do nothing. (Of several kinds where one is
+    /// allowed, only the first is read.)
+    fn all_asked(&self, known: &[&Key]) {
+        let one_kind = either(self.shape).filter(|key| self.stands(key)).count() < 2;
+        debug_assert!(
+            !one_kind || known.iter().all(|key| self.asked.contains(&key.name)),
+            "{} has keys in its table that nothing reads: {:?} were asked for",
+            self.shape.what,
+            self.asked
+        );
     }
 }
 
@@ -185,6 +197,16 @@ fn belongs(key: &str) -> Option<String> {
     Some(format!("`{key}` belongs to {whose}"))
 }
 
-fn list(keys: &[&str]) -> String {
-    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+/// Whether an unknown key is rather the rest of a condition that a comma cut in two.
+pub(crate) fn looks_cut(key: &str) -> bool {
+    key.contains(['(', ')', '"', '&', '=', '<', '>', '|'])
+}
+
+/// The keys of which exactly one must stand there.
+fn either(shape: &'static Shape) -> impl Iterator<Item = &'static str> + Clone {
+    shape.keys.iter().filter(|key| key.need == Need::Either).map(|key| key.name)
+}
+
+fn list(keys: impl Iterator<Item = &'static str>) -> String {
+    keys.map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }

@@ -8,6 +8,7 @@ mod values;
 mod word;
 
 pub use fields::Fields;
+pub(crate) use fields::looks_cut;
 pub use values::{Name, Named, OneOrMany};
 pub(crate) use word::words;
 

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::diagnostics::render;
+use crate::keys::{Names, Value, shapes};
 use crate::yaml;
 
 words! {
@@ -12,6 +13,20 @@ words! {
         Red = "red",
         /// Green.
         Green = "green",
+    }
+}
+
+shapes! {
+    /// A sample.
+    SAMPLE = "a sample" {
+        /// Its name.
+        "name" required => Value::Name(Names::Own),
+        /// Its colour.
+        "colour" => Value::Words(Colour::WORDS),
+        /// Its tags.
+        "tags" => Value::OneOrMany(&Value::Text),
+        /// Whether it is loud.
+        "loud" = "false" => Value::Bool,
     }
 }
 
@@ -25,7 +40,7 @@ struct Sample {
 
 impl Decode for Sample {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a sample", d)?;
+        let mut fields = Fields::open(node, &SAMPLE, d)?;
         let name = fields.required("name", d);
         let colour = fields.optional("colour", d);
         let tags = fields.all::<OneOrMany<String>>("tags", d).0;

@@ -3,17 +3,22 @@
 /// Declares an enum whose values are words in a file, with its decoder and "did you mean".
 macro_rules! words {
     ($(#[$meta:meta])* $vis:vis enum $name:ident: $what:literal {
-        $($(#[$doc:meta])* $variant:ident = $word:literal,)+
+        $($(#[doc = $doc:literal])+ $variant:ident = $word:literal,)+
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         $vis enum $name {
-            $($(#[$doc])* $variant,)+
+            $($(#[doc = $doc])+ $variant,)+
         }
 
         impl $name {
             /// Every word, in order.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The words with what they mean, for editors.
+            pub const WORDS: &'static [$crate::keys::Word] = &[
+                $($crate::keys::Word { name: $word, doc: concat!($($doc, "\n"),+) },)+
+            ];
 
             /// The word as written.
             pub const fn name(self) -> &'static str {

@@ -3,6 +3,7 @@
 use backstop_domain::FailureClass;
 
 use crate::decode::{Decode, Decoder, Fields};
+use crate::keys;
 use crate::raw::{Budget, Durability, Ladder, Limit, Pending, Retain, classes, stream};
 use crate::source::Spanned;
 use crate::units::Time;
@@ -29,7 +30,7 @@ pub struct Defaults {
 
 impl Decode for Defaults {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`defaults`", d)?;
+        let mut fields = Fields::open(node, &keys::DEFAULTS, d)?;
         let defaults = Self {
             deadline: fields.optional("deadline", d),
             budget: fields.optional("budget", d),

@@ -4,6 +4,7 @@ use super::provider::time_or;
 use super::setting::{Setting, address};
 use crate::decode::{Decode, Decoder, Fields, words};
 use crate::diagnostics::{Code, Problem};
+use crate::keys;
 use crate::source::Spanned;
 use crate::units::{Bytes, Count, Share};
 use crate::yaml::Node;
@@ -35,7 +36,7 @@ impl Default for Http {
 impl Decode for Http {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let usual = Self::default();
-        let mut fields = Fields::open(node, "`http`", d)?;
+        let mut fields = Fields::open(node, &keys::HTTP, d)?;
         let body: Option<Spanned<Bytes>> = fields.optional("body", d);
         let depth: Option<Spanned<Count>> = fields.optional("depth", d);
         let http = Self {
@@ -94,7 +95,7 @@ impl Default for Retention {
 impl Decode for Retention {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let usual = Self::default();
-        let mut fields = Fields::open(node, "`retain`", d)?;
+        let mut fields = Fields::open(node, &keys::STORE_RETAIN, d)?;
         let retention = Self {
             bodies_ms: time_or(&mut fields, "bodies", usual.bodies_ms, d),
             events_ms: time_or(&mut fields, "events", usual.events_ms, d),
@@ -122,7 +123,7 @@ impl Default for Store {
 
 impl Decode for Store {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`store`", d)?;
+        let mut fields = Fields::open(node, &keys::STORE, d)?;
         let kind: Option<Spanned<StoreKind>> = fields.optional("kind", d);
         let retain = fields.all("retain", d);
         let postgres = kind.as_ref().filter(|kind| kind.value == StoreKind::Postgres);
@@ -160,7 +161,7 @@ impl Default for AnswerCache {
 impl Decode for AnswerCache {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let usual = Self::default();
-        let mut fields = Fields::open(node, "`cache`", d)?;
+        let mut fields = Fields::open(node, &keys::ENTRIES, d)?;
         let entries_max = fields.or("entries", Count(usual.entries_max), d).0;
         let bytes_max = fields.or("bytes", Bytes(usual.bytes_max), d).0;
         fields.finish(d);
@@ -190,7 +191,7 @@ impl Default for Degradation {
 impl Decode for Degradation {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let usual = Self::default();
-        let mut fields = Fields::open(node, "`degradation`", d)?;
+        let mut fields = Fields::open(node, &keys::DEGRADATION, d)?;
         let levels = Self {
             brownout: fields.or("brownout", Share(usual.brownout), d).0,
             essential: fields.or("essential", Share(usual.essential), d).0,
@@ -217,7 +218,7 @@ pub struct Telemetry {
 
 impl Decode for Telemetry {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`telemetry`", d)?;
+        let mut fields = Fields::open(node, &keys::TELEMETRY, d)?;
         let otlp = address(&mut fields, "otlp", d);
         let sample = fields.or("sample", Share::ONE, d).0;
         fields.finish(d);

@@ -11,6 +11,7 @@ use jiff::{Timestamp, ToSpan};
 
 use crate::decode::{Decode, Decoder, Fields, OneOrMany};
 use crate::diagnostics::{Code, Problem};
+use crate::keys;
 use crate::raw::FilePath;
 use crate::source::{Span, Spanned};
 use crate::units::ClockRange;
@@ -85,7 +86,7 @@ fn instant(at: Millis) -> Option<Timestamp> {
 
 impl Decode for Calendar {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a calendar", d)?;
+        let mut fields = Fields::open(node, &keys::CALENDAR, d)?;
         let zone = fields.required("zone", d).and_then(|name| zone(&name, d));
         let week = match fields.node("open", d) {
             Some(node) => week(node, d),

@@ -23,12 +23,14 @@ pub use people::{Caller, KeyHash, May, Reviewer, Role};
 pub use provider::{
     Availability, Hedge, Model, Prices, Provider, Quality, RetryLimits, Service, Timeouts,
 };
+pub(crate) use queue::ExpiryWord;
 pub use queue::{AtDoor, DoorAct, Expiry, HoldEnd, Queue, QueueStep, StepAct};
 pub use setting::{SecretRef, Setting};
 pub use subscription::{Format, Mail, Notify, Payload, Subscription};
 
 use crate::decode::{Decode, Decoder, Fields, Name, Named};
 use crate::diagnostics::{Code, Problem, Report};
+use crate::keys;
 use crate::raw::{Limit, LimitKind, find_secrets};
 use crate::source::{FileId, Sources, Span, Spanned};
 use crate::yaml;
@@ -99,7 +101,7 @@ pub fn load_gateway(sources: &Sources, file: FileId, report: &mut Report) -> Opt
 }
 
 fn read(node: &yaml::Node, file: FileId, d: &mut Decoder<'_>) -> Option<Gateway> {
-    let mut f = Fields::open(node, "the gateway file", d)?;
+    let mut f = Fields::open(node, &keys::GATEWAY, d)?;
     references::check(node, d);
     let name: Option<Spanned<Name>> = f.required("gateway", d);
     refuse_shared_limits(&mut f, d);

@@ -3,6 +3,7 @@
 use super::limits;
 use crate::decode::{Decode, Decoder, Fields, Name, OneOrMany, words};
 use crate::diagnostics::{Code, Problem};
+use crate::keys;
 use crate::raw::{Criticality, Limit};
 use crate::source::Spanned;
 use crate::yaml::Node;
@@ -99,7 +100,7 @@ pub struct Caller {
 
 impl Decode for Caller {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a caller", d)?;
+        let mut fields = Fields::open(node, &keys::CALLER, d)?;
         let policies: Option<OneOrMany<Name>> = fields.optional("policies", d);
         let caller = Self {
             keys: fields.all::<OneOrMany<_>>("keys", d).0,
@@ -137,7 +138,7 @@ pub struct Reviewer {
 
 impl Decode for Reviewer {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a reviewer", d)?;
+        let mut fields = Fields::open(node, &keys::REVIEWER, d)?;
         let queues: Option<OneOrMany<Name>> = fields.optional("queues", d);
         let reviewer = Self {
             keys: fields.all::<OneOrMany<_>>("keys", d).0,

@@ -8,6 +8,7 @@ use super::limits;
 use super::setting::{SecretRef, Setting, address};
 use crate::decode::{Decode, Decoder, Fields, Named};
 use crate::diagnostics::{Code, Problem};
+use crate::keys;
 use crate::raw::Limit;
 use crate::source::Spanned;
 use crate::units::{Count, Price, Share, Time};
@@ -28,7 +29,7 @@ pub struct Provider {
 
 impl Decode for Provider {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a provider", d)?;
+        let mut fields = Fields::open(node, &keys::PROVIDER, d)?;
         let url = address(&mut fields, "url", d);
         let key = fields.optional("key", d);
         let headers = headers(&mut fields, d);
@@ -87,7 +88,7 @@ pub struct Prices {
 
 impl Decode for Prices {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a price", d)?;
+        let mut fields = Fields::open(node, &keys::PRICE, d)?;
         let input: Option<Price> = fields.required("input", d);
         let cached: Option<Price> = fields.optional("cached", d);
         let output: Option<Price> = fields.required("output", d);
@@ -124,7 +125,7 @@ impl Decode for Timeouts {
             let idle_ms = usual.idle_ms.min(total);
             return Some(Self { first_byte_ms, idle_ms, total_ms: Some(total) });
         }
-        let mut fields = Fields::open(node, "a timeout", d)?;
+        let mut fields = Fields::open(node, &keys::TIMEOUT, d)?;
         let first_byte_ms = time_or(&mut fields, "first_byte", usual.first_byte_ms, d);
         let idle_ms = time_or(&mut fields, "idle", usual.idle_ms, d);
         let total_ms = fields.optional("total", d).map(Time::ms);
@@ -166,7 +167,7 @@ impl Default for Availability {
 impl Decode for Availability {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let usual = Self::default();
-        let mut fields = Fields::open(node, "`availability`", d)?;
+        let mut fields = Fields::open(node, &keys::AVAILABILITY, d)?;
         let window_ms = time_or(&mut fields, "window", usual.window_ms, d);
         let failures = small(&mut fields, "failures", usual.failures, d);
         let share = fields.or("share", Share(usual.share), d).0;
@@ -200,7 +201,7 @@ impl Default for Quality {
 impl Decode for Quality {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let usual = Self::default();
-        let mut fields = Fields::open(node, "`quality`", d)?;
+        let mut fields = Fields::open(node, &keys::QUALITY, d)?;
         let quality = Self {
             window_ms: time_or(&mut fields, "window", usual.window_ms, d),
             bad: fields.or("bad", Share(usual.bad), d).0,
@@ -249,7 +250,7 @@ impl Default for RetryLimits {
 impl Decode for RetryLimits {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let usual = Self::default();
-        let mut fields = Fields::open(node, "`retry`", d)?;
+        let mut fields = Fields::open(node, &keys::RETRIES, d)?;
         let share = fields.or("share", Share(usual.share), d).0;
         let wait_max_ms = time_or(&mut fields, "at_most", usual.wait_max_ms, d);
         fields.finish(d);
@@ -268,7 +269,7 @@ pub struct Hedge {
 
 impl Decode for Hedge {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`hedge`", d)?;
+        let mut fields = Fields::open(node, &keys::HEDGE, d)?;
         let after: Option<Time> = fields.required("after", d);
         let share = fields.or("share", Share(20_000), d).0;
         fields.finish(d);
@@ -311,7 +312,7 @@ pub struct Model {
 
 impl Decode for Model {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a model", d)?;
+        let mut fields = Fields::open(node, &keys::MODEL, d)?;
         let provider: Option<String> = fields.required("provider", d);
         let model: Option<String> = fields.required("model", d);
         let price = fields.optional("price", d);
@@ -347,7 +348,7 @@ impl Decode for Model {
 
 fn breaker(fields: &mut Fields<'_>, d: &mut Decoder<'_>) -> (Availability, Quality) {
     let Some(node) = fields.node("breaker", d) else { return Default::default() };
-    let Some(mut inner) = Fields::open(node, "a breaker", d) else { return Default::default() };
+    let Some(mut inner) = Fields::open(node, &keys::BREAKER, d) else { return Default::default() };
     let both = (inner.all("availability", d), inner.all("quality", d));
     inner.finish(d);
     both
@@ -375,7 +376,7 @@ pub struct Service {
 
 impl Decode for Service {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a service", d)?;
+        let mut fields = Fields::open(node, &keys::SERVICE, d)?;
         let url = address(&mut fields, "url", d);
         let key = fields.optional("key", d);
         let timeout_ms = time_or(&mut fields, "timeout", 2000, d);

@@ -3,16 +3,22 @@
 use super::provider::{small, time_or};
 use crate::decode::{Decode, Decoder, Fields, Name, OneOrMany, words};
 use crate::diagnostics::{Code, Problem};
+use crate::keys;
 use crate::raw::Priority;
 use crate::source::{Span, Spanned};
 use crate::units::{Count, Time};
 use crate::yaml::{Kind, Node};
 
 words! {
-    enum ExpiryWord: "what happens when nobody decides" {
+    /// The words of [`Expiry`].
+    pub(crate) enum ExpiryWord: "what happens when nobody decides" {
+        /// It ends as `expired`.
         Reject = "reject",
+        /// The policy's fallback answers.
         Fallback = "fallback",
+        /// It stays open for `hold_at_most`.
         Hold = "hold",
+        /// The answer goes out, marked unreviewed; needs `approve_unseen: true`.
         Approve = "approve",
     }
 }
@@ -88,7 +94,7 @@ pub struct QueueStep {
 
 impl Decode for QueueStep {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a step of a queue", d)?;
+        let mut fields = Fields::open(node, &keys::QUEUE_STEP, d)?;
         let after: Option<Time> = fields.required("after", d);
         let notify: Option<Name> = fields.optional("notify", d);
         let add_queue: Option<Name> = fields.optional("add_queue", d);
@@ -146,7 +152,7 @@ pub struct Queue {
 
 impl Decode for Queue {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a queue", d)?;
+        let mut fields = Fields::open(node, &keys::QUEUE, d)?;
         let title = fields.optional("title", d);
         let skills = fields.all("skills", d);
         let due: Option<Spanned<Time>> = fields.required("due", d);
@@ -239,7 +245,7 @@ fn hold(node: &Node, d: &mut Decoder<'_>) -> Option<(u64, HoldEnd)> {
     if matches!(node.kind, Kind::Scalar(_)) {
         return Time::decode(node, d).map(|time| (time.ms(), HoldEnd::Reject));
     }
-    let mut fields = Fields::open(node, "`hold_at_most`", d)?;
+    let mut fields = Fields::open(node, &keys::HOLD, d)?;
     let time: Option<Time> = fields.required("for", d);
     let then = fields.or("then", HoldEnd::Reject, d);
     fields.finish(d);
@@ -254,7 +260,7 @@ fn at_door(fields: &mut Fields<'_>, expiry: Option<Expiry>, d: &mut Decoder<'_>)
     };
     let absent = AtDoor { when_wait_over_ms: None, then: usual };
     let Some(node) = fields.node("at_door", d) else { return absent };
-    let Some(mut inner) = Fields::open(node, "`at_door`", d) else { return absent };
+    let Some(mut inner) = Fields::open(node, &keys::AT_DOOR, d) else { return absent };
     let when_wait_over_ms = inner.optional("when_wait_over", d).map(Time::ms);
     let then = inner.or("then", usual, d);
     inner.finish(d);

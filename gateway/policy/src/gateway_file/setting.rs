@@ -4,6 +4,7 @@
 
 use crate::decode::{Decode, Decoder, Fields};
 use crate::diagnostics::{Code, Problem};
+use crate::keys;
 use crate::source::Spanned;
 use crate::yaml::{Kind, Node};
 
@@ -32,8 +33,8 @@ impl Decode for SecretRef {
             let help = "write `{env: NAME}` or `{file: path}`";
             return d.refuse(Problem::error(Code::Secret, node.span, say).help(help));
         }
-        let mut fields = Fields::open(node, "a secret", d)?;
-        let found = match fields.one_of(&["env", "file"], d) {
+        let mut fields = Fields::open(node, &keys::SECRET, d)?;
+        let found = match fields.one_of(d) {
             Some("env") => fields.optional("env", d).and_then(|name| variable(name, d)),
             Some(_) => fields.optional::<String>("file", d).map(Self::File),
             None => None,

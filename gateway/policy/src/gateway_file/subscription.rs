@@ -5,6 +5,7 @@ use backstop_domain::envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES};
 use super::setting::{SecretRef, Setting, address};
 use crate::decode::{Decode, Decoder, Fields, Name, OneOrMany, words};
 use crate::diagnostics::{Code, Problem, suggest};
+use crate::keys;
 use crate::source::Spanned;
 use crate::units::Time;
 use crate::yaml::Node;
@@ -25,8 +26,8 @@ pub enum Notify {
 
 impl Decode for Notify {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a way to notify", d)?;
-        let way = match fields.one_of(&["webhook", "email"], d) {
+        let mut fields = Fields::open(node, &keys::NOTIFY, d)?;
+        let way = match fields.one_of(d) {
             Some("webhook") => address(&mut fields, "webhook", d).map(Self::Webhook),
             Some(_) => {
                 let digest_ms = fields.or("digest", Time(600_000), d).ms();
@@ -64,7 +65,7 @@ pub struct Mail {
 
 impl Decode for Mail {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`mail`", d)?;
+        let mut fields = Fields::open(node, &keys::MAIL, d)?;
         let smtp = fields.required("smtp", d);
         let from = mail_address(&mut fields, "from", d);
         let key = fields.optional("key", d);
@@ -116,7 +117,7 @@ pub struct Subscription {
 
 impl Decode for Subscription {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a subscription", d)?;
+        let mut fields = Fields::open(node, &keys::SUBSCRIPTION, d)?;
         let url = address(&mut fields, "url", d);
         let secrets: Option<OneOrMany<SecretRef>> = fields.required("secret", d);
         let events: Option<OneOrMany<Spanned<String>>> = fields.optional("events", d);

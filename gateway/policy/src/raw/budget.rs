@@ -5,6 +5,7 @@ use backstop_domain::MicroMoney;
 use super::expression::{Expression, marked};
 use crate::decode::{Decode, Decoder, Fields, words};
 use crate::diagnostics::{Code, Problem, suggest};
+use crate::keys;
 use crate::source::{Span, Spanned};
 use crate::units::{Count, Money, MoneyRate, Period, Rate, Time};
 use crate::yaml::Node;
@@ -24,7 +25,7 @@ pub struct Budget {
 
 impl Decode for Budget {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a budget", d)?;
+        let mut fields = Fields::open(node, &keys::BUDGET, d)?;
         let budget = Self {
             attempts: fields.optional("attempts", d),
             tokens: fields.optional("tokens", d),
@@ -42,10 +43,15 @@ impl Decode for Budget {
 }
 
 words! {
-    enum PerWord: "what a limit is kept for" {
+    /// The words of [`Per`].
+    pub(crate) enum PerWord: "what a limit is kept for" {
+        /// Each caller.
         Caller = "caller",
+        /// Each tenant.
         Tenant = "tenant",
+        /// The policy.
         Policy = "policy",
+        /// Each model.
         Model = "model",
     }
 }
@@ -154,9 +160,8 @@ impl Limit {
 
 impl Decode for Limit {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a limit", d)?;
-        let counts = &["requests", "tokens", "concurrency", "cost"];
-        let kind = fields.one_of(counts, d).and_then(|word| limit_kind(word, &mut fields, d));
+        let mut fields = Fields::open(node, &keys::LIMIT, d)?;
+        let kind = fields.one_of(d).and_then(|word| limit_kind(word, &mut fields, d));
         let per = fields.optional("per", d);
         fields.finish(d);
         Some(Self { kind: kind?, per, span: node.span })
@@ -199,7 +204,7 @@ pub struct Conversation {
 
 impl Decode for Conversation {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`conversation`", d)?;
+        let mut fields = Fields::open(node, &keys::CONVERSATION, d)?;
         let conversation =
             Self { messages: fields.optional("messages", d), tokens: fields.optional("tokens", d) };
         fields.finish(d);
@@ -220,7 +225,7 @@ pub struct Retain {
 
 impl Decode for Retain {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`retain`", d)?;
+        let mut fields = Fields::open(node, &keys::RETAIN, d)?;
         let retain = Self {
             bodies: fields.optional("bodies", d),
             events: fields.optional("events", d),

@@ -6,6 +6,7 @@ use super::shape::Mode;
 use super::step::{Ladder, On};
 use crate::decode::{Decode, Decoder, Fields, Name, OneOrMany, words};
 use crate::diagnostics::{Code, Problem};
+use crate::keys;
 use crate::path::{Path, Root};
 use crate::source::{Span, Spanned};
 use crate::units::{Count, Share, Time};
@@ -156,13 +157,10 @@ pub struct Check {
     pub span: Span,
 }
 
-const KINDS: &[&str] =
-    &["pattern", "words", "personal_data", "secrets", "size", "judge", "service"];
-
 impl Decode for Check {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a check", d)?;
-        let kind = fields.one_of(KINDS, d).and_then(|word| kind(word, &mut fields, d));
+        let mut fields = Fields::open(node, &keys::CHECK, d)?;
+        let kind = fields.one_of(d).and_then(|word| kind(word, &mut fields, d));
         let at = fields.required::<OneOrMany<Spanned<Path>>>("at", d);
         let then: Option<Ladder> = fields.optional("then", d);
         let on_error: Option<Ladder> = fields.optional("on_error", d);
@@ -236,7 +234,7 @@ fn personal_data(node: &Node, d: &mut Decoder<'_>) -> Option<Vec<PersonalData>> 
 }
 
 fn size(node: &Node, d: &mut Decoder<'_>) -> Option<CheckKind> {
-    let mut fields = Fields::open(node, "`size`", d)?;
+    let mut fields = Fields::open(node, &keys::SIZE, d)?;
     let chars = fields.optional("chars", d);
     let tokens = fields.optional("tokens", d);
     let items = fields.optional("items", d);

@@ -4,6 +4,7 @@ use super::expression::Expression;
 use super::step::{Ladder, On};
 use crate::decode::{Decode, Decoder, Fields, Name, Named, OneOrMany, words};
 use crate::diagnostics::{Code, Problem, suggest};
+use crate::keys;
 use crate::path::Path;
 use crate::source::{Span, Spanned};
 use crate::units::{Count, Share};
@@ -96,8 +97,8 @@ impl Decode for ConfidenceSource {
         if let Some(word) = node.as_text() {
             return bare(word, node, d);
         }
-        let mut fields = Fields::open(node, "a confidence source", d)?;
-        let kind = fields.one_of(KINDS, d).and_then(|word| source_kind(word, &mut fields, d));
+        let mut fields = Fields::open(node, &keys::SOURCE, d)?;
+        let kind = fields.one_of(d).and_then(|word| source_kind(word, &mut fields, d));
         let when = fields.optional("when", d);
         let name = fields.optional("as", d);
         fields.finish(d);
@@ -210,7 +211,7 @@ pub struct ConfidenceBlock {
 
 impl Decode for ConfidenceBlock {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a confidence block", d)?;
+        let mut fields = Fields::open(node, &keys::BLOCK, d)?;
         let has_at = fields.has("at");
         let at = fields.all::<OneOrMany<Spanned<Path>>>("at", d).0;
         let from: Option<OneOrMany<ConfidenceSource>> = fields.required("from", d);

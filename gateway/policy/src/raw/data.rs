@@ -5,6 +5,7 @@ use serde_json::{Number, Value};
 use super::expression::{Expression, marked};
 use crate::decode::{Decode, Decoder, Fields};
 use crate::diagnostics::{Code, Problem};
+use crate::keys;
 use crate::source::{Span, Spanned};
 use crate::yaml::{Kind, Node};
 
@@ -142,7 +143,7 @@ impl Decode for DataSource {
         if node.as_text().is_some() {
             return Some(Self { file: Spanned::decode(node, d)?, key: None });
         }
-        let mut fields = Fields::open(node, "a data file", d)?;
+        let mut fields = Fields::open(node, &keys::DATA_FILE, d)?;
         let file = fields.required("file", d);
         let key = fields.optional("key", d);
         fields.finish(d);

@@ -4,6 +4,7 @@ use super::data::{Data, DataKind};
 use super::expression::{Expression, Text};
 use crate::decode::{Decode, Decoder, Fields, OneOrMany, words};
 use crate::diagnostics::{Code, Problem, suggest};
+use crate::keys;
 use crate::path::Path;
 use crate::source::{Span, Spanned};
 use crate::units::Time;
@@ -36,7 +37,7 @@ pub struct FallbackRow {
 
 impl Decode for FallbackRow {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a fallback row", d)?;
+        let mut fields = Fields::open(node, &keys::ROW, d)?;
         let when = fields.optional("when", d);
         let answer: Option<Data> = fields.required("answer", d);
         let last_good = answer.as_ref().is_some_and(
@@ -120,7 +121,7 @@ impl Decode for PendingThen {
             }
             None => {}
         }
-        let mut fields = Fields::open(node, "`pending`", d)?;
+        let mut fields = Fields::open(node, &keys::PENDING_THEN, d)?;
         let text = fields.required("refuse", d);
         fields.finish(d);
         text.map(Self::Refuse)
@@ -137,7 +138,7 @@ impl Decode for Pending {
         if short {
             return PendingThen::decode(node, d).map(|then| Self { wait: None, then, span });
         }
-        let mut fields = Fields::open(node, "`pending`", d)?;
+        let mut fields = Fields::open(node, &keys::PENDING, d)?;
         let wait = fields.optional("wait", d);
         let then = fields.or("then", PendingThen::Error, d);
         fields.finish(d);
@@ -180,7 +181,7 @@ impl Decode for Cache {
             Kind::Scalar(scalar) if scalar.text == "off" => Some(Self::Off),
             Kind::Scalar(_) => on(Spanned::decode(node, d)?, CachePer::Caller, Vec::new()),
             _ => {
-                let mut fields = Fields::open(node, "`cache`", d)?;
+                let mut fields = Fields::open(node, &keys::CACHE, d)?;
                 let keep = fields.required("for", d);
                 let per = fields.or("per", CachePer::Caller, d);
                 let key = fields.all::<OneOrMany<_>>("key", d).0;

@@ -5,6 +5,7 @@ use backstop_domain::FailureClass;
 use super::data::{Data, Given};
 use crate::decode::{Decode, Decoder, Fields, Name, Named, OneOrMany, words};
 use crate::diagnostics::{Code, Problem, suggest};
+use crate::keys;
 use crate::path::{Path, Root};
 use crate::source::{Span, Spanned};
 use crate::units::Share;
@@ -88,7 +89,7 @@ impl Example {
 
 impl Decode for Example {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "an example", d)?;
+        let mut fields = Fields::open(node, &keys::EXAMPLE, d)?;
         let example = Self::read(&mut fields, d);
         fields.finish(d);
         Some(example)
@@ -145,7 +146,7 @@ impl Decode for FailureClass {
 
 impl Decode for Reply {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "an answer", d)?;
+        let mut fields = Fields::open(node, &keys::ANSWER, d)?;
         let fail = fields.optional("fail", d);
         let answer = Example::read(&mut fields, d);
         let others = ["input", "messages", "output", "tool", "signals", "checks"];
@@ -235,7 +236,7 @@ pub struct Expect {
 
 impl Decode for Expect {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "`expect`", d)?;
+        let mut fields = Fields::open(node, &keys::EXPECT, d)?;
         let expect = Self {
             verdict: fields.optional("verdict", d),
             rule: fields.optional("rule", d),
@@ -250,28 +251,16 @@ impl Decode for Expect {
         };
         fields.finish(d);
         if let Some(outcome) = &expect.outcome
-            && !OUTCOMES.contains(&outcome.as_str())
+            && !keys::OUTCOMES.iter().any(|word| word.name == outcome.as_str())
         {
+            let words = keys::OUTCOMES.iter().map(|word| word.name);
             let say = format!("`{}` is not an outcome", outcome.value);
-            let help = suggest::did_you_mean(&outcome.value, OUTCOMES);
+            let help = suggest::did_you_mean(&outcome.value, words);
             d.report.push(Problem::error(Code::UnknownWord, outcome.span, say).help_if(help));
         }
         Some(expect)
     }
 }
-
-const OUTCOMES: [&str; 10] = [
-    "accepted",
-    "fallback",
-    "approved",
-    "edited",
-    "rejected",
-    "refused",
-    "expired",
-    "cancelled",
-    "failed",
-    "observed",
-];
 
 /// A test as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,7 +291,7 @@ pub struct Test {
 
 impl Decode for Test {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a test", d)?;
+        let mut fields = Fields::open(node, &keys::TEST, d)?;
         let name = fields.required("name", d);
         let given = Example::read(&mut fields, d);
         let data = fields.optional("data", d);

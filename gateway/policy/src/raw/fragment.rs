@@ -12,6 +12,7 @@ use super::step::{Ladder, On};
 use super::tool::Tools;
 use crate::decode::{Decoder, Fields, Name, Named};
 use crate::diagnostics::Report;
+use crate::keys;
 use crate::source::{FileId, Sources, Spanned};
 use crate::yaml;
 
@@ -46,7 +47,7 @@ pub fn load_fragment(sources: &Sources, file: FileId, report: &mut Report) -> Op
     let mut d = Decoder::new(sources, report);
     find_secrets(&node, &mut d);
     let d = &mut d;
-    let mut fields = Fields::open(&node, "a fragment", d)?;
+    let mut fields = Fields::open(&node, &keys::FRAGMENT, d)?;
     let name = fields.required("fragment", d);
     let checks = fields.all("checks", d);
     let before = rules(&mut fields, "before", On::Before, d);

@@ -22,6 +22,7 @@ mod step;
 mod test_file;
 mod tool;
 
+pub(crate) use budget::PerWord;
 pub use budget::{Budget, Conversation, Limit, LimitKind, Per, Retain};
 pub use check::{Audience, Check, CheckKind, Must, PersonalData, SecretKinds, WordSource};
 pub use confidence::{Accept, Compare, ConfidenceBlock, ConfidenceSource, Need, SourceKind};
@@ -31,7 +32,8 @@ pub use example::{Change, CheckStatus, Example, Expect, Reply, ReviewAct, Signal
 pub use expression::{Expression, Text};
 pub use fragment::{Fragment, load_fragment};
 pub use policy::{Policy, load_policy};
-pub(crate) use policy::{classes, stream};
+pub(crate) use policy::{Stream, classes, stream};
+pub(crate) use prompt::front_matter;
 pub use prompt::{Message, MessageRole, Prompt, Temperature, load_prompt};
 pub use rule::Rule;
 pub(crate) use secret::{find_secrets, find_secrets_beside};
@@ -42,3 +44,5 @@ pub use tool::{Effect, Tool, ToolLimit, ToolLimitKind, Tools};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::mistakes;

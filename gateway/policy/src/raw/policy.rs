@@ -15,6 +15,7 @@ use super::step::{Ladder, On};
 use super::tool::Tools;
 use crate::decode::{Decode, Decoder, Fields, Name, Named, OneOrMany, words};
 use crate::diagnostics::{Code, Problem, Report, suggest};
+use crate::keys;
 use crate::path::Path;
 use crate::source::{FileId, Sources, Span, Spanned};
 use crate::units::Time;
@@ -117,7 +118,7 @@ pub fn load_policy(sources: &Sources, file: FileId, report: &mut Report) -> Opti
 }
 
 fn read(node: &Node, file: FileId, d: &mut Decoder<'_>) -> Option<Policy> {
-    let mut f = Fields::open(node, "a policy", d)?;
+    let mut f = Fields::open(node, &keys::POLICY, d)?;
     let (policy, owner) = (f.required("policy", d), f.required("owner", d));
     let models: Option<OneOrMany<_>> = f.required("models", d);
     let output = f.required("output", d);
@@ -254,8 +255,11 @@ fn class(key: &Spanned<String>, d: &mut Decoder<'_>) -> Option<Spanned<FailureCl
 }
 
 words! {
-    enum Stream: "a way to stream" {
+    /// How text leaves.
+    pub(crate) enum Stream: "a way to stream" {
+        /// In one piece.
         Buffer = "buffer",
+        /// In pieces that every check has cleared.
         Checked = "checked",
     }
 }

@@ -13,6 +13,7 @@
 
 use crate::decode::{Decode, Decoder, Fields, OneOrMany, words};
 use crate::diagnostics::{Code, Problem, Report, suggest};
+use crate::keys;
 use crate::source::{FileId, Sources, Span, Spanned};
 use crate::units::{Count, Share, decimal};
 use crate::yaml::{self, Node};
@@ -112,13 +113,16 @@ pub fn load_prompt(sources: &Sources, file: FileId, report: &mut Report) -> Opti
     Some(prompt)
 }
 
-struct Front<'t> {
-    text: &'t str,
-    start: usize,
+/// The front matter of a prompt.
+pub(crate) struct Front<'t> {
+    /// Between its two lines `---`.
+    pub text: &'t str,
+    /// Where it starts in the file.
+    pub start: usize,
 }
 
 /// The front matter and where the body starts.
-fn front_matter<'t>(
+pub(crate) fn front_matter<'t>(
     text: &'t str,
     file: FileId,
     report: &mut Report,
@@ -145,7 +149,7 @@ fn front_matter<'t>(
 
 fn settings(node: &Node, file: FileId, d: &mut Decoder<'_>) -> Option<Prompt> {
     let empty = Node { kind: crate::yaml::Kind::Map(Vec::new()), span: node.span };
-    let mut fields = Fields::open(if node.is_null() { &empty } else { node }, "front matter", d)?;
+    let mut fields = Fields::open(if node.is_null() { &empty } else { node }, &keys::PROMPT, d)?;
     let prompt = Prompt {
         description: fields.optional("description", d),
         temperature: fields.optional("temperature", d),

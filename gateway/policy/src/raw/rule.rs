@@ -5,6 +5,7 @@ use super::expression::{Expression, Text};
 use super::shape::Mode;
 use super::step::{Ladder, On};
 use crate::decode::{Decode, Decoder, Fields, Name, OneOrMany};
+use crate::keys;
 use crate::source::{Span, Spanned};
 use crate::yaml::Node;
 
@@ -33,7 +34,7 @@ pub struct Rule {
 
 impl Decode for Rule {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a rule", d)?;
+        let mut fields = Fields::open(node, &keys::RULE, d)?;
         let id = fields.required("id", d);
         let when = fields.optional("when", d);
         let unless = fields.optional("unless", d);

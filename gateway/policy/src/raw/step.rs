@@ -6,6 +6,7 @@
 use super::expression::{Expression, Text};
 use crate::decode::{Decode, Decoder, Fields, Name, OneOrMany, words};
 use crate::diagnostics::{Code, Problem, suggest};
+use crate::keys;
 use crate::path::Path;
 use crate::source::{Span, Spanned};
 use crate::units::{Count, Time};
@@ -219,7 +220,7 @@ fn reject(node: &Node, long: bool, d: &mut Decoder<'_>) -> Option<Step> {
     if !long {
         return Some(Step::Reject { say: Some(Spanned::decode(node, d)?) });
     }
-    let mut fields = Fields::open(node, "`reject`", d)?;
+    let mut fields = Fields::open(node, &keys::REJECT, d)?;
     let say = fields.optional("say", d);
     fields.finish(d);
     Some(Step::Reject { say })
@@ -229,7 +230,7 @@ fn escalate(node: &Node, long: bool, d: &mut Decoder<'_>) -> Option<Escalate> {
     if !long {
         return Some(Escalate { queue: Some(Spanned::decode(node, d)?), ..Escalate::default() });
     }
-    let mut fields = Fields::open(node, "`escalate`", d)?;
+    let mut fields = Fields::open(node, &keys::ESCALATE, d)?;
     let options = Escalate {
         queue: fields.optional("queue", d),
         due: fields.optional("due", d),
@@ -257,7 +258,7 @@ fn next_model(node: &Node, long: bool, d: &mut Decoder<'_>) -> Option<Step> {
     if !long {
         return Some(Step::NextModel { to: Some(Spanned::decode(node, d)?) });
     }
-    let mut fields = Fields::open(node, "`next_model`", d)?;
+    let mut fields = Fields::open(node, &keys::NEXT_MODEL, d)?;
     let to = fields.optional("to", d);
     fields.finish(d);
     Some(Step::NextModel { to })
@@ -267,7 +268,7 @@ fn retry(node: &Node, long: bool, d: &mut Decoder<'_>) -> Option<Step> {
     if !long {
         return Some(Step::Retry { times: Some(times(node, d)?), backoff: None });
     }
-    let mut fields = Fields::open(node, "`retry`", d)?;
+    let mut fields = Fields::open(node, &keys::RETRY, d)?;
     let count = fields.node("times", d).and_then(|node| times(node, d));
     let backoff = fields.optional("backoff", d);
     fields.finish(d);
@@ -278,7 +279,7 @@ fn wait(node: &Node, long: bool, d: &mut Decoder<'_>) -> Option<Step> {
     if !long {
         return Some(Step::Wait { at_most: Some(Spanned::decode(node, d)?) });
     }
-    let mut fields = Fields::open(node, "`wait`", d)?;
+    let mut fields = Fields::open(node, &keys::WAIT, d)?;
     let at_most = fields.optional("at_most", d);
     fields.finish(d);
     Some(Step::Wait { at_most })
@@ -293,7 +294,7 @@ fn repair(node: &Node, long: bool, d: &mut Decoder<'_>) -> Option<Step> {
             none(None, Some(Spanned::decode(node, d)?))
         };
     }
-    let mut fields = Fields::open(node, "`repair`", d)?;
+    let mut fields = Fields::open(node, &keys::REPAIR, d)?;
     let count = fields.node("times", d).and_then(|node| times(node, d));
     let tell = fields.optional("tell", d);
     let model = fields.optional("model", d);
@@ -308,7 +309,7 @@ fn repair(node: &Node, long: bool, d: &mut Decoder<'_>) -> Option<Step> {
 }
 
 fn accept(node: &Node, d: &mut Decoder<'_>) -> Option<Step> {
-    let mut fields = Fields::open(node, "`accept`", d)?;
+    let mut fields = Fields::open(node, &keys::ACCEPT, d)?;
     let also_review = fields.optional("also_review", d);
     fields.finish(d);
     Some(Step::Accept { also_review })

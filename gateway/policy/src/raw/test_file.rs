@@ -28,7 +28,7 @@ pub fn load_tests(sources: &Sources, file: FileId, report: &mut Report) -> Optio
         let problem = Problem::error(Code::Empty, Span::file_start(file), say);
         return d.refuse(problem.help("write `policy: name` and `tests:`, or remove the file"));
     }
-    let mut fields = Fields::open(&node, "a test file", d)?;
+    let mut fields = Fields::open(&node, &crate::keys::TEST_FILE, d)?;
     let policy = fields.required("policy", d);
     let tests: Option<Vec<Test>> = fields.required("tests", d);
     if let (Some(span), Some([])) = (fields.key_span("tests"), tests.as_deref()) {

@@ -2,7 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod any_bytes;
-mod mistakes;
+pub(crate) mod mistakes;
 mod prompts;
 mod samples;
 mod workspace;

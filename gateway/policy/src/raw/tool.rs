@@ -8,6 +8,7 @@ use super::rule::Rule;
 use super::step::{Ladder, On};
 use crate::decode::{Decode, Decoder, Fields, Name, Named, OneOrMany, words};
 use crate::diagnostics::{Code, Problem};
+use crate::keys;
 use crate::source::{Span, Spanned};
 use crate::units::Rate;
 use crate::yaml::Node;
@@ -71,7 +72,7 @@ pub struct Tool {
 
 impl Decode for Tool {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a tool", d)?;
+        let mut fields = Fields::open(node, &keys::TOOL, d)?;
         let effect = fields.required("effect", d);
         let args = fields.required("args", d);
         let rules: Vec<Rule> = fields.all("rules", d);
@@ -118,8 +119,8 @@ pub struct ToolLimit {
 
 impl Decode for ToolLimit {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
-        let mut fields = Fields::open(node, "a tool's limit", d)?;
-        let kind = match fields.one_of(&["calls", "sum"], d) {
+        let mut fields = Fields::open(node, &keys::TOOL_LIMIT, d)?;
+        let kind = match fields.one_of(d) {
             Some("calls") => fields.optional("calls", d).map(ToolLimitKind::Calls),
             Some(_) => {
                 let of = fields.node("sum", d).and_then(|node| sum(node, d));

@@ -9,7 +9,7 @@ use crate::diagnostics::{Code, Problem};
 use crate::source::Span;
 
 /// The keys whose value is a condition or another expression.
-const EXPRESSION_KEYS: [&str; 4] = ["when", "unless", "allow", "calc"];
+pub(super) const EXPRESSION_KEYS: [&str; 4] = ["when", "unless", "allow", "calc"];
 
 /// The parser's error as a problem.
 pub(super) fn syntax(error: &ScanError, text: &str, place: &Places) -> Problem {
@@ -143,7 +143,8 @@ fn expression_near(text: &str, at: usize) -> Option<(&'static str, &str)> {
     })
 }
 
-fn on_line(line: &str) -> Option<(&'static str, &str)> {
+/// The expression key that a line begins with, and the text behind it.
+pub(super) fn on_line(line: &str) -> Option<(&'static str, &str)> {
     let line = line.trim_start().trim_start_matches("- ").trim_start();
     EXPRESSION_KEYS.into_iter().find_map(|key| {
         let value = line.strip_prefix(key)?.strip_prefix(": ")?;

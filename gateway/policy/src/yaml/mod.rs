@@ -12,6 +12,16 @@ pub use read::{BYTES_MAX, DEPTH_MAX, NODES_MAX, parse};
 
 use crate::source::{Span, Spanned};
 
+/// The expression key that a line begins with, and the text behind it.
+pub(crate) fn expression_on_line(line: &str) -> Option<(&'static str, &str)> {
+    explain::on_line(line)
+}
+
+/// Whether the value of `key` is a condition or another expression, wherever it stands.
+pub(crate) fn is_expression_key(key: &str) -> bool {
+    explain::EXPRESSION_KEYS.contains(&key)
+}
+
 /// How a scalar was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {

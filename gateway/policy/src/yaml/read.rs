@@ -114,6 +114,35 @@ impl Places {
     }
 }
 
+/// Length of a quoted text at the start of `rest`, its quotes included.
+fn closing(rest: &str, quote: char) -> usize {
+    let mut chars = rest.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        let doubled = quote == '\'' && chars.peek().is_some_and(|(_, next)| *next == quote);
+        if (c == '\\' && quote == '"') || (c == quote && doubled) {
+            chars.next();
+        } else if c == quote {
+            return at + 1;
+        }
+    }
+    rest.len()
+}
+
+/// Length up to the first closing bracket, comments and commas before it included.
+fn bracket(rest: &str) -> usize {
+    let mut comment = false;
+    for (at, c) in rest.char_indices() {
+        match c {
+            '\n' => comment = false,
+            _ if comment => {}
+            '#' => comment = true,
+            ']' | '}' => return at + 1,
+            _ => {}
+        }
+    }
+    0
+}
+
 enum Open {
     List {
         items: Vec<Node>,
@@ -189,6 +218,7 @@ impl Reader<'_, '_> {
                     let end = (span.end as usize).saturating_sub(self.place.base);
                     text = self.text.get(start..end).unwrap_or("?").to_owned();
                 }
+                let span = if style == Style::Quoted { self.closed(span, span) } else { span };
                 let kind = Kind::Scalar(Scalar { text, style });
                 self.value(Node { kind, span })
             }
@@ -228,13 +258,13 @@ impl Reader<'_, '_> {
         let node = match self.stack.pop()? {
             Open::List { items, span, flow } => {
                 let last = items.last().map_or(span.end, |item| item.span.end);
-                let end = if flow { end.end } else { last };
+                let end = if flow { self.closed(span, end).end } else { last };
                 let span = Span { end: end.max(span.start), ..span };
                 Node { kind: Kind::List(items), span }
             }
             Open::Map { entries, span, flow, .. } => {
                 let last = entries.last().map_or(span.end, |e| e.value.span.end);
-                let end = if flow { end.end } else { last };
+                let end = if flow { self.closed(span, end).end } else { last };
                 let span = Span { end: end.max(span.start), ..span };
                 Node { kind: Kind::Map(entries), span }
             }
@@ -312,6 +342,19 @@ impl Reader<'_, '_> {
             self.unread |= problem.code == Code::YamlFeature;
             self.report.push(problem);
         }
+    }
+
+    /// From the start of `from` to the sign that closes it, which stands in `last` or behind it:
+    /// the parser counts a comment behind it as its part.
+    fn closed(&self, from: Span, last: Span) -> Span {
+        let start = (last.start as usize).saturating_sub(self.place.base);
+        let rest = self.text.get(start..).unwrap_or("");
+        let length = match rest.chars().next() {
+            Some(quote @ ('"' | '\'')) => closing(rest, quote),
+            _ => bracket(rest),
+        };
+        let end = self.place.base + start + length;
+        Span { end: u32::try_from(end).unwrap_or(u32::MAX).max(from.start), ..from }
     }
 
     fn starts_with(&self, span: Span, bracket: char) -> bool {

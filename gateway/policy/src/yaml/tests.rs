@@ -102,3 +102,15 @@ fn a_file_full_of_duplicate_keys_is_refused_in_a_moment() {
     let (_, _, report) = read(text);
     assert_eq!(report.error_count(), 22_500);
 }
+
+#[test]
+fn a_comment_behind_a_value_is_no_part_of_it() {
+    let (sources, node) = good(
+        "a: [x, \"]\"]  # one ]\nb: 'it''s'   # two'\nc: \"q\\\"r\" # three\"\nd: {e: [\n  f, # g\n  ],\n  }  # h\n",
+    );
+    let value = |key: &str| sources.slice(node.get(key).expect("a value").span).to_owned();
+    assert_eq!(value("a"), "[x, \"]\"]");
+    assert_eq!(value("b"), "'it''s'");
+    assert_eq!(value("c"), "\"q\\\"r\"");
+    assert_eq!(value("d"), "{e: [\n  f, # g\n  ],\n  }");
+}

@@ -3,13 +3,13 @@
 use super::*;
 
 /// A policy that is right but for `extra`.
-pub(super) fn policy(extra: &str) -> String {
+pub(crate) fn policy(extra: &str) -> String {
     let head = "policy: p\nowner: team\nmodels: [m]\noutput: text\notherwise: reject\n";
     format!("{head}{extra}\n")
 }
 
 /// The extra text (from line 6 on), the place `line:column`, the code, a part of what is shown.
-const EXTRA: &[(&str, &str, &str, &str)] = &[
+pub(crate) const EXTRA: &[(&str, &str, &str, &str)] = &[
     ("quue: a", "6:1", "BS0201", "did you mean `queue`?"),
     ("queue: a b", "6:8", "BS0206", "is not a name"),
     ("queue:", "6:1", "BS0205", "`queue` has no value"),

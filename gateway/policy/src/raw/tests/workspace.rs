@@ -23,7 +23,7 @@ fn collect(root: &FilePath, folder: &str, into: &mut BTreeMap<String, Vec<u8>>) 
 /// Policies stand directly in their folder; below it are fragments, data and fixtures.
 fn is_policy(path: &str) -> bool {
     let name = path.strip_prefix("policies/").and_then(|name| name.strip_suffix(".yaml"));
-    name.is_some_and(|name| !name.contains('/'))
+    name.is_some_and(|name| !name.contains('/') && !name.ends_with("_test"))
 }
 
 #[test]
