@@ -41,6 +41,8 @@ fn the_sample_workspace_is_read_without_a_problem() {
             load_gateway(&sources, id, &mut report);
         } else if path.ends_with(".md") {
             load_prompt(&sources, id, &mut report);
+        } else if path.ends_with("_test.yaml") {
+            load_tests(&sources, id, &mut report);
         } else if is_policy(path) {
             policies += usize::from(load_policy(&sources, id, &mut report).is_some());
         }
