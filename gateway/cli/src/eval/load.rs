@@ -57,7 +57,9 @@ pub fn suites(root: &Path, files: &mut Files) -> Result<()> {
     }
     let mut all = Files::new();
     files::walk(&evals, "evals", &|path| !path.ends_with("recorded"), &mut all)?;
-    all.retain(|path, _| path.ends_with("/suite.yaml") || path.contains("/cases/"));
+    all.retain(|path, _| {
+        path.ends_with("/suite.yaml") || path.contains("/cases/") || path.contains("/labels/")
+    });
     files.append(&mut all);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use backstop_engine::Services;
 use backstop_evals::run::{LiveRun, Taping, behind_fresh_gates, live, sorted};
 use backstop_evals::suite::{Suite, TierName};
@@ -68,20 +68,16 @@ fn record(loaded: &Loaded, suite: &Suite, all: bool) -> Result<()> {
     let progress = out::progress(&suite.name);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let results = runtime.block_on(live(&loaded.setting, suite, &cases, &run, &progress));
-    if let Some(ran) = results.ran.iter().find(|ran| ran.error.is_some()) {
-        let why = ran.error.clone().unwrap_or_default();
-        drop(std::fs::remove_file(&fresh));
-        bail!(
-            "case `{}` of `{}` could not be run: {why}; the record is as it was",
-            ran.case,
-            suite.name
-        );
-    }
     let text = std::fs::read_to_string(&fresh).unwrap_or_default();
     let new: Vec<String> = text.lines().map(str::to_owned).collect();
     let (kept, asked) = (taping.used(), new.len());
     put(&folder, sorted(kept.iter().cloned().chain(new).collect()))?;
     drop(std::fs::remove_file(&fresh));
+    // What was asked was paid for: it is kept also where a case could not be scored.
+    for ran in results.ran.iter().filter(|ran| ran.error.is_some()) {
+        let why = ran.error.clone().unwrap_or_default();
+        println!("{}  case `{}`: {why}", style::warn("not run"), ran.case);
+    }
     println!(
         "{}  {}: {asked} asked, {} kept, in {}",
         style::good("recorded"),

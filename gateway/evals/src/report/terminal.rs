@@ -117,6 +117,12 @@ fn numbers(suite: &SuiteReport, paint: Paint) -> String {
             (!idle).then(|| (metric.words(), number(&metric, at)))
         })
         .collect();
+    let judges = suite.verdict.agreements.iter().map(|one| {
+        let kappa = one.kappa.map(|kappa| format!(", kappa {kappa:.2}")).unwrap_or_default();
+        let words = format!("judge `{}` agrees with people", one.score);
+        (words, format!("{} of {}{kappa}", one.agrees, one.of))
+    });
+    let rows: Vec<(String, String)> = rows.into_iter().chain(judges).collect();
     let width = rows.iter().map(|(words, _)| words.chars().count()).max().unwrap_or(0);
     let line = |(words, value): &(String, String)| {
         let line = format!("  {words:<width$}  {value}\n");

@@ -216,7 +216,7 @@ async fn score(engine: &Engine, suite: &Suite, case: &Case, ran: &mut Ran) {
     };
     for (name, score) in &suite.scores {
         let said = match &score.scorer {
-            Scorer::Judge { policy, pass } => {
+            Scorer::Judge { policy, pass, .. } => {
                 judged(engine, policy, *pass, &subject, ran.repeat).await.map(Some)
             }
             scorer => scorer.score(&subject),

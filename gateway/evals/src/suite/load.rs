@@ -13,6 +13,7 @@ use backstop_policy::{Policy, Workspace};
 
 use super::case::{self, Case};
 use super::gate::{Gate, confident};
+use super::label::{self, Label};
 use super::metric::Metric;
 use super::score::{Score, Scorer};
 use super::size;
@@ -70,6 +71,8 @@ pub struct Suite {
     pub confidence: f64,
     /// Cases that do not count for now.
     pub quarantine: Vec<Quarantine>,
+    /// What people said of answers, for judges to be held to.
+    pub labels: Vec<Label>,
 }
 
 /// Every suite of a workspace, by name.
@@ -211,6 +214,7 @@ impl Suite {
             gates: raw.gates.clone(),
             confidence: raw.confidence,
             quarantine: raw.quarantine.clone(),
+            labels: label::read(folder, sources, report),
         };
         suite.hangs_together(&raw, workspace, report);
         if !report.has_errors() {

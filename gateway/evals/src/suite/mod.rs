@@ -6,6 +6,7 @@
 mod case;
 mod gate;
 mod keys;
+mod label;
 mod load;
 mod metric;
 mod score;
@@ -14,6 +15,7 @@ mod tier;
 
 pub use case::{Case, Expected};
 pub use gate::{Bound, Gate, Limit, shown};
+pub use label::Label;
 pub use load::{Day, Suite, Suites, day};
 pub use metric::{Kind, Metric};
 pub use score::{Score, Scorer, Subject};

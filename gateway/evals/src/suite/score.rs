@@ -49,6 +49,8 @@ pub enum Scorer {
         policy: String,
         /// The least score.
         pass: f64,
+        /// How often it must agree with people, for a gate to rest on it.
+        agreement: f64,
     },
 }
 
@@ -68,6 +70,7 @@ impl Decode for Score {
         let within = fields.node("within", d).and_then(|node| tolerance(node, d));
         let at_least = fields.or("at_least", Share(1_000_000), d);
         let pass = fields.or("pass", Share(500_000), d);
+        let agreement = fields.or("agreement", Share(800_000), d);
         let scorer = kind.and_then(|kind| {
             Some(match kind {
                 "exact" => Scorer::Exact(place(&mut fields, kind, d)?),
@@ -83,6 +86,7 @@ impl Decode for Score {
                 _ => Scorer::Judge {
                     policy: fields.optional::<Name>(kind, d)?.to_string(),
                     pass: f64::from(pass.0) / 1e6,
+                    agreement: f64::from(agreement.0) / 1e6,
                 },
             })
         });
@@ -187,8 +191,10 @@ impl Scorer {
             }),
             Self::Condition(condition) => {
                 let mut known = Map::new();
+                // What is absent has no fields, so `has(tool.name)` says so instead of failing.
                 let mut set = |name: &str, value: Option<&Value>| {
-                    known.insert(name.to_owned(), value.cloned().unwrap_or(Value::Null));
+                    let nothing = || Value::Object(Map::new());
+                    known.insert(name.to_owned(), value.cloned().unwrap_or_else(nothing));
                 };
                 set("input", Some(&subject.input));
                 set("output", subject.output);

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Word;
+use super::agreement::unmeasured;
 use super::baseline::Baseline;
 use super::measure::{Measured, measure};
 use crate::run::Ran;
@@ -53,9 +54,10 @@ pub fn hold(suite: &Suite, counted: &[&Ran], baseline: Option<&Baseline>, tier: 
         .gates
         .iter()
         .filter(applies)
-        .map(|gate| match gate.limit {
-            Limit::Value(bound) => value(suite, counted, gate, bound),
-            Limit::NoWorseBy(margin) => compared(suite, counted, gate, margin, baseline),
+        .map(|gate| match (unmeasured(suite, counted, &gate.of), gate.limit) {
+            (Some(why), _) => half(gate, None, why, false, None, 1.0),
+            (None, Limit::Value(bound)) => value(suite, counted, gate, bound),
+            (None, Limit::NoWorseBy(margin)) => compared(suite, counted, gate, margin, baseline),
         })
         .collect();
     let chances: Vec<f64> = halves.iter().map(|half| half.chance.unwrap_or(1.0)).collect();

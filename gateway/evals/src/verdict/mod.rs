@@ -1,9 +1,11 @@
 //! What a run shows: each gate held to the numbers, and one word for the whole.
 
+mod agreement;
 mod baseline;
 mod gates;
 mod measure;
 
+pub use agreement::{Agreement, agreements};
 pub use baseline::{Baseline, BaselineCase};
 pub use gates::{Held, hold};
 pub use measure::{Measured, measure};
@@ -74,6 +76,9 @@ pub struct Verdict {
     pub quarantined: Vec<(String, String)>,
     /// Quarantines that are over.
     pub released: Vec<String>,
+    /// Judges beside people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<Agreement>,
 }
 
 /// Judges the results of a suite.
@@ -125,6 +130,7 @@ pub fn verdict(
             .iter()
             .map(|one| (one.case.value.clone(), format!("{} (until {})", one.because, one.until)))
             .collect(),
+        agreements: agreements(suite, &counted),
         released: over.iter().map(|one| one.case.value.clone()).collect(),
     }
 }
