@@ -22,8 +22,8 @@ shapes! {
         "owner" required => Value::Text,
         /// Where answers come from, and what that may cost.
         "tiers" => Value::Map(&TIERS),
-        /// Cases that must pass, one by one.
-        "must_pass" => NAMES,
+        /// Cases that must pass, one by one: ids, or `tag:` and a tag.
+        "must_pass" => Value::OneOrMany(&Value::Text),
         /// What is measured, by name.
         "scores" => Value::Named(Names::Own, &Value::Map(&SCORE)),
         /// The scores that make an answer correct.
@@ -82,6 +82,8 @@ shapes! {
         "at_least" = "100%" => Value::Unit(Unit::Share),
         /// The lowest score of a judge that passes.
         "pass" = "50%" => Value::Unit(Unit::Share),
+        /// How often a judge must agree with people before a gate rests on it.
+        "agreement" = "80%" => Value::Unit(Unit::Share),
     }
 
     /// The tiers of a suite.
