@@ -51,7 +51,7 @@ def send(gateway, call):
 def came_to(status, answer):
     """The words that `expect` may hold."""
     error = answer.get("error") or {}
-    told = answer.get("backstop") or (error.get("backstop") or {}).get("backstop") or answer
+    told = answer.get("backstop") or error.get("backstop") or answer
     asked = [one["model"] for one in told.get("attempts") or []]
     models = [name for place, name in enumerate(asked) if asked[place - 1 : place] != [name]]
     return {
@@ -109,7 +109,7 @@ def keep(given, call):
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--workspace", required=True)
-    arguments.add_argument("--asked", required=True, choices=["model", "busy", "away"])
+    arguments.add_argument("--asked", required=True, choices=["model", "busy", "away", "loose"])
     arguments.add_argument("--only", default="", help="part of `shows`")
     arguments.add_argument("--tries", type=int, default=1)
     arguments.add_argument("--backstop", default="target/debug/backstop")

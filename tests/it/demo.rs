@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use backstop_tests::binary;
 
 /// Every end that the demo promises to show.
-const ENDS: [&str; 7] = [
+const ENDS: [&str; 8] = [
     "accepted, by the model",
     "fallback, by the rule",
     "waits for a person in `mail-review`",
@@ -14,6 +14,7 @@ const ENDS: [&str; 7] = [
     "waits for a person in `refunds`",
     "waits for a person in `trust-safety`",
     "refused  Your message holds a key",
+    "refused at the door (HTTP 429)  limit",
 ];
 
 /// Marks on the ways there: doubt, the next model, votes, a repair, a busy server, a limit.

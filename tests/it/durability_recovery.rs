@@ -1,6 +1,7 @@
 //! Killed in any phase, a call is carried on to its one end by the next process.
 
-use super::inside::{LONG, MOMENT, World, outcome, review_of};
+use super::inside::{LONG, MOMENT, World, outcome, request, review_of};
+use backstop_domain::{AttemptResult, FailureClass, call::Attempt};
 use std::time::Duration;
 
 #[test]
@@ -35,6 +36,37 @@ fn a_call_that_waits_to_try_again_goes_on() {
     assert_eq!(outcome(&process.run(process.end(&id))), "accepted");
     assert_eq!(world.model.asked(), 2);
     assert_eq!(world.is_lawful().len(), 1);
+}
+
+#[test]
+fn votes_that_were_lost_are_asked_again_or_missing_but_never_a_pass() {
+    let world = World::new();
+    let process = world.start();
+    let ids = process.run(async {
+        let mut ids = Vec::new();
+        for policy in ["voted", "thrifty"] {
+            let asked = request(policy, policy, &format!("{policy} waver ham"));
+            ids.push(process.engine.submit(asked).await.unwrap().id);
+        }
+        tokio::time::sleep(MOMENT).await;
+        ids
+    });
+    process.kill();
+    let process = world.start();
+    let (voted, thrifty) = process.run(async {
+        let voted = process.end(&ids[0]).await;
+        (voted, process.engine.wait(&ids[1], LONG).await.unwrap().unwrap())
+    });
+    assert_eq!(outcome(&voted), "accepted");
+    assert_eq!(voted.state.attempts.len(), 5, "one answer, two lost votes, two that came");
+    let lost = |attempt: &Attempt| {
+        let result = &attempt.ended.as_ref().unwrap().result;
+        matches!(result, AttemptResult::Failed { class: FailureClass::Interrupted, .. })
+    };
+    assert_eq!(voted.state.attempts.iter().filter(|one| lost(one)).count(), 2);
+    assert_eq!(outcome(&thrifty), "open", "what cannot be paid for again is missing: a person");
+    assert_eq!(thrifty.state.attempts.len(), 3, "the lost votes are charged");
+    assert_eq!(world.is_lawful().len(), 2);
 }
 
 #[test]

@@ -196,6 +196,45 @@ async fn a_stream_tells_every_end_as_a_whole_answer_would() {
     assert!(!told.is_empty(), "a tool that nobody offered is denied: {}", denied.text);
 }
 
+/// They are the model's numbers for its very words: for a text that was mended there are none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_probabilities_reach_who_asked_where_the_answer_is_the_models_as_it_was() {
+    let house = House::open().await;
+    let caller = house.caller();
+    let ask = async |policy: &str, step: Value, wanted: Value| {
+        let text = format!("script: {}", json!([step]));
+        let messages = json!([{ "role": "user", "content": text }]);
+        let mut body = json!({ "model": policy, "messages": messages });
+        body.as_object_mut().unwrap().extend(wanted.as_object().unwrap().clone());
+        let answer = caller.post(CHAT, &body).await.unwrap();
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+        answer
+    };
+    let tokens = |answer: &Answered| {
+        let told = answer.body["choices"][0]["logprobs"]["content"].as_array().cloned();
+        told.map(|all| all.iter().filter_map(|one| one["token"].as_str()).collect::<String>())
+    };
+    let wanted = json!({ "logprobs": true });
+    let plain = ask("chat", json!({ "content": "Good." }), wanted.clone()).await;
+    assert_eq!(tokens(&plain).as_deref(), Some("Good."));
+    let label = json!({ "content": r#"{"label":"ham"}"# });
+    let relaxed = ask("bench-relaxed", label, wanted.clone()).await;
+    assert_eq!(tokens(&relaxed).as_deref(), Some(r#"{"label":"ham"}"#));
+    let unasked = ask("chat", json!({ "content": "Good." }), json!({})).await;
+    assert_eq!(tokens(&unasked), None);
+    let fenced = json!({ "content": "```json\n{\"a\": 1}\n```" });
+    let format = json!({ "logprobs": true, "response_format": { "type": "json_object" } });
+    let mended = ask("chat", fenced, format).await;
+    assert_eq!(mended.body["choices"][0]["message"]["content"], r#"{"a": 1}"#);
+    assert_eq!(tokens(&mended), None);
+    let step = json!({ "content": "Good." });
+    let messages = json!([{ "role": "user", "content": format!("script: {}", json!([step])) }]);
+    let body = json!({ "model": "chat", "messages": messages, "stream": true, "logprobs": true });
+    let streamed = chunks(&caller.post(CHAT, &body).await.unwrap());
+    let last = streamed.last().unwrap();
+    assert_eq!(last["choices"][0]["logprobs"]["content"].as_array().unwrap().len(), 5);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_error_after_the_first_byte_is_the_last_event() {
     let house = House::open().await;

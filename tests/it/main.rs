@@ -14,6 +14,7 @@ mod durability_reviews;
 mod erasures;
 mod faces;
 mod fmt;
+mod hundred;
 mod inside;
 mod keeping;
 mod kill;

@@ -44,15 +44,19 @@ impl Workspace {
     }
 }
 
-fn copy(from: &Path, to: &Path, change: &dyn Fn(String) -> String) {
+/// Copies a folder of texts, each changed by `change`.
+///
+/// # Panics
+/// If it cannot be read or written.
+pub fn copy(from: &Path, to: &Path, change: &dyn Fn(String) -> String) {
     fs::create_dir_all(to).expect("the copy can be made");
-    for entry in fs::read_dir(from).expect("tests/workspace is there") {
-        let path = entry.expect("tests/workspace can be listed").path();
+    for entry in fs::read_dir(from).expect("the folder is there") {
+        let path = entry.expect("the folder can be listed").path();
         let target = to.join(path.file_name().expect("an entry has a name"));
         if path.is_dir() {
             copy(&path, &target, change);
         } else {
-            let text = fs::read_to_string(&path).expect("the workspace is text");
+            let text = fs::read_to_string(&path).expect("it is text");
             fs::write(target, change(text)).expect("the copy can be written");
         }
     }

@@ -62,16 +62,13 @@ async fn here(args: &Call, input: Value) -> Result<ExitCode> {
     let ledger = Arc::new(MemoryLedger::new());
     let salt = serve::fresh_salt();
     let engine = build::engine(workspace, ledger, build::clock(), &answers, salt)?;
-    let passes =
-        engine.workspace().policies.get(&args.policy).is_some_and(|policy| policy.passes_through());
     let fingerprint = Digest::of_json(&input);
-    let messages = input.get("messages").and_then(Value::as_array).filter(|_| passes);
     let submit = Submit {
         policy: args.policy.clone(),
         caller: Caller { name: "local".to_owned(), ..Caller::default() },
         face: Face::Calls,
-        messages: messages.cloned().unwrap_or_default(),
-        body: passes.then(|| input.clone()),
+        messages: Vec::new(),
+        body: None,
         input,
         key: None,
         fingerprint,

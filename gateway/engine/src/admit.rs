@@ -14,7 +14,8 @@ use backstop_policy::{
     Policy,
     judge::{Asked, Caller as Asker, Facts},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     door::{Entered, Shut},
@@ -33,11 +34,11 @@ pub struct Submit {
     pub caller: Caller,
     /// Which face it came in by.
     pub face: Face,
-    /// The input as sent.
+    /// The input as sent: the chat body, for policies that pass it through.
     pub input: Value,
-    /// The caller's messages; empty off the chat face.
+    /// The caller's messages beside it.
     pub messages: Vec<Value>,
-    /// The chat body, for policies that pass it through.
+    /// The chat body that is passed through, where the input is another thing.
     pub body: Option<Value>,
     /// Idempotency key, as sent.
     pub key: Option<String>,
@@ -235,16 +236,17 @@ impl Inner {
     fn admit(
         self: &Arc<Self>,
         policy: Arc<Policy>,
-        submit: Submit,
+        mut submit: Submit,
         claim: Option<KeyClaim>,
     ) -> Result<Admitted, Refused> {
         let started = crate::stages::stopwatch();
         let now = self.clock.now();
         let id = claim.as_ref().map_or_else(|| self.ids.call(now), |claim| claim.call.clone());
-        let input = read_input(&policy, &submit)?;
-        let request = stored_request(&input, &submit);
-        let facts = Arc::new(Facts::new(Arc::clone(&policy), self.asked(&id, input, &submit, now)));
-        let estimates = crate::estimate::per_model(&policy, &facts);
+        submit.input = read_input(&policy, std::mem::take(&mut submit.input))?;
+        let request = stored_request(&submit);
+        let asked = self.asked(&id, &mut submit, now);
+        let facts = Arc::new(Facts::new(Arc::clone(&policy), asked));
+        let (estimates, rendered) = crate::estimate::per_model(&policy, &facts);
         let amounts = estimates.first().map_or_else(Amounts::default, |first| Amounts {
             requests: 1,
             tokens: first.usage.total(),
@@ -281,6 +283,7 @@ impl Inner {
         live.correlation = Some(submit.request_id.clone());
         live.traceparent = submit.traceparent.clone();
         live.started = started;
+        live.rendered = rendered;
         live.owner = Some(submit.caller.owner.clone());
         live.door = permits;
         live.body(request);
@@ -297,11 +300,12 @@ impl Inner {
         Ok(Admitted { id, joined: false, rates })
     }
 
-    fn asked(&self, id: &CallId, input: Value, submit: &Submit, now: Millis) -> Asked {
+    /// What judging knows of the request; its large parts move there.
+    fn asked(&self, id: &CallId, submit: &mut Submit, now: Millis) -> Asked {
         Asked {
-            input,
-            messages: submit.messages.clone(),
-            body: submit.body.clone(),
+            input: std::mem::take(&mut submit.input),
+            messages: std::mem::take(&mut submit.messages),
+            body: submit.body.take(),
             caller: Asker {
                 name: submit.caller.name.clone(),
                 tenant: submit.caller.tenant.clone(),
@@ -316,22 +320,34 @@ impl Inner {
     }
 }
 
-fn read_input(policy: &Policy, submit: &Submit) -> Result<Value, Refused> {
-    policy.read_input(submit.input.clone()).map_err(|problems| Refused::InvalidInput {
+fn read_input(policy: &Policy, input: Value) -> Result<Value, Refused> {
+    policy.read_input(input).map_err(|problems| Refused::InvalidInput {
         policy: policy.name.clone(),
         problems: problems.into_iter().map(|p| (p.pointer, p.message)).collect(),
     })
 }
 
 /// The request as it is kept, so that a restart, a review and a replay see what this run saw.
-fn stored_request(input: &Value, submit: &Submit) -> Vec<u8> {
-    let caller = &submit.caller;
-    json!({
-        "input": input, "messages": submit.messages, "body": submit.body,
-        "roles": caller.roles, "owner": caller.owner,
-    })
-    .to_string()
-    .into_bytes()
+fn stored_request(submit: &Submit) -> Vec<u8> {
+    let stored = StoredRequest {
+        input: &submit.input,
+        messages: &submit.messages,
+        body: submit.body.as_ref(),
+        roles: &submit.caller.roles,
+        owner: submit.caller.owner.as_deref(),
+    };
+    // JSON values and texts: writing them to memory cannot fail.
+    serde_json::to_vec(&stored).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct StoredRequest<'a> {
+    input: &'a Value,
+    messages: &'a [Value],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a Value>,
+    roles: &'a [String],
+    owner: Option<&'a str>,
 }
 
 /// The policy's class, or a lower one that the caller asked for or is held to.

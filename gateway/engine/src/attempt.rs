@@ -82,8 +82,9 @@ impl Inner {
             Err(blocked) => return Ok(Err(*blocked)),
         };
         let number = self.started(call, live, &asking, reserved).await?;
-        let request = self.ask_request(live, &asking, &upstream);
-        Ok(Ok(Begun { number, model: asking.model, upstream, permit, request, reserved }))
+        let model = asking.model.clone();
+        let request = self.ask_request(live, asking, &upstream);
+        Ok(Ok(Begun { number, model, upstream, permit, request, reserved }))
     }
 
     /// Asks. `None`: the call was cancelled meanwhile.
@@ -193,7 +194,7 @@ impl Inner {
         Ok(number)
     }
 
-    fn ask_request(&self, live: &Live, asking: &Asking, upstream: &Upstream) -> AskRequest {
+    fn ask_request(&self, live: &Live, asking: Asking, upstream: &Upstream) -> AskRequest {
         let reserve = live.policy.plan.reserve_ms;
         let same = |attempt: &&backstop_domain::call::Attempt| {
             attempt.started.model == asking.model && attempt.started.purpose == asking.purpose
@@ -202,7 +203,7 @@ impl Inner {
         let turn = u32::try_from(before).unwrap_or(u32::MAX);
         let turn = if asking.purpose == Purpose::Answer { turn } else { 0 };
         AskRequest {
-            body: asking.body.clone(),
+            body: asking.body,
             timeouts: upstream.timeouts,
             deadline: Millis(live.state.deadline.0.saturating_sub(reserve)),
             traceparent: live.traceparent.clone(),

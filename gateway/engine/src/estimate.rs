@@ -33,10 +33,14 @@ fn words(message: &Value) -> String {
     }
 }
 
-/// What one request to each model takes: the first rendered, priced for each. A prompt that cannot
-/// be rendered is found again, and told, when it is asked.
-pub(crate) fn per_model(policy: &Policy, facts: &Facts) -> Vec<Estimate> {
-    let Some(first) = policy.plan.models.first() else { return Vec::new() };
+/// A request as it was rendered, and what it is to be rendered for.
+pub(crate) type Rendered = (Ask, Value);
+
+/// What one request to each model takes: the first rendered, priced for each; and that first one,
+/// so that it need not be rendered again. A prompt that cannot be rendered is found again, and
+/// told, when it is asked.
+pub(crate) fn per_model(policy: &Policy, facts: &Facts) -> (Vec<Estimate>, Option<Rendered>) {
+    let Some(first) = policy.plan.models.first() else { return (Vec::new(), None) };
     let ask = Ask {
         model: first.name.clone(),
         purpose: Purpose::Answer,
@@ -44,15 +48,16 @@ pub(crate) fn per_model(policy: &Policy, facts: &Facts) -> Vec<Estimate> {
         tell: Vec::new(),
         doublings: 0,
     };
-    let body = policy.request(facts, &ask, None).unwrap_or_default();
+    let body = policy.request(facts, &ask, None).ok();
     let models = policy.plan.models.iter();
-    models
+    let estimates = models
         .map(|planned| {
             let model = policy.model(&planned.name);
-            let usage = usage(&body, model);
+            let usage = usage(body.as_ref().unwrap_or(&Value::Null), model);
             let price = model.and_then(|model| model.price);
             let cost = price.map_or(MicroMoney(0), |price| price.cost(usage));
             Estimate { model: planned.name.clone(), usage, cost }
         })
-        .collect()
+        .collect();
+    (estimates, body.map(|body| (ask, body)))
 }

@@ -28,6 +28,7 @@ mod keys;
 mod limit_rules;
 mod live;
 mod models;
+mod provided;
 mod rates;
 mod recover;
 mod reload;

@@ -14,7 +14,7 @@ use backstop_upstream::LimitPermit;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{ids::Ids, keys::Place, stages::Stages, upstream_answer::Answers};
+use crate::{estimate::Rendered, ids::Ids, keys::Place, stages::Stages, upstream_answer::Answers};
 
 /// A call in memory.
 pub(crate) struct LiveCall {
@@ -81,6 +81,8 @@ pub(crate) struct Live {
     pub traceparent: Option<String>,
     /// Where its time went.
     pub stages: Stages,
+    /// Its first request, as it was rendered at the door.
+    pub rendered: Option<Rendered>,
     /// The caller's owner; the outer `None`: it stands only in the stored request.
     pub owner: Option<Option<String>>,
     /// When the request was read.
@@ -190,6 +192,7 @@ impl Live {
             correlation: None,
             traceparent: None,
             stages: Stages::default(),
+            rendered: None,
             owner: None,
             started: crate::stages::stopwatch(),
             rests_since: None,
@@ -217,7 +220,7 @@ impl Live {
         event: CallEvent,
     ) -> Result<(), Illegal> {
         let from = self.state.phase.name();
-        self.state = CallState::fold(Some(self.state.clone()), &event, now)?;
+        self.state.advance(&event, now)?;
         crate::seen::transition(&self.policy.name, from, self.state.phase.name(), &event);
         self.keep(ids, now, actor, Event::Call(event));
         Ok(())

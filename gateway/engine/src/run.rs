@@ -7,9 +7,13 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use backstop_domain::{
     Actor, Ask, CallEvent, CallId, FailureClass, Finding, Millis, Phase, Purpose, Step, next,
 };
-use backstop_policy::{Answer, prompt::Last};
+use backstop_policy::{
+    Answer,
+    prompt::{Last, PromptError},
+};
 use backstop_upstream::Blocked;
 use futures_util::FutureExt;
+use serde_json::Value;
 
 use crate::{
     attempt::Asking,
@@ -151,10 +155,7 @@ impl Inner {
             let reason = "the deadline leaves no time for another attempt";
             return self.blocked(live, &ask.model, FailureClass::Timeout, None, reason);
         }
-        self.progress(live);
-        let last = self.last(live, &ask).await?;
-        let view = last.as_ref().map(LastAnswer::view);
-        let body = match live.policy.request(&live.facts, &ask, view) {
+        let body = match self.rendered(live, &ask).await? {
             Ok(body) => body,
             Err(error) => {
                 let class = FailureClass::InvalidRequest;
@@ -176,6 +177,23 @@ impl Inner {
         // Why it failed stands in the event, where the machine reads it.
         let _said = self.end(live, over)?;
         Ok(Then::On)
+    }
+
+    /// The request for that ask; the call's first one was rendered at the door already.
+    async fn rendered(
+        &self,
+        live: &mut Live,
+        ask: &Ask,
+    ) -> Result<Result<Value, PromptError>, Stop> {
+        if let Some((_, body)) = live.rendered.take_if(|(first, _)| first == ask)
+            && live.state.attempts.is_empty()
+        {
+            return Ok(Ok(body));
+        }
+        self.progress(live);
+        let last = self.last(live, ask).await?;
+        let view = last.as_ref().map(LastAnswer::view);
+        Ok(live.policy.request(&live.facts, ask, view))
     }
 
     /// What a repair sends back: the answer on the table and what was found in it.

@@ -11,6 +11,7 @@ use axum::{
 use backstop_domain::{CallId, Digest, Face, Outcome};
 use backstop_engine::{Caller, Snapshot, Stop, Submit};
 use backstop_ledger::{CallFilter, CallPhase};
+use backstop_policy::compiled::InputOf;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -89,13 +90,15 @@ fn read(
             return Err(Problem::bad_request("invalid_field", detail).at("messages"));
         }
     };
-    let passes = app.engine.workspace().policies.get(&policy).is_some_and(|p| p.passes_through());
+    let policies = app.engine.workspace();
+    let of = policies.policies.get(&policy);
+    let facts = of.is_some_and(|of| of.passes_through() && !matches!(of.input, InputOf::Body));
     let submit = Submit {
         policy,
         caller,
         face: Face::Calls,
-        body: passes.then(|| input.clone()),
         input,
+        body: facts.then(|| json!({ "messages": messages })),
         messages,
         key: said.key,
         fingerprint,

@@ -26,7 +26,7 @@ pub struct Problem {
     retryable: bool,
     retry_after_ms: Option<u64>,
     param: Option<String>,
-    more: Map<String, Value>,
+    more: Box<Map<String, Value>>,
     /// Boxed, because most problems know of none.
     rates: Option<Box<Rates>>,
 }
@@ -42,7 +42,7 @@ impl Problem {
             retryable: false,
             retry_after_ms: None,
             param: None,
-            more: Map::new(),
+            more: Box::default(),
             rates: None,
         }
     }
@@ -136,7 +136,7 @@ impl Problem {
             if let Some(param) = &self.param {
                 map.insert("param".to_owned(), param.as_str().into());
             }
-            map.extend(self.more.clone());
+            map.extend((*self.more).clone());
         }
         body
     }

@@ -85,7 +85,8 @@ pub async fn show(
     let veil = Veil::over(&app, &identity, &received.policy, received.revision);
     let request = stored(&app, received.request).await?;
     let mut input = request.get("input").cloned().unwrap_or_default();
-    let mut messages = request.get("messages").cloned().unwrap_or_default();
+    let messages = request.pointer("/body/messages").or_else(|| request.get("messages"));
+    let mut messages = messages.cloned().unwrap_or_default();
     let mut subject = match review.opened.subject {
         Some(digest) => stored(&app, digest).await?,
         None => Value::Null,

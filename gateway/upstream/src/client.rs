@@ -3,6 +3,7 @@
 //! It never retries, follows no redirect, uses no proxy and reads no environment. Unknown fields
 //! of the request go on as they stand.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -211,17 +212,22 @@ impl HttpModel {
         }
     }
 
-    fn body(&self, body: &Value) -> Option<Value> {
-        let mut body = body.as_object()?.clone();
+    /// The body as it is sent; in nearly every case that is what was given.
+    fn body<'a>(&self, given: &'a Value) -> Option<Cow<'a, Value>> {
+        let streams = given.get("stream") == Some(&Value::Bool(true));
+        if given.as_object()?.get("model") == Some(&json!(self.model)) && !streams {
+            return Some(Cow::Borrowed(given));
+        }
+        let mut body = given.as_object()?.clone();
         body.insert("model".to_owned(), json!(self.model));
-        if body.get("stream") == Some(&Value::Bool(true)) {
+        if streams {
             // Without it a stream says nothing about what it cost.
             let options = body.entry("stream_options").or_insert_with(|| json!({}));
             if let Some(options) = options.as_object_mut() {
                 options.entry("include_usage").or_insert(Value::Bool(true));
             }
         }
-        Some(Value::Object(body))
+        Some(Cow::Owned(Value::Object(body)))
     }
 
     fn headers(&self, request: &AskRequest) -> Option<HeaderMap> {

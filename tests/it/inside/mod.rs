@@ -33,6 +33,7 @@ pub const LONG: Duration = Duration::from_secs(20);
 /// Long enough to see that nothing happens.
 pub const MOMENT: Duration = Duration::from_millis(150);
 
+const VOTES: &str = "confidence: {at: output.label, from: [votes: 3], accept: 0.6}\n";
 const FILES: [(&str, &str); 4] = [
     ("policies/gateway.yaml", include_str!("gateway.yaml")),
     ("policies/label.yaml", include_str!("label.yaml")),
@@ -70,13 +71,20 @@ impl Clock for Shifted {
 }
 
 impl World {
-    /// An empty one; `label` answers strictly, `quick` is the same with `durability: relaxed`.
+    /// An empty one; `label` answers strictly, `quick` is the same with `durability: relaxed`,
+    /// `voted` asks three times, and `thrifty` can pay for no more than one vote that is lost.
     pub fn new() -> Self {
         let mut files: BTreeMap<String, Vec<u8>> =
             FILES.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().into())).collect();
         let quick = include_str!("label.yaml").replace("policy: label", "policy: quick");
         let quick = format!("{quick}durability: relaxed\n");
         files.insert("policies/quick.yaml".to_owned(), quick.into_bytes());
+        for (name, attempts) in [("voted", 6), ("thrifty", 4)] {
+            let votes =
+                include_str!("label.yaml").replace("policy: label", &format!("policy: {name}"));
+            let votes = format!("{votes}budget: {{attempts: {attempts}}}\n{VOTES}");
+            files.insert(format!("policies/{name}.yaml"), votes.into_bytes());
+        }
         Self {
             ledger: MemoryLedger::new(),
             model: Arc::default(),

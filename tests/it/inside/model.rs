@@ -6,7 +6,8 @@ use backstop_domain::FailureClass;
 use backstop_upstream::{AskRequest, AttemptResult, BoxFuture, Model, simulated};
 
 /// Answers with the last word of the text as its label. `slow` takes a while, `hang` never comes
-/// back the first time, `busy` fails the first time.
+/// back the first time, `busy` fails the first time, `waver` does not come back the second and
+/// third time.
 #[derive(Default)]
 pub struct Scripted(Mutex<HashMap<String, usize>>);
 
@@ -20,20 +21,21 @@ impl Scripted {
 impl Model for Scripted {
     fn ask<'a>(&'a self, request: &'a AskRequest) -> BoxFuture<'a, AttemptResult> {
         let text = request.body["messages"].to_string();
-        let first = {
+        let time = {
             let mut asked = self.0.lock().unwrap();
             let count = asked.entry(text.clone()).or_default();
             *count += 1;
-            *count == 1
+            *count
         };
         Box::pin(async move {
             if text.contains("slow") {
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
-            if first && text.contains("hang") {
+            let wavers = text.contains("waver") && (2..=3).contains(&time);
+            if wavers || (time == 1 && text.contains("hang")) {
                 std::future::pending::<()>().await;
             }
-            if first && text.contains("busy") {
+            if time == 1 && text.contains("busy") {
                 return simulated::failed(FailureClass::Overloaded);
             }
             let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();

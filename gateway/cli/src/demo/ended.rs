@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::style;
 
 /// Most characters of an answer that are shown.
-const SHOWN_CHARS: usize = 72;
+const SHOWN_CHARS: usize = 80;
 
 /// What a call must come to; whatever is left out may be anything.
 #[derive(Debug, Deserialize)]
@@ -69,7 +69,7 @@ impl Ended {
             }
             (None, _) => {
                 let why = self.said().unwrap_or_default();
-                let end = format!("stopped at the door (HTTP {})", self.status);
+                let end = format!("refused at the door (HTTP {})", self.status);
                 format!("{}  {}", style::warn(&end), short(why))
             }
         }
@@ -106,11 +106,8 @@ impl Ended {
 
     /// The call stands alone on the calls API, and in `backstop` on the OpenAI face.
     fn told(&self, pointer: &str) -> Option<&Value> {
-        let places = [
-            self.body.get("backstop"),
-            self.body.pointer("/error/backstop/backstop"),
-            Some(&self.body),
-        ];
+        let places =
+            [self.body.get("backstop"), self.body.pointer("/error/backstop"), Some(&self.body)];
         places.into_iter().flatten().find_map(|place| place.pointer(pointer))
     }
 }

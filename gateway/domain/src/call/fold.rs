@@ -31,15 +31,24 @@ impl CallState {
                 other => Err(Illegal { event: other.name(), phase: "nothing" }),
             };
         };
-        let illegal = Illegal { event: event.name(), phase: state.phase.name() };
-        match event {
-            CallEvent::RunForked(forked) => state = state.fork(forked).ok_or(illegal)?,
-            event => state.apply(event, at).ok_or(illegal)?,
-        }
-        state.seq += 1;
-        state.at = state.at.max(at);
-        state.log.push(Arc::new(Folded { event: event.clone(), at }));
+        state.advance(event, at)?;
         Ok(state)
+    }
+
+    /// As [`Self::fold`], in place.
+    ///
+    /// # Errors
+    /// [`Illegal`] if the event cannot follow; nothing has changed then.
+    pub fn advance(&mut self, event: &CallEvent, at: Millis) -> Result<(), Illegal> {
+        let illegal = Illegal { event: event.name(), phase: self.phase.name() };
+        match event {
+            CallEvent::RunForked(forked) => *self = self.clone().fork(forked).ok_or(illegal)?,
+            event => self.apply(event, at).ok_or(illegal)?,
+        }
+        self.seq += 1;
+        self.at = self.at.max(at);
+        self.log.push(Arc::new(Folded { event: event.clone(), at }));
+        Ok(())
     }
 
     fn received(received: Received, at: Millis) -> Self {
@@ -76,7 +85,7 @@ impl CallState {
         }
     }
 
-    /// `None`: the event cannot follow.
+    /// `None`: the event cannot follow. Each kind looks before it changes anything.
     pub(super) fn apply(&mut self, event: &CallEvent, at: Millis) -> Option<()> {
         // After an outcome nothing more happens in its run, not even a late result.
         self.ended().is_none().then_some(())?;
@@ -175,6 +184,7 @@ impl CallState {
     fn started(&mut self, started: &AttemptStarted, at: Millis) -> Option<()> {
         let number = u32::try_from(self.attempts.len()).ok()?.checked_add(1)?;
         (started.attempt == number).then_some(())?;
+        let attempts = self.used.attempts.checked_add(1)?;
         match &mut self.phase {
             Phase::Attempting { ask, in_flight } if in_flight.is_none() => {
                 (started.purpose.is_answer() && started.model == ask.model).then_some(())?;
@@ -185,7 +195,7 @@ impl CallState {
             Phase::Admitted | Phase::Checking { .. } if !started.purpose.is_answer() => {}
             _ => return None,
         }
-        self.used.attempts = self.used.attempts.checked_add(1)?;
+        self.used.attempts = attempts;
         self.used.tokens = self.used.tokens.saturating_add(started.estimate.total());
         self.used.cost = self.used.cost.plus(started.cost);
         self.attempts.push(Attempt { started: started.clone(), at, ended: None });
@@ -195,9 +205,14 @@ impl CallState {
     fn attempt_ended(&mut self, ended: &AttemptEnded) -> Option<()> {
         let index = usize::try_from(ended.attempt.checked_sub(1)?).ok()?;
         let attempt = self.attempts.get_mut(index)?;
-        attempt.ended.is_none().then_some(())?;
+        let awaited = match self.phase {
+            Phase::Attempting { in_flight, .. } => in_flight == Some(ended.attempt),
+            _ => false,
+        };
+        (attempt.ended.is_none() && (awaited || !attempt.started.purpose.is_answer()))
+            .then_some(())?;
         attempt.ended = Some(ended.clone());
-        let (model, reserved) = (attempt.started.model.clone(), attempt.started.clone());
+        let reserved = &attempt.started;
         self.used.tokens = (self.used.tokens.saturating_sub(reserved.estimate.total()))
             .saturating_add(ended.usage.total());
         self.used.cost.0 =
@@ -205,8 +220,7 @@ impl CallState {
         if !reserved.purpose.is_answer() {
             return Some(());
         }
-        matches!(self.phase, Phase::Attempting { in_flight: Some(n), .. } if n == ended.attempt)
-            .then_some(())?;
+        let model = reserved.model.clone();
         self.phase = match &ended.result {
             AttemptResult::Answered { answer, .. } => Phase::Checking {
                 subject: Subject {
@@ -234,14 +248,14 @@ impl CallState {
 
     fn act(&mut self, decision: &Decision) -> Option<()> {
         let Phase::Deciding(topic) = &self.phase else { return None };
-        let topic = topic.clone();
-        let subject = self.judged.as_ref().map(|judged| judged.subject.clone());
+        let phase = self.after(&decision.act)?;
+        let changes = self.changes.checked_add(u32::from(decision.renewed.is_some()))?;
+        if decision.verdict != crate::Verdict::Accept {
+            self.causes.push(cause(decision, topic, self.judged.as_ref()));
+        }
         for rung in &decision.spends {
             let count = self.spent.entry(rung.clone()).or_insert(0);
             *count = count.saturating_add(1);
-        }
-        if decision.verdict != crate::Verdict::Accept {
-            self.causes.push(cause(decision, &topic, self.judged.as_ref()));
         }
         if let Some(deadline) = decision.renewed {
             self.deadline = deadline;
@@ -249,9 +263,18 @@ impl CallState {
             self.spent.clear();
             // Another answer will come: who let the last one pass has not seen it.
             self.decided.clear();
-            self.changes = self.changes.checked_add(1)?;
+            self.changes = changes;
         }
-        self.phase = match &decision.act {
+        if matches!(decision.act, Act::Review { .. }) {
+            self.still_to_ask.clear();
+        }
+        self.phase = phase;
+        Some(())
+    }
+
+    /// Where a decision leads to.
+    fn after(&self, act: &Act) -> Option<Phase> {
+        Some(match act {
             Act::Begin { model } => Phase::LookingUp { model: model.clone() },
             Act::Miss => {
                 let ask = self.asked.clone()?;
@@ -261,16 +284,17 @@ impl CallState {
                 Some(until) if until > self.at => Phase::Waiting { until, ask: ask.clone() },
                 _ => Phase::Attempting { ask: ask.clone(), in_flight: None },
             },
-            Act::Mask { checks } => Phase::Masking { subject: subject?, checks: checks.clone() },
+            Act::Mask { checks } => {
+                let subject = self.judged.as_ref()?.subject.clone();
+                Phase::Masking { subject, checks: checks.clone() }
+            }
             Act::Fallback => Phase::FallingBack,
             Act::Review { reviews } => {
                 (!reviews.is_empty()).then_some(())?;
-                self.still_to_ask.clear();
                 Phase::Opening { reviews: reviews.clone() }
             }
             Act::End(ended) => self.ending(ended),
-        };
-        Some(())
+        })
     }
 
     fn review_requested(&mut self, requested: &Requested) -> Option<()> {
@@ -289,16 +313,19 @@ impl CallState {
     fn review_resolved(&mut self, resolved: &Resolved) -> Option<()> {
         let Phase::InReview { review, queue, rest } = &self.phase else { return None };
         (*review == resolved.review).then_some(())?;
+        let edited = matches!(resolved.resolution, Resolution::Edited { .. });
+        if let Resolution::Approved { subject } | Resolution::Edited { subject } =
+            &resolved.resolution
+        {
+            let same = self.subject().is_some_and(|shown| shown.digest == subject.digest);
+            (subject.source == Source::Human && (edited || same)).then_some(())?;
+        }
         let queue = queue.clone();
         self.still_to_ask.clone_from(rest);
         self.resolved = Some(resolved.clone());
         self.shown.clone_from(&self.judged);
         self.phase = match &resolved.resolution {
             Resolution::Approved { subject } | Resolution::Edited { subject } => {
-                (subject.source == Source::Human).then_some(())?;
-                let edited = matches!(resolved.resolution, Resolution::Edited { .. });
-                let same = self.subject().is_some_and(|shown| shown.digest == subject.digest);
-                (edited || same).then_some(())?;
                 self.decided.push(Approval { queue, edited });
                 Phase::Checking { subject: subject.clone() }
             }

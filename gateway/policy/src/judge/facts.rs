@@ -9,18 +9,19 @@ use backstop_domain::{Cause, MicroMoney, Millis, Signal, Source, Status};
 use serde_json::{Map, Value, json};
 
 use super::input::{Contract, contract};
-use crate::compiled::Policy;
+use crate::compiled::{InputOf, Policy};
 use crate::prompt::keep_newest;
 use crate::tried::Made;
 
 /// A request, as the edge hands it in.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// The input, as [`Policy::read_input`] made it.
+    /// The input, as [`Policy::read_input`] made it: the chat body, for a policy that passes it
+    /// through.
     pub input: Value,
-    /// The caller's messages; empty off the chat face.
+    /// The caller's messages beside it. A body that is passed through brings its own.
     pub messages: Vec<Value>,
-    /// The chat body, for a policy that passes it through.
+    /// The chat body that is passed through, where the input is another thing.
     pub body: Option<Value>,
     /// Who asks.
     pub caller: Caller,
@@ -107,16 +108,19 @@ impl Facts {
         let tenant = caller.tenant.as_deref().unwrap_or_default();
         let who = json!({ "name": caller.name, "tenant": tenant, "roles": caller.roles });
         fixed.insert("caller", who);
-        let kept = match policy.conversation {
-            Some(keep) => keep_newest(&asked.messages, keep),
-            None => asked.messages.clone(),
-        };
-        if let Some(message) = newest_message(&asked.messages, &asked.input) {
+        let mut messages = asked.messages;
+        // What is judged is what the model reads, on whatever face it came in.
+        if let Some(body) = passed_on(&policy, &asked.input, asked.body.as_ref()) {
+            messages = body.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
+        }
+        if let Some(message) = newest_message(&messages, &asked.input) {
             fixed.insert("message", Value::String(message));
         }
-        fixed.insert("messages", kept.iter().map(plain).collect());
-        fixed.insert("history", history(&kept));
-        let messages = kept;
+        if let Some(keep) = policy.conversation {
+            messages = keep_newest(messages, keep);
+        }
+        fixed.insert("messages", messages.iter().map(plain).collect());
+        fixed.insert("history", history(&messages));
         fixed.insert("input", asked.input);
         Self {
             policy,
@@ -155,15 +159,15 @@ impl Facts {
         &self.messages
     }
 
-    /// The chat body that is passed through.
-    pub const fn body(&self) -> Option<&Value> {
-        self.body.as_ref()
+    /// The chat body, if it is passed through.
+    pub fn body(&self) -> Option<&Value> {
+        passed_on(&self.policy, self.input(), self.body.as_ref())
     }
 
     /// What a passed-through request brings along. One that cannot be read was refused before a
     /// call existed; here it counts as a text without tools, which lets the least through.
     pub(super) fn contract(&self) -> Option<&Contract> {
-        let read = || contract(&self.policy, self.body.as_ref()?).ok();
+        let read = || contract(&self.policy, self.body()?).ok();
         self.contract.get_or_init(read).as_ref()
     }
 
@@ -278,6 +282,15 @@ impl<'f> View<'f> {
                 "rule": named("rules."), "check": named("checks."),
             }),
         );
+    }
+}
+
+/// The chat body that goes on to the model, if the policy passes one through.
+fn passed_on<'a>(policy: &Policy, input: &'a Value, body: Option<&'a Value>) -> Option<&'a Value> {
+    match policy.input {
+        InputOf::Body => Some(input),
+        _ if policy.passes_through() => body,
+        _ => None,
     }
 }
 

@@ -398,8 +398,7 @@ fn a_passed_through_request_goes_on_as_it_came_and_is_held_to_its_own_contract()
         "tools": [{ "type": "function", "function": { "name": "pay", "parameters": schema } }],
     });
     let input = policy.read_chat(&body).expect("a good body");
-    let messages = body["messages"].as_array().expect("a list").clone();
-    let asked = Asked { input, messages, body: Some(body), ..Asked::default() };
+    let asked = Asked { input, ..Asked::default() };
     let facts = Facts::new(Arc::clone(&policy), asked);
     let sent = policy.request(&facts, &ask("plain", Purpose::Answer), None).expect("a body");
     assert_eq!((&sent["model"], &sent["seed"]), (&json!("wire-plain"), &json!(7)));
@@ -411,6 +410,21 @@ fn a_passed_through_request_goes_on_as_it_came_and_is_held_to_its_own_contract()
     let judged = free(&facts, &calls(&[("pay", "{\"n\": \"x\"}"), ("steal", "{}")]));
     let classes: Vec<_> = judged.findings.iter().filter_map(|finding| finding.class).collect();
     assert_eq!(classes, [FailureClass::ToolInvalid, FailureClass::ToolDenied]);
+}
+
+/// A typed call hands in the body alone: its messages are judged and sent all the same.
+#[test]
+fn the_messages_that_are_judged_are_those_that_the_model_reads() {
+    let keys = "conversation: {messages: 5}\nchecks:\n  \
+                keys: {secrets: all, at: message, then: reject}\n";
+    let policy = policy(&format!("{THROUGH}{keys}"));
+    let said = "my key is sk-proj-T3BlbkFJabcdefghijklmnopqrstuvwxyz0123456789ABCD";
+    let input = json!({ "messages": [{ "role": "user", "content": said }] });
+    let facts = facts(&policy, policy.read_input(input).expect("a good body"));
+    let found = Judging::of_request(&facts).finish_request();
+    assert_eq!(found[0].status, Status::Fail, "{found:?}");
+    let sent = policy.request(&facts, &ask("plain", Purpose::Answer), None).expect("a body");
+    assert_eq!(sent["messages"][0]["content"], json!(said));
 }
 
 #[test]

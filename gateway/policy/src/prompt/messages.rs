@@ -15,11 +15,13 @@ pub struct Keep {
 /// The newest messages within the caps, after the instructions that open the conversation. The
 /// newest one always stays. A tool's result never stays without the call that it answers, since
 /// providers refuse such a conversation.
-pub fn keep_newest(messages: &[Value], keep: Keep) -> Vec<Value> {
+pub fn keep_newest(mut messages: Vec<Value>, keep: Keep) -> Vec<Value> {
     let opens = |message: &&Value| matches!(role(message), "system" | "developer");
     let opening = messages.iter().take_while(opens).count();
-    let (instructions, rest) = messages.split_at(opening.min(messages.len()));
-    instructions.iter().chain(newest(rest, keep)).cloned().collect()
+    let rest = messages.get(opening..).unwrap_or_default();
+    let dropped = rest.len() - newest(rest, keep).len();
+    messages.drain(opening..opening + dropped);
+    messages
 }
 
 fn newest(messages: &[Value], keep: Keep) -> &[Value] {

@@ -4,7 +4,7 @@ use backstop_domain::{Ask, Purpose};
 use serde_json::{Map, Value, json};
 
 use super::{Last, Prompt, PromptError, repair};
-use crate::compiled::{InputOf, Model, OutputOf, Policy, Tools};
+use crate::compiled::{Model, OutputOf, Policy, Tools};
 use crate::judge::Facts;
 
 /// Alternatives asked for beside each token, from which an enum's other words are weighed.
@@ -138,11 +138,6 @@ impl Policy {
             cached: 0,
             output: output.saturating_mul(choices),
         }
-    }
-
-    /// Whether the caller's input is the body itself.
-    pub const fn takes_body(&self) -> bool {
-        matches!(self.input, InputOf::Body)
     }
 }
 

@@ -89,7 +89,7 @@ pub(super) fn scene(policy: &Policy, sources: &Sources, test: &Test) -> Result<S
     }
     let input = stage.whole_input(policy)?;
     let messages = stage.message_list()?;
-    let body = policy.takes_body().then(|| input.clone());
+    let body = policy.passes_through().then(|| json!({ "messages": messages }));
     let door = test
         .fail
         .as_ref()

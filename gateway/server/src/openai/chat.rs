@@ -15,7 +15,8 @@ use serde_json::Value;
 
 use super::{
     completion::{self, Reply},
-    read::{ChatRequest, chat_request},
+    logprobs,
+    read::{How, chat_request},
     stream,
 };
 use crate::{
@@ -43,8 +44,8 @@ pub async fn chat(
     sent: HeaderMap,
     body: Result<JsonBody, Problem>,
 ) -> Result<Response, Problem> {
-    let (request, admitted) = admit(&app, &identity, &sent, body).await?;
-    let mut response = answer(app, request, &admitted).await;
+    let (asked, admitted) = admit(&app, &identity, &sent, body).await?;
+    let mut response = answer(app, &asked, &admitted).await;
     headers::of_admitted(response.headers_mut(), &admitted);
     Ok(response)
 }
@@ -54,39 +55,42 @@ async fn admit(
     identity: &Identity,
     sent: &HeaderMap,
     body: Result<JsonBody, Problem>,
-) -> Result<(ChatRequest, Admitted), Problem> {
+) -> Result<(How, Admitted), Problem> {
     let caller = allowed_to_call(identity)?;
     let said = headers::read(sent, app)?;
-    let request = chat_request(body?.0, caller, said, &app.engine.workspace())?;
+    let (submit, how) = chat_request(body?.0, caller, said, &app.engine.workspace())?;
     let now = app.engine.clock().now();
-    let submitted = app.engine.submit(request.submit.clone()).await;
+    let submitted = app.engine.submit(submit).await;
     let admitted = submitted.map_err(|refused| problem::of_refused(&refused, now))?;
-    Ok((request, admitted))
+    Ok((how, admitted))
 }
 
-async fn answer(app: App, request: ChatRequest, admitted: &Admitted) -> Response {
-    let wait = patience(&app, &request);
-    let guard = Hangup::of(&app, &request.submit.policy, admitted);
-    let id = admitted.id.clone();
+async fn answer(app: App, how: &How, admitted: &Admitted) -> Response {
+    let wait = patience(&app, how);
+    let guard = Hangup::of(&app, &how.policy, admitted);
+    let (id, logprobs) = (admitted.id.clone(), how.logprobs);
     let mut told = Box::pin(async move {
-        let told = reply(app, id, wait).await;
+        let mut told = reply(&app, id, wait).await;
+        if let (Some(top), (Reply::Completion(completion), Some(ended))) = (logprobs, &mut told) {
+            logprobs::add(&app, ended, top, completion).await;
+        }
         guard.answered();
         told
     });
-    if !request.stream {
+    if !how.stream {
         return whole(told.await);
     }
     // What is quick gets a status and headers of its own; what is not is told inside the stream.
     match tokio::time::timeout(BEFORE_FIRST_BYTE, &mut told).await {
         Ok((Reply::Completion(completion), snapshot)) => {
-            let chunks = stream::all(&Reply::Completion(completion), request.include_usage);
+            let chunks = stream::all(&Reply::Completion(completion), how.include_usage);
             let stream = stream::respond(futures_util::stream::once(async move { chunks }));
             with_call(stream, snapshot.as_ref())
         }
         Ok(problem) => whole(problem),
         Err(_) => {
             let reply = async move { told.await.0 };
-            stream::respond(stream::when_ready(reply, request.include_usage))
+            stream::respond(stream::when_ready(reply, how.include_usage))
         }
     }
 }
@@ -113,20 +117,20 @@ struct Patience {
     people: Duration,
 }
 
-fn patience(app: &App, request: &ChatRequest) -> Patience {
+fn patience(app: &App, how: &How) -> Patience {
     let workspace = app.engine.workspace();
-    let policy = workspace.policies.get(&request.submit.policy);
+    let policy = workspace.policies.get(&how.policy);
     let deadline = policy.map_or(30_000, |policy| policy.plan.deadline_ms);
     let wait = policy.map_or(0, |policy| policy.pending.wait_ms);
     Patience {
         // The automatic part ends by its deadline; what follows is bookkeeping.
         automatic: Duration::from_millis(deadline.saturating_add(5_000)),
-        people: Duration::from_millis(request.wait_ms.map_or(wait, |asked| asked.min(wait))),
+        people: Duration::from_millis(how.wait_ms.map_or(wait, |asked| asked.min(wait))),
     }
 }
 
 /// The reply to a call, once it ended or its time is up.
-async fn reply(app: App, id: CallId, wait: Patience) -> Told {
+async fn reply(app: &App, id: CallId, wait: Patience) -> Told {
     let mut found = app.engine.wait(&id, wait.automatic).await;
     let asked = matches!(&found, Ok(Some(snapshot)) if snapshot.state.ended().is_none());
     if asked && !wait.people.is_zero() {
@@ -136,7 +140,7 @@ async fn reply(app: App, id: CallId, wait: Patience) -> Told {
         Ok(Some(snapshot)) if snapshot.state.ended().is_some() => {
             (completion::ended(&snapshot), Some(snapshot))
         }
-        Ok(Some(snapshot)) => (pending(&app, &snapshot).await, Some(snapshot)),
+        Ok(Some(snapshot)) => (pending(app, &snapshot).await, Some(snapshot)),
         Ok(None) => {
             // Admitted a moment ago, and it never came to disk: there is no such call.
             let stop = Stop::Broken("the call could not be written down".to_owned());

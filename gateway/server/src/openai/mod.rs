@@ -2,6 +2,7 @@
 
 mod chat;
 mod completion;
+mod logprobs;
 mod models;
 mod read;
 mod stream;

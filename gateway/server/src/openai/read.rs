@@ -7,6 +7,7 @@ use backstop_engine::{Caller, InForce, Submit};
 use backstop_policy::compiled::InputOf;
 use serde_json::{Map, Value};
 
+use super::logprobs;
 use crate::problem::Problem;
 
 /// Most choices that a caller may ask for.
@@ -14,17 +15,19 @@ const N_MAX: u64 = 16;
 /// Most messages of a request.
 const MESSAGES_MAX: usize = 10_000;
 
-/// A chat request, read.
+/// How the answer to a chat request is wanted.
 #[derive(Debug)]
-pub struct ChatRequest {
-    /// What is submitted.
-    pub submit: Submit,
+pub struct How {
+    /// Name of the policy.
+    pub policy: String,
     /// Whether the answer is streamed.
     pub stream: bool,
     /// Whether a stream ends with a usage chunk.
     pub include_usage: bool,
     /// A shorter wait for people, in milliseconds.
     pub wait_ms: Option<u64>,
+    /// How many alternatives to each token are told; `None`: no log-probabilities.
+    pub logprobs: Option<usize>,
 }
 
 /// What the headers say.
@@ -40,7 +43,7 @@ pub struct FromHeaders {
     pub deadline_ms: Option<u64>,
 }
 
-/// Reads the body of a chat completion request.
+/// Reads the body of a chat completion request: what is submitted, and how its answer is wanted.
 ///
 /// # Errors
 /// [`Problem`] names the first field that is wrong.
@@ -49,39 +52,47 @@ pub fn chat_request(
     caller: Caller,
     headers: FromHeaders,
     workspace: &InForce,
-) -> Result<ChatRequest, Problem> {
+) -> Result<(Submit, How), Problem> {
     let fingerprint = Digest::of_json(&body);
-    let Value::Object(fields) = &body else {
+    let Value::Object(mut fields) = body else {
         return Err(Problem::bad_request("invalid_body", "the body must be a JSON object"));
     };
-    let model = text(fields, "model")?
+    let model = text(&fields, "model")?
         .ok_or_else(|| missing("model", "the name of a policy; `GET /v1/models` lists them"))?;
-    let messages = messages(fields)?;
-    let stream = flag(fields, "stream")?;
-    let n = choices(fields)?;
-    let extra = extras(fields)?;
+    check_messages(&fields)?;
+    let stream = flag(&fields, "stream")?;
+    let n = choices(&fields)?;
+    let extra = extras(&fields)?;
     let policy = workspace.policies.get(&model);
     let passes = policy.is_some_and(|policy| policy.passes_through());
     if n > 1 && policy.is_some() && !passes {
         let detail = format!("policy `{model}` gives one answer; leave `n` out");
         return Err(Problem::bad_request("invalid_n", detail).at("n"));
     }
-    let input = match policy.map(|policy| &policy.input) {
-        // Refused at the door, where it is known which name was meant.
-        None => Value::Null,
-        Some(InputOf::Body) => body.clone(),
-        Some(InputOf::Text) => extra.input.unwrap_or_else(|| newest(&messages).into()),
-        Some(_) => extra.input.map_or_else(|| as_json(&messages), Ok)?,
-    };
     let include_usage =
         fields.get("stream_options").and_then(|o| o.get("include_usage")) == Some(&true.into());
+    let logprobs = logprobs::wanted(&fields);
+    let how =
+        How { policy: model.clone(), stream, include_usage, wait_ms: extra.wait_ms, logprobs };
+    let input = match (policy.map(|policy| &policy.input), extra.input) {
+        // The whole body; or refused at the door, where it is known which name was meant.
+        (Some(InputOf::Body) | None, _) => Value::Null,
+        (Some(_), Some(input)) => input,
+        (Some(InputOf::Text), None) => newest(listed(&fields)).into(),
+        (Some(InputOf::Schema(_)), None) => as_json(listed(&fields))?,
+    };
+    let (input, messages, body) = match policy.map(|policy| &policy.input) {
+        Some(InputOf::Body) => (fields.into(), Vec::new(), None),
+        _ if passes => (input, Vec::new(), Some(fields.into())),
+        _ => (input, taken(&mut fields), None),
+    };
     let submit = Submit {
         policy: model,
         caller,
         face: Face::Chat,
         input,
         messages,
-        body: passes.then_some(body),
+        body,
         key: headers.key,
         fingerprint,
         tags: extra.tags,
@@ -90,7 +101,7 @@ pub fn chat_request(
         request_id: headers.request_id,
         traceparent: headers.traceparent,
     };
-    Ok(ChatRequest { submit, stream, include_usage, wait_ms: extra.wait_ms })
+    Ok((submit, how))
 }
 
 /// What stands in the request's `backstop` object.
@@ -163,7 +174,7 @@ fn tags(fields: &Map<String, Value>) -> Result<BTreeMap<String, String>, Problem
         .collect()
 }
 
-fn messages(fields: &Map<String, Value>) -> Result<Vec<Value>, Problem> {
+fn check_messages(fields: &Map<String, Value>) -> Result<(), Problem> {
     let listed = match fields.get("messages") {
         None | Some(Value::Null) => return Err(missing("messages", "a list with a user message")),
         Some(Value::Array(listed)) => listed,
@@ -178,7 +189,15 @@ fn messages(fields: &Map<String, Value>) -> Result<Vec<Value>, Problem> {
             return Err(wrong(&format!("messages[{place}]"), "an object with a text `role`"));
         }
     }
-    Ok(listed.clone())
+    Ok(())
+}
+
+fn listed(fields: &Map<String, Value>) -> &[Value] {
+    fields.get("messages").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn taken(fields: &mut Map<String, Value>) -> Vec<Value> {
+    fields.get_mut("messages").and_then(Value::as_array_mut).map(std::mem::take).unwrap_or_default()
 }
 
 fn choices(fields: &Map<String, Value>) -> Result<u64, Problem> {

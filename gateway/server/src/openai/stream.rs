@@ -80,8 +80,11 @@ fn completion_chunks(out: &mut String, completion: &Value, include_usage: bool) 
             let one = json!([{ "index": index, "delta": delta, "finish_reason": null }]);
             push(out, &head(one));
         }
-        let finish = choice.get("finish_reason");
-        let mut end = head(json!([{ "index": index, "delta": {}, "finish_reason": finish }]));
+        // All of them ride in the last piece: clients append them to those of the pieces before.
+        let (finish, logprobs) = (choice.get("finish_reason"), choice.get("logprobs"));
+        let mut end = head(json!([{
+            "index": index, "delta": {}, "logprobs": logprobs, "finish_reason": finish,
+        }]));
         if place == last && !include_usage {
             take_over(&mut end, completion, "backstop");
         }

@@ -237,7 +237,7 @@ proptest! {
     }
 
     /// Why it matters: fold is total. Events of another call, in any order, fold or are refused,
-    /// and never crash this process.
+    /// and never crash this process. What is refused changes nothing.
     #[test]
     fn events_out_of_order_are_refused_and_never_panic(
         mut world in any_world(),
@@ -249,7 +249,14 @@ proptest! {
         shuffled.sort_by_key(|(index, _)| (*index as u64 + 1).wrapping_mul(order | 1));
         let mut state: Option<CallState> = None;
         for (_, (event, at)) in world.log.iter().enumerate().take(1).chain(shuffled) {
-            let Ok(folded) = CallState::fold(state.clone(), event, *at) else { continue };
+            let Ok(folded) = CallState::fold(state.clone(), event, *at) else {
+                if let Some(before) = &state {
+                    let mut same = before.clone();
+                    prop_assert!(same.advance(event, *at).is_err());
+                    prop_assert_eq!(&same, before);
+                }
+                continue;
+            };
             let before = state.map_or(0, |state| state.seq);
             prop_assert_eq!(folded.seq, before + 1);
             // Whatever was folded, the machine knows what is next.
