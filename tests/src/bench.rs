@@ -15,9 +15,10 @@ use backstop_domain::{
 };
 use backstop_engine::{
     Admitted, Caller, Engine, Ids, Models, Parts, Refused, Services, Submit, Upstream, Verb, What,
-    model_guards, service_guards, timeouts,
+    model_guards, replay::Verdict, service_guards, timeouts,
 };
 use backstop_ledger::{Ledger, MemoryLedger};
+use backstop_policy::Policy;
 use backstop_upstream::{
     AskRequest, AttemptResult, BoxFuture, CredentialGate, GuardedService, ModelGate,
     MonotonicClock, Score, Service, Simulated,
@@ -42,7 +43,7 @@ const GATEWAY: &str = include_str!("bench/gateway.yaml");
 const LABEL: &str = include_str!("bench/label.json");
 const REFUND: &str = include_str!("bench/refund.json");
 const PROMPT: &str = "Label the text. Answer as {\"label\": \"...\"}.\n\n{{ input }}\n";
-const JUDGE: &str = "---\nvariables: [output]\n---\nHow good is this? {{ output }}\n";
+const JUDGE: &str = "How good is this? Answer as {\"score\": 0 to 1, \"reason\": \"...\"}.\n";
 
 type Script = dyn Fn(&AskRequest, usize) -> AttemptResult + Send + Sync;
 type Scores = dyn Fn(&[String]) -> Result<f64, String> + Send + Sync;
@@ -84,6 +85,21 @@ impl Setup {
         files.insert("policies/story.yaml".to_owned(), whole(keys));
         let ledger = MemoryLedger::new();
         Self { files, models: BTreeMap::new(), services: BTreeMap::new(), ledger }
+    }
+
+    /// Without the policy itself.
+    #[must_use]
+    pub fn without_policy(mut self) -> Self {
+        self.files.remove("policies/story.yaml");
+        self
+    }
+
+    /// Its policy, compiled, for replays under it.
+    ///
+    /// # Panics
+    /// If the files are wrong.
+    pub fn compiled(&self) -> Arc<Policy> {
+        Arc::clone(&load(&self.files).policies["story"])
     }
 
     /// Replaces a piece of gateway.yaml.
@@ -278,7 +294,15 @@ impl Bench {
         let events: Vec<CallEvent> =
             recorded.iter().filter_map(|event| event.as_call().cloned()).collect();
         let times = recorded.iter().map(|event| event.envelope.at).collect();
+        self.replays(id).await;
         Told { snapshot, events, times }
+    }
+
+    /// Whatever a story tells, deciding again over its record comes to the same, byte for byte.
+    async fn replays(&self, id: &CallId) {
+        let verified = self.engine.verify(id).await.expect("it is there");
+        assert_eq!(verified.verdict(), Verdict::Equal, "{verified:#?}");
+        assert_eq!(verified.compared + verified.given, verified.events);
     }
 
     /// What a model was asked, in order.

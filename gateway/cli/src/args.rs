@@ -1,6 +1,7 @@
 //! The command line: every flag has an environment variable.
 
 mod keeping;
+mod recorded;
 mod subscriptions;
 
 use std::{
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::{
     keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Whose},
+    recorded::{Diff, Export, ReplayVerify, ReplayWhatIf},
     subscriptions::{Subscriptions, SubscriptionsAct},
 };
 
@@ -57,6 +59,10 @@ pub enum Command {
     Replay(Replay),
     /// Take back what was decided on a call: a new run from an earlier event
     Rollback(NewRun),
+    /// What this workspace would have done to recorded calls: what flips, and because of what
+    Diff(Diff),
+    /// Write the ledger as JSON Lines
+    Export(Export),
     /// Sign the end of the chain, so that a later cut shows
     Head(Head),
     /// Copy a data folder, beside a running gateway, and prove the copy whole
@@ -294,6 +300,10 @@ pub struct Verify {
 /// `backstop replay`
 #[derive(Debug, Subcommand)]
 pub enum Replay {
+    /// Decide again under the revision that a call was pinned to: the same, byte for byte, or not
+    Verify(ReplayVerify),
+    /// A recorded call under the policies of a workspace, with the answers of then
+    WhatIf(ReplayWhatIf),
     /// Have a call go on in a new run, from a checkpoint: what happened before it is kept
     ResumeFrom(NewRun),
     /// Give a subscription events again: `parked`, one position, or a stretch such as `100..200`

@@ -13,9 +13,11 @@ mod call;
 mod chaos;
 mod check;
 mod demo;
+mod diff;
 mod erase;
 mod eval;
 mod explain;
+mod export;
 mod files;
 mod fmt;
 mod head;
@@ -23,7 +25,9 @@ mod init;
 mod keeping;
 mod key;
 mod mutate;
+mod records;
 mod reload;
+mod replay;
 mod runs;
 mod schema;
 mod secrets;
@@ -59,6 +63,10 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain::run(&explain),
         Command::Key(key) => key::run(&key),
         Command::Verify(verify) => verify::run(&verify),
+        Command::Replay(args::Replay::Verify(verify)) => replay::verify(&verify),
+        Command::Replay(args::Replay::WhatIf(what_if)) => replay::what_if(&what_if),
+        Command::Diff(diff) => diff::run(&diff),
+        Command::Export(export) => export::run(&export),
         Command::Replay(args::Replay::ResumeFrom(run)) => runs::resume_from(&run),
         Command::Replay(args::Replay::Redeliver(again)) => subscriptions::redeliver(again),
         Command::Rollback(run) => runs::rollback(&run),

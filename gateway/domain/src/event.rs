@@ -8,9 +8,9 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AttemptEnded, AttemptStarted, Compensation, Criticality, Decision, Digest, Effect, Ended,
-    FailureClass, Finding, Forked, MicroMoney, Millis, Mode, ReviewId, RunEnd, Scored, Subject,
-    Usage,
+    AttemptEnded, AttemptStarted, Basis, Compensation, Criticality, Decision, Digest, Drawn,
+    Effect, Ended, FailureClass, Finding, Forked, MicroMoney, Millis, Mode, ReviewId, RunEnd,
+    Scored, Subject, Usage,
 };
 
 /// What happened to a call.
@@ -28,6 +28,9 @@ pub enum CallEvent {
     RequestJudged {
         /// What they say, in file order.
         findings: Vec<Finding>,
+        /// What that rests on beside the request.
+        #[serde(default, skip_serializing_if = "Basis::is_empty")]
+        basis: Basis,
     },
     /// The answer cache was asked.
     CacheLooked {
@@ -67,11 +70,17 @@ pub enum CallEvent {
         row: u32,
         /// Its answer.
         subject: Subject,
+        /// Samples that were drawn for the first time in this call.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drawn: Vec<Drawn>,
     },
     /// The policy's fallback gave none.
     FallbackFailed {
         /// Why.
         reason: String,
+        /// Samples that were drawn for the first time in this call.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        drawn: Vec<Drawn>,
     },
     /// A person is asked.
     ReviewRequested(Requested),
@@ -239,6 +248,9 @@ pub struct Judged {
     /// Whether it calls a tool that writes: `mode: observe` does not cover those.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub writes: bool,
+    /// What was brought to it beside the answer.
+    #[serde(default, skip_serializing_if = "Basis::is_empty")]
+    pub basis: Basis,
 }
 
 /// A person is asked.

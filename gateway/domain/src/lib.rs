@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod attempt;
+pub mod basis;
 pub mod call;
 pub mod control;
 pub mod digest;
@@ -26,6 +27,7 @@ pub mod upcast;
 pub mod verdict;
 
 pub use attempt::{AttemptEnded, AttemptResult, AttemptStarted, Purpose};
+pub use basis::{Basis, Drawn, FullLimit, Paid};
 pub use call::{
     Act, Ask, CallState, Decision, Illegal, Phase, ReviewSpec, RungRef, SkipReason, Skipped, Step,
     Topic, next,

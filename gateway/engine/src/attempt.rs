@@ -48,6 +48,13 @@ pub(crate) struct Begun {
     reserved: (Usage, MicroMoney),
 }
 
+impl Begun {
+    /// The attempt's number.
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+}
+
 /// An attempt that is over and not written down yet.
 pub(crate) struct Over {
     number: u32,

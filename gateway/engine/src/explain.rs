@@ -70,8 +70,8 @@ fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
         CallEvent::DuplicateJoined { request } => {
             plain(format!("request {request} joined under the same idempotency key"))
         }
-        CallEvent::RequestJudged { findings } if findings.is_empty() => None,
-        CallEvent::RequestJudged { findings } => {
+        CallEvent::RequestJudged { findings, .. } if findings.is_empty() => None,
+        CallEvent::RequestJudged { findings, .. } => {
             Some(("the request was checked".into(), told(findings)))
         }
         CallEvent::CacheLooked { hit: Some(_) } => plain("a kept answer was found".into()),
@@ -91,7 +91,9 @@ fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
         CallEvent::FallbackTaken { row, .. } => {
             plain(format!("row {} of the fallback answered", row + 1))
         }
-        CallEvent::FallbackFailed { reason } => plain(format!("no fallback answered: {reason}")),
+        CallEvent::FallbackFailed { reason, .. } => {
+            plain(format!("no fallback answered: {reason}"))
+        }
         CallEvent::ReviewRequested(requested) => {
             plain(format!("queue `{}` was asked ({})", requested.queue, requested.review))
         }

@@ -48,16 +48,18 @@ impl LastGood {
 impl Inner {
     /// Takes the first row of the policy's fallback that answers.
     pub(crate) fn take_fallback(&self, live: &mut Live) -> Result<(), Stop> {
-        let event = match self.fallback_answer(live) {
+        let taken = self.fallback_answer(live);
+        let drawn = live.facts.take_drawn();
+        let event = match taken {
             Ok((row, answer)) => {
                 let bytes = answer.to_bytes();
                 let digest = live.body(bytes.clone());
                 live.answers.keep(digest, bytes);
                 let source = Source::Fallback;
                 let subject = Subject { source, digest, attempt: None, model: None };
-                CallEvent::FallbackTaken { row, subject }
+                CallEvent::FallbackTaken { row, subject, drawn }
             }
-            Err(reason) => CallEvent::FallbackFailed { reason },
+            Err(reason) => CallEvent::FallbackFailed { reason, drawn },
         };
         self.apply(live, event)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use backstop_domain::{
-    Actor, AnsweredBy, CallEvent, Effect, Ended, Outcome, Phase, effect_key, guard::Amounts,
+    Actor, AnsweredBy, CallEvent, CallId, Effect, Ended, Outcome, Phase, effect_key, guard::Amounts,
 };
 use backstop_policy::Answer;
 
@@ -11,6 +11,14 @@ use crate::{
     engine::Inner,
     live::{Live, LiveCall, Shown, Snapshot, Stop},
 };
+
+/// The tool calls of an answer that a run of a call ends with.
+pub(crate) fn effects(call: &CallId, run: u32, answer: &Answer) -> Vec<Effect> {
+    let calls = answer.choices.iter().flat_map(|choice| &choice.tool_calls).enumerate();
+    let named = calls
+        .map(|(place, tool)| Effect { key: effect_key(call, run, place), tool: tool.name.clone() });
+    named.collect()
+}
 
 impl Inner {
     /// Records what the machine decided alone; an end with all that is told before it, so that
@@ -61,12 +69,7 @@ impl Inner {
         };
         let bytes = self.answer_bytes(live, digest).await?;
         let answer = Answer::from_bytes(&bytes).map_err(|error| Stop::Broken(error.to_string()))?;
-        let calls = answer.choices.iter().flat_map(|choice| &choice.tool_calls).enumerate();
-        let named = calls.map(|(place, tool)| Effect {
-            key: effect_key(&call.id, live.state.run, place),
-            tool: tool.name.clone(),
-        });
-        Ok(named.collect())
+        Ok(effects(&call.id, live.state.run, &answer))
     }
 
     /// Writes what is left, waits for the disk, and shows the end; once, however many come here.

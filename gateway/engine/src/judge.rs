@@ -6,14 +6,13 @@
 use std::{sync::Arc, time::Duration};
 
 use backstop_domain::{
-    CallEvent, Judged, Purpose, Source, Subject,
+    Basis, CallEvent, FullLimit, Judged, Paid, Purpose, Source, Subject,
     call::{affordable, verdict_on},
 };
 use backstop_policy::{
     Answer,
     judge::{Given, Judging, PaidAsk, PaidKind, PaidResult, ServiceScore, Vote},
 };
-use backstop_upstream::Answer as Provided;
 use futures_util::future::join_all;
 use serde_json::Value;
 
@@ -35,14 +34,14 @@ impl Inner {
     ) -> Result<Cancelled, Stop> {
         let started = crate::stages::stopwatch();
         let asked = live.stages.model;
+        self.progress(live);
         let facts = Arc::clone(&live.facts);
         let mut judging = Judging::of_request(&facts);
-        if self.pay(call, live, &mut judging).await? {
-            return Ok(true);
-        }
+        let Some(paid) = self.pay(call, live, &mut judging).await? else { return Ok(true) };
         let findings = judging.finish_request();
+        let basis = Basis { paid, drawn: facts.take_drawn(), full: None };
         live.stages.checks += started.elapsed().saturating_sub(live.stages.model - asked);
-        self.apply(live, CallEvent::RequestJudged { findings })?;
+        self.apply(live, CallEvent::RequestJudged { findings, basis })?;
         Ok(false)
     }
 
@@ -60,15 +59,18 @@ impl Inner {
         let facts = Arc::clone(&live.facts);
         let before = live.state.request_findings.clone();
         let mut judging = Judging::of_answer(&facts, given, &before);
-        self.hold_tools(call, live, &mut judging, subject.source);
+        let full = self.hold_tools(call, live, &mut judging, subject.source);
         let plan = &live.policy.plan;
         let verdict = verdict_on(plan, &live.state, &judging.findings(), subject.source);
-        if !Judging::is_paid_due(verdict) {
+        let mut paid = Vec::new();
+        if Judging::is_paid_due(verdict) {
+            let Some(brought) = self.pay(call, live, &mut judging).await? else { return Ok(true) };
+            paid = brought;
+        } else {
             judging.skip_paid();
-        } else if self.pay(call, live, &mut judging).await? {
-            return Ok(true);
         }
-        let (judged, answer) = judging.finish();
+        let (mut judged, answer) = judging.finish();
+        (judged.basis.paid, judged.basis.full) = (paid, full);
         keep(live, &answer);
         live.stages.checks += started.elapsed().saturating_sub(live.stages.model - asked);
         self.apply(live, CallEvent::AnswerJudged(judged))?;
@@ -87,23 +89,32 @@ impl Inner {
         let facts = Arc::clone(&live.facts);
         let before = live.state.request_findings.clone();
         let mut judging = Judging::of_answer(&facts, given, &before);
-        self.hold_tools(call, live, &mut judging, Source::Human);
+        let full = self.hold_tools(call, live, &mut judging, Source::Human);
         if !judging.next_paid().is_empty() {
             judging.skip_paid();
         }
-        judging.finish()
+        let (mut judged, answer) = judging.finish();
+        judged.basis.full = full;
+        (judged, answer)
     }
 
     /// Holds what the answer takes of the limits on tools, or objects. A person may overrule that:
     /// then it counts all the same.
-    fn hold_tools(&self, call: &LiveCall, live: &Live, judging: &mut Judging<'_>, source: Source) {
+    fn hold_tools(
+        &self,
+        call: &LiveCall,
+        live: &Live,
+        judging: &mut Judging<'_>,
+        source: Source,
+    ) -> Option<FullLimit> {
         let uses = judging.tool_uses();
         let policy = &live.policy.name;
-        let Err(full) = self.tool_limits.hold(policy, &call.id, &uses) else { return };
+        let full = self.tool_limits.hold(policy, &call.id, &uses).err()?;
         judging.deny_tool(&full.tool, &full.why);
         if source == Source::Human {
             self.tool_limits.hold_anyway(policy, &call.id, &uses);
         }
+        Some(full)
     }
 
     /// What conditions see of the call's own progress.
@@ -114,54 +125,55 @@ impl Inner {
         }
     }
 
-    /// Asks everything that the judgement needs, round by round.
+    /// Asks everything that the judgement needs, round by round, and says what was brought.
+    /// `None`: the call was cancelled.
     async fn pay(
         &self,
         call: &LiveCall,
         live: &mut Live,
         judging: &mut Judging<'_>,
-    ) -> Result<Cancelled, Stop> {
+    ) -> Result<Option<Vec<Paid>>, Stop> {
+        let mut paid = Vec::new();
         loop {
             let asks = judging.next_paid();
             if asks.is_empty() {
-                return Ok(false);
+                return Ok(Some(paid));
             }
             let (services, attempts): (Vec<_>, Vec<_>) =
-                asks.into_iter().partition(|ask| matches!(ask.ask, PaidKind::Service { .. }));
+                asks.into_iter().partition(|ask| ask.ask.is_service());
             // What is asked may take long: the call is on its way to disk meanwhile.
             live.write(&*self.ledger, &call.id, false);
             let asked = crate::stages::stopwatch();
-            let said = join_all(services.into_iter().map(|ask| self.serve(live, ask))).await;
+            let said = join_all(services.iter().map(|ask| self.serve(live, ask))).await;
             live.stages.model += asked.elapsed();
-            for (id, result) in said {
-                judging.take(id, result);
+            for (ask, said) in services.iter().zip(said) {
+                let mut told = told(ask, None, &said);
+                told.said = said.as_ref().ok().map(|score| live.body(words(score)));
+                paid.push(told);
+                judging.take(ask.id, said.map(PaidResult::Service));
             }
             for ask in attempts {
-                let Some(result) = self.ask_models(call, live, &ask).await? else {
-                    return Ok(true);
+                let Some((told, result)) = self.ask_models(call, live, &ask).await? else {
+                    return Ok(None);
                 };
+                paid.push(told);
                 judging.take(ask.id, result);
             }
         }
     }
 
-    async fn serve(&self, live: &Live, ask: PaidAsk) -> (u32, Result<PaidResult, String>) {
+    async fn serve(&self, live: &Live, ask: &PaidAsk) -> Result<ServiceScore, String> {
         let PaidKind::Service { service, texts, kind } = &ask.ask else {
-            return (ask.id, Err("it is no service".to_owned()));
+            return Err("it is no service".to_owned());
         };
         let left = live.state.deadline.since(self.clock.now());
         let most = ask.timeout_ms.unwrap_or(left).min(left);
-        let said = match self.services.get(service) {
-            Some(found) => {
-                let said = found.score(texts, kind, Duration::from_millis(most)).await;
-                self.changes.take(found.take_changes());
-                said
-            }
-            None => Err(format!("service `{service}` no longer stands in gateway.yaml")),
-        };
-        let said = said
-            .map(|said| PaidResult::Service(ServiceScore { score: said.score, found: said.found }));
-        (ask.id, said)
+        let found = self.services.get(service);
+        let found =
+            found.ok_or_else(|| format!("service `{service}` no longer stands in gateway.yaml"))?;
+        let said = found.score(texts, kind, Duration::from_millis(most)).await;
+        self.changes.take(found.take_changes());
+        said.map(|said| ServiceScore { score: said.score, found: said.found })
     }
 
     /// Votes and judges. `None`: the call was cancelled.
@@ -170,43 +182,43 @@ impl Inner {
         call: &LiveCall,
         live: &mut Live,
         ask: &PaidAsk,
-    ) -> Result<Option<Result<PaidResult, String>>, Stop> {
-        match &ask.ask {
-            PaidKind::Judge { model, request } => {
-                let body = request.clone();
-                let said =
-                    self.ask_side_by_side(call, live, model, Purpose::Judge, body, 1).await?;
-                let Some(said) = said else { return Ok(None) };
-                let first = said.and_then(|votes| {
-                    votes.into_iter().next().ok_or_else(|| "the judge did not answer".to_owned())
-                });
-                Ok(Some(first.map(|vote| PaidResult::Judge(vote.answer))))
-            }
+    ) -> Result<Option<(Paid, Result<PaidResult, String>)>, Stop> {
+        let (model, purpose, body, times) = match &ask.ask {
+            PaidKind::Judge { model, request } => (model, Purpose::Judge, Some(request.clone()), 1),
             PaidKind::Votes { more, model } => {
-                let Some(body) = self.own_request(live).await? else {
-                    return Ok(Some(Err("the call's own request is gone".to_owned())));
-                };
-                let purpose = Purpose::Vote;
-                let said = self.ask_side_by_side(call, live, model, purpose, body, *more).await?;
-                Ok(said.map(|said| said.map(PaidResult::Votes)))
+                (model, Purpose::Vote, self.own_request(live).await?, *more)
             }
-            PaidKind::Service { .. } => Ok(Some(Err("it is a service".to_owned()))),
-        }
+            PaidKind::Service { .. } => {
+                let said = Err("it is a service".to_owned());
+                return Ok(Some((told(ask, None, &said), said)));
+            }
+        };
+        let Some(body) = body else {
+            let said = Err("the call's own request is gone".to_owned());
+            return Ok(Some((told(ask, None, &said), said)));
+        };
+        let asked = self.ask_side_by_side(call, live, model, purpose, &body, times).await?;
+        let Some((attempts, said)) = asked else { return Ok(None) };
+        let said = said.and_then(|votes| paid_result(&ask.ask, votes));
+        let told = Paid { attempts, ..told(ask, Some(&body), &said) };
+        Ok(Some((told, said)))
     }
 
-    /// Asks one model several times, only if all of them can be paid for.
+    /// Asks one model several times, only if all of them can be paid for; the attempts, and what
+    /// they said.
     async fn ask_side_by_side(
         &self,
         call: &LiveCall,
         live: &mut Live,
         model: &str,
         purpose: Purpose,
-        body: Value,
+        body: &Value,
         times: u32,
-    ) -> Result<Option<Result<Vec<Vote>, String>>, Stop> {
+    ) -> Result<Option<(Vec<u32>, Result<Vec<Vote>, String>)>, Stop> {
         let now = self.clock.now();
         if let Err(why) = affordable(&live.policy.plan, &live.state, model, times, now) {
-            return Ok(Some(Err(format!("not asked: {}", crate::words::skip(why)))));
+            let why = format!("not asked: {}", crate::words::skip(why));
+            return Ok(Some((Vec::new(), Err(why))));
         }
         let mut begun: Vec<Begun> = Vec::new();
         let mut blocked = None;
@@ -219,6 +231,7 @@ impl Inner {
                 Err(no) => blocked = Some(no.which),
             }
         }
+        let attempts = begun.iter().map(Begun::number).collect();
         let sent = crate::stages::stopwatch();
         let over = join_all(begun.into_iter().map(|one| self.send(call, one))).await;
         live.stages.model += sent.elapsed();
@@ -231,10 +244,7 @@ impl Inner {
                 Err(why) => failed = Some(why),
             }
         }
-        Ok(Some(match failed {
-            Some(why) => Err(why),
-            None => Ok(votes),
-        }))
+        Ok(Some((attempts, failed.map_or(Ok(votes), Err))))
     }
 
     fn vote(&self, live: &Live, attempt: u32) -> Option<Vote> {
@@ -288,12 +298,36 @@ impl Inner {
         else {
             return Ok(None);
         };
-        let Some(bytes) = self.stored(*raw).await? else { return Ok(None) };
-        Ok(serde_json::from_slice(&bytes)
-            .ok()
-            .and_then(|body: Value| Provided::read(bytes.into(), body, Default::default()).ok())
-            .map(|provided| provided.body))
+        let bytes = self.stored(*raw).await?;
+        Ok(bytes.as_deref().and_then(backstop_upstream::completion_of))
     }
+}
+
+/// What attempts said, as the judgement asked for it.
+pub(crate) fn paid_result(ask: &PaidKind, votes: Vec<Vote>) -> Result<PaidResult, String> {
+    match ask {
+        PaidKind::Votes { .. } => Ok(PaidResult::Votes(votes)),
+        _ => {
+            let first = votes.into_iter().next().ok_or("the judge did not answer")?;
+            Ok(PaidResult::Judge(first.answer))
+        }
+    }
+}
+
+/// What is recorded of something that was asked, `own` being the body that was sent to a model.
+fn told<T>(ask: &PaidAsk, own: Option<&Value>, said: &Result<T, String>) -> Paid {
+    Paid {
+        id: ask.id,
+        asked: ask.ask.digest(own),
+        attempts: Vec::new(),
+        said: None,
+        failed: said.as_ref().err().cloned(),
+    }
+}
+
+/// What a service said, as it is kept.
+fn words(score: &ServiceScore) -> Vec<u8> {
+    serde_json::to_vec(score).unwrap_or_default()
 }
 
 /// Keeps the answer as it would be released.

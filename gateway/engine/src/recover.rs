@@ -8,14 +8,13 @@ use backstop_domain::{
 use backstop_ledger::{Append, CallSummary, NewEvent, Transaction};
 use backstop_policy::{
     Policy,
-    judge::{Asked, Caller as Asker, Facts, ToolUse},
+    judge::{Facts, ToolUse},
 };
-use serde::Deserialize;
-use serde_json::Value;
 
 use crate::{
     engine::{Engine, Inner, fold},
     live::{Live, LiveCall, Shown, Stop},
+    replay::Stored,
 };
 
 /// What a restart found.
@@ -31,18 +30,6 @@ pub struct Recovered {
 
 /// A policy, and what one call takes of the limits on its tools.
 type Uses = Option<(String, Vec<ToolUse>)>;
-
-/// The request as it was kept.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Stored {
-    pub(crate) input: Value,
-    pub(crate) messages: Vec<Value>,
-    pub(crate) body: Option<Value>,
-    #[serde(default)]
-    pub(crate) roles: Vec<String>,
-    #[serde(default)]
-    owner: Option<String>,
-}
 
 impl Engine {
     /// Carries on what the last process left, and starts watching due times. To be called once,
@@ -166,22 +153,7 @@ impl Inner {
         received_at: backstop_domain::Millis,
     ) -> Result<Facts, Stop> {
         let stored = self.request_of(received).await?;
-        let asked = Asked {
-            input: stored.input,
-            messages: stored.messages,
-            body: stored.body,
-            caller: Asker {
-                name: received.caller.clone(),
-                tenant: received.tenant.clone(),
-                roles: stored.roles,
-            },
-            id: id.0.clone(),
-            key: received.key.clone(),
-            tags: received.tags.clone(),
-            received: received_at,
-            salt: self.salt.clone(),
-        };
-        Ok(Facts::new(Arc::clone(policy), asked))
+        Ok(stored.facts(id, policy, received, received_at, self.salt.clone()))
     }
 
     async fn request_of(&self, received: &Received) -> Result<Stored, Stop> {

@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use backstop_domain::{CallId, Millis};
+use backstop_domain::{CallId, FullLimit, Millis};
 use backstop_policy::judge::ToolUse;
 use backstop_upstream::Clock;
 use parking_lot::Mutex;
@@ -40,15 +40,6 @@ struct Taken {
     window_ms: u64,
 }
 
-/// A limit has no room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Full {
-    /// The tool that it denies.
-    pub tool: String,
-    /// Which limit, in words.
-    pub why: String,
-}
-
 impl ToolLimits {
     /// Nothing taken yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
@@ -57,7 +48,7 @@ impl ToolLimits {
 
     /// Holds what an answer takes, all of it or nothing. What the call held before is given back
     /// first: only its newest answer counts.
-    pub fn hold(&self, policy: &str, call: &CallId, uses: &[ToolUse]) -> Result<(), Full> {
+    pub fn hold(&self, policy: &str, call: &CallId, uses: &[ToolUse]) -> Result<(), FullLimit> {
         let now = self.clock.now();
         let mut counts = self.counts.lock();
         counts.let_go(call);
@@ -66,7 +57,7 @@ impl ToolLimits {
                 let whose = if one.key.is_empty() { "everybody" } else { one.key.as_str() };
                 let (most, window) = (one.most, window(one.window_ms));
                 let why = format!("its limit of {most} per {window} is reached for `{whose}`");
-                return Err(Full { tool: one.tool.clone(), why });
+                return Err(FullLimit { tool: one.tool.clone(), why });
             }
         }
         counts.hold(policy, call, uses);

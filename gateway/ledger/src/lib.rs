@@ -7,6 +7,7 @@
 
 mod erasure;
 mod error;
+mod export;
 mod kinds;
 mod ledger;
 mod memory;
@@ -21,6 +22,7 @@ mod validate;
 
 pub use erasure::{CallBodies, KeepingChange, OwnBody, Size};
 pub use error::{AppendError, OpenError, ReadFailed, StorageFault};
+pub use export::{ExportError, ExportFile, Exported, export};
 pub use kinds::{INLINE_MAX, Keeping, Waiting, keeping, waiting};
 pub use ledger::{Ledger, Reading};
 pub use memory::MemoryLedger;
@@ -30,9 +32,9 @@ pub use query::{
 };
 pub use retention::{Retention, Swept};
 pub use sqlite::{
-    BackupError, Break, CommitStep, Copied, Counts, Faults, Head, Migrated, Options, Report,
-    SqliteLedger, backup, head, lacks, migrate, read_body, read_stream, rebuild_summaries, restore,
-    sizes, verify,
+    BackupError, BodiesByDigest, Break, CommitStep, Copied, Counts, Faults, Head, Migrated,
+    Offline, Options, Report, SqliteLedger, backup, head, lacks, migrate, read_body, read_stream,
+    rebuild_summaries, restore, sizes, verify,
 };
 pub use subscription::{Again, Delivery, DeliveryFilter, Progress, Standing};
 pub use summary::{CallPhase, CallSummary, ReviewPhase, ReviewSummary};

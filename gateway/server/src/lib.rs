@@ -23,6 +23,7 @@ mod openai;
 mod ops;
 mod problem;
 mod query;
+mod replay;
 mod reviews;
 mod routes;
 mod runs;

@@ -10,8 +10,8 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    app::App, calls, desk, erasures, events, face, feed, openai, ops, problem::Problem, reviews,
-    runs, subscriptions,
+    app::App, calls, desk, erasures, events, face, feed, openai, ops, problem::Problem, replay,
+    reviews, runs, subscriptions,
 };
 
 /// Every route, over that app.
@@ -26,7 +26,7 @@ pub fn routes(app: App) -> Router {
         .route("/v1/calls/{name}/events", get(events::of_call))
         .route("/v1/calls/{name}/cancel", post(calls::cancel))
         .route("/v1/calls/{name}/checkpoints", get(runs::checkpoints))
-        .route("/v1/calls/{name}/replay", post(runs::replay))
+        .route("/v1/calls/{name}/replay", post(replay::replay))
         .route("/v1/calls/{name}/rollback", post(runs::rollback))
         .route("/v1/reviews", get(reviews::list))
         .route("/v1/reviews/{id}", get(reviews::show))

@@ -88,29 +88,6 @@ pub async fn rollback(
     fork(&app, &identity, &id, &veil, (ForkKind::Rollback, to_seq, reason, run)).await
 }
 
-/// `POST /v1/calls/{id}/replay`.
-///
-/// # Errors
-/// [`Problem`] if it may not or cannot be.
-pub async fn replay(
-    State(app): State<App>,
-    identity: Identity,
-    Path(id): Path<String>,
-    body: Result<JsonBody, Problem>,
-) -> Result<Response, Problem> {
-    let id = CallId(id);
-    let (_, veil) = seen(&app, &identity, &id).await?;
-    allowed(&identity, "replay")?;
-    let body = body?.0;
-    match body.get("mode").and_then(Value::as_str) {
-        Some("resume_from") => resume_from(&app, &identity, &id, &veil, body).await,
-        _ => {
-            let detail = "`mode` is not `resume_from`";
-            Err(Problem::bad_request("invalid_field", detail).at("mode"))
-        }
-    }
-}
-
 /// Replay by a new run; whether it may be was asked already.
 ///
 /// # Errors

@@ -127,6 +127,15 @@ impl Answer {
     }
 }
 
+/// The `chat.completion` object in a body as it was kept: unstreamed, or put together from a
+/// stream.
+pub fn completion_of(raw: &[u8]) -> Option<Value> {
+    if let Ok(body) = serde_json::from_slice(raw) {
+        return Some(body);
+    }
+    crate::stream::collect(core::str::from_utf8(raw).ok()?).ok()
+}
+
 fn read_choice(place: u64, choice: &Value) -> Result<Choice, String> {
     let message = choice.get("message").filter(|message| message.is_object());
     let message = message.ok_or("it has no object `message`")?;

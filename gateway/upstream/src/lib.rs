@@ -25,7 +25,7 @@ pub use adapters::{
     Blocked, CredentialGate, GateSnapshot, GuardedService, LimitPermit, LimitSet, ModelGate,
     ModelGuards, Permit, Purpose, Refused, ServiceGuards, acquire_all,
 };
-pub use answer::{Answer, Choice, LogProb, ToolCall};
+pub use answer::{Answer, Choice, LogProb, ToolCall, completion_of};
 pub use client::{Endpoint, EndpointConfig, EndpointError, HeaderText, HttpModel, ModelConfig};
 pub use clock::{Clock, MonotonicClock};
 pub use model::{AskRequest, BoxFuture, Model, Timeouts};

@@ -20,7 +20,7 @@ use backstop_domain::{
 };
 use backstop_engine::{
     Admitted, Caller, Engine, Ids, InForce, Models, Parts, Refused, Services, Snapshot, Submit,
-    Upstream, Verb, What,
+    Upstream, Verb, What, replay::Verdict,
 };
 use backstop_ledger::{Ledger, MemoryLedger};
 use backstop_policy::{Sources, Workspace};
@@ -202,6 +202,8 @@ impl Process {
         let kept = self.engine.call(id).await.unwrap().unwrap();
         assert_eq!(kept.state, shown.state, "the fold of the ledger is what was shown");
         assert_eq!(kept.answer, shown.answer);
+        let verified = self.engine.verify(id).await.unwrap();
+        assert_eq!(verified.verdict(), Verdict::Equal, "{verified:#?}");
         shown
     }
 

@@ -83,7 +83,7 @@ impl Told {
     pub fn findings(&self) -> Vec<&Finding> {
         let all = self.events.iter().flat_map(|event| match event {
             CallEvent::AnswerJudged(judged) => judged.findings.as_slice(),
-            CallEvent::RequestJudged { findings } => findings.as_slice(),
+            CallEvent::RequestJudged { findings, .. } => findings.as_slice(),
             _ => &[],
         });
         all.collect()

@@ -44,7 +44,7 @@ pub use error::EvalError;
 pub use pieces::{Piece, PieceKind, pieces};
 pub use possible::Claim;
 pub use problem::{About, Doubt, Problem};
-pub use sample::{Drawn, Sampling};
+pub use sample::Sampling;
 pub use scope::Scope;
 pub use template::{Template, whole_expression};
 pub use types::{Bounds, Field, Fields, Texts, Type};

@@ -3,43 +3,33 @@
 //! A keyed hash, so that a caller cannot choose a key that is never audited. Every draw is noted,
 //! so that the ledger can record it and a replay can repeat it without the salt.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
+use backstop_domain::Drawn;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::error::EvalError;
 
-/// One draw, as recorded. It holds no float and not the key itself, which may be private.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Drawn {
-    /// First 16 hexadecimal digits of the key's SHA-256.
-    pub key: String,
-    /// The share, in millionths.
-    pub share_millionths: u32,
-    /// Whether the key fell into the share.
-    pub taken: bool,
-}
+/// The share that everything falls into, in millionths.
+const WHOLE: u32 = 1_000_000;
 
-/// Draws samples for one rule of one policy, or repeats recorded ones.
-#[derive(Debug)]
+/// Draws samples for one rule of one policy: as recorded where they were drawn before, else anew.
+#[derive(Debug, Default)]
 pub struct Sampling {
-    source: Source,
+    by: String,
+    fresh: Option<Fresh>,
+    recorded: Vec<Drawn>,
     drawn: RefCell<Vec<Drawn>>,
+    lacked: Cell<bool>,
 }
 
-enum Source {
-    Fresh(Box<Hmac<Sha256>>),
-    Recorded(Vec<Drawn>),
-}
+struct Fresh(Box<Hmac<Sha256>>);
 
 /// The salt stays out of logs.
-impl std::fmt::Debug for Source {
+impl std::fmt::Debug for Fresh {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Fresh(_) => f.write_str("Fresh"),
-            Self::Recorded(drawn) => f.debug_tuple("Recorded").field(drawn).finish(),
-        }
+        f.write_str("Fresh")
     }
 }
 
@@ -55,17 +45,29 @@ impl Sampling {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        Ok(Self { source: Source::Fresh(Box::new(hash)), drawn: RefCell::default() })
+        let fresh = Some(Fresh(Box::new(hash)));
+        Ok(Self { fresh, ..Self::recorded(rule, Vec::new()) })
     }
 
-    /// Repeats what was drawn before; a draw that was not recorded is an error.
-    pub fn recorded(drawn: Vec<Drawn>) -> Self {
-        Self { source: Source::Recorded(drawn), drawn: RefCell::default() }
+    /// Repeats what was drawn before for `rule`; what was not recorded is an error.
+    pub fn recorded(rule: &str, drawn: Vec<Drawn>) -> Self {
+        Self { by: rule.to_owned(), recorded: drawn, ..Self::default() }
     }
 
-    /// What was drawn so far, each once, to be recorded with the finding.
+    /// What was drawn before counts first.
+    #[must_use]
+    pub fn after(self, recorded: Vec<Drawn>) -> Self {
+        Self { recorded, ..self }
+    }
+
+    /// What was drawn so far, each once, to be recorded with the judgement.
     pub fn drawn(&self) -> Vec<Drawn> {
         self.drawn.borrow().clone()
+    }
+
+    /// Whether something was to be drawn that is neither recorded nor can be drawn.
+    pub const fn lacked(&self) -> bool {
+        self.lacked.get()
     }
 
     /// Whether `key` falls into `share`, which lies in 0 to 1.
@@ -76,25 +78,48 @@ impl Sampling {
         let share_millionths = (share * 1e6).round() as u32;
         let digest: String =
             Sha256::digest(key).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let taken = match &self.source {
-            Source::Fresh(hash) => {
-                let mut hash = (**hash).clone();
-                hash.update(key.as_bytes());
-                let bytes = hash.finalize().into_bytes();
-                let top = bytes.iter().take(8).fold(0_u64, |top, byte| top << 8 | u64::from(*byte));
-                u128::from(top) * 1_000_000 < u128::from(share_millionths) << 64
+        let known = self.known(&digest, share_millionths);
+        let taken = match (known, &self.fresh) {
+            (Some(taken), _) => taken,
+            (None, Some(fresh)) => fresh.falls(key, share_millionths),
+            (None, None) => {
+                self.lacked.set(true);
+                return Err(EvalError::new("this sample was not recorded for this call"));
             }
-            Source::Recorded(drawn) => drawn
-                .iter()
-                .find(|d| d.key == digest && d.share_millionths == share_millionths)
-                .map(|d| d.taken)
-                .ok_or_else(|| EvalError::new("this sample was not recorded for this call"))?,
         };
-        let draw = Drawn { key: digest, share_millionths, taken };
+        let by = self.by.clone();
+        let draw = Drawn { by, key: digest, share_millionths, taken };
         let mut drawn = self.drawn.borrow_mut();
         if !drawn.contains(&draw) {
             drawn.push(draw);
         }
         Ok(taken)
+    }
+
+    /// What earlier draws say: what fell into a share falls into every larger one, and what fell
+    /// outside stays outside every smaller one.
+    fn known(&self, key: &str, share: u32) -> Option<bool> {
+        if matches!(share, 0 | WHOLE) {
+            return Some(share == WHOLE);
+        }
+        let mut of_key = self.recorded.iter().filter(|drawn| drawn.by == self.by);
+        let says = |drawn: &Drawn| {
+            let decided = match drawn.taken {
+                true => drawn.share_millionths <= share,
+                false => drawn.share_millionths >= share,
+            };
+            decided && drawn.key == key
+        };
+        of_key.find(|drawn| says(drawn)).map(|drawn| drawn.taken)
+    }
+}
+
+impl Fresh {
+    fn falls(&self, key: &str, share_millionths: u32) -> bool {
+        let mut hash = (*self.0).clone();
+        hash.update(key.as_bytes());
+        let bytes = hash.finalize().into_bytes();
+        let top = bytes.iter().take(8).fold(0_u64, |top, byte| top << 8 | u64::from(*byte));
+        u128::from(top) * 1_000_000 < u128::from(share_millionths) << 64
     }
 }

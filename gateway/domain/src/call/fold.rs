@@ -92,7 +92,7 @@ impl CallState {
         match event {
             CallEvent::CallReceived(_) => None,
             CallEvent::DuplicateJoined { .. } => Some(()),
-            CallEvent::RequestJudged { findings } => {
+            CallEvent::RequestJudged { findings, .. } => {
                 (matches!(self.phase, Phase::Admitted) && self.in_flight().is_none())
                     .then_some(())?;
                 self.request_findings.clone_from(findings);
@@ -131,7 +131,7 @@ impl CallState {
                 self.phase = Phase::Checking { subject: subject.clone() };
                 Some(())
             }
-            CallEvent::FallbackFailed { reason } => {
+            CallEvent::FallbackFailed { reason, .. } => {
                 matches!(self.phase, Phase::FallingBack).then_some(())?;
                 self.fallback_tried = true;
                 self.phase = Phase::Deciding(Topic::NoFallback { reason: reason.clone() });

@@ -10,7 +10,7 @@ use backstop_policy::judge::{Caller, Pretended};
 use backstop_policy::tried::{Attempt, Scene};
 use backstop_policy::{Answer, Policy};
 
-use crate::recover::Stored;
+use crate::replay::Stored;
 
 /// A call that can be played again, and the verdicts that it came to before a person decided.
 pub(super) struct Record {
@@ -92,7 +92,7 @@ impl<'r> Reading<'r> {
     fn event(&mut self, event: &CallEvent) -> Result<(), String> {
         let Some(scene) = &mut self.scene else { return Ok(()) };
         match event {
-            CallEvent::RequestJudged { findings } => {
+            CallEvent::RequestJudged { findings, .. } => {
                 paid(self.policy, findings, &mut scene.pretended);
             }
             CallEvent::CacheLooked { hit: Some(_) } => {

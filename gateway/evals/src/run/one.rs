@@ -150,7 +150,7 @@ fn fired(events: &[Recorded]) -> Vec<String> {
     let mut fired: Vec<String> = Vec::new();
     for recorded in events {
         let findings = match &recorded.event {
-            Ok(Event::Call(CallEvent::RequestJudged { findings })) => findings,
+            Ok(Event::Call(CallEvent::RequestJudged { findings, .. })) => findings,
             Ok(Event::Call(CallEvent::AnswerJudged(judged))) => &judged.findings,
             _ => continue,
         };

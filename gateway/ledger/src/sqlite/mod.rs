@@ -7,6 +7,7 @@ mod erase;
 mod faults;
 mod insert;
 mod migrate;
+mod offline;
 mod open;
 mod place;
 mod read;
@@ -47,6 +48,7 @@ pub use self::{
     backup::{BackupError, Copied, backup, restore},
     faults::{CommitStep, Faults},
     migrate::{Migrated, migrate},
+    offline::{BodiesByDigest, Offline},
     read::{read_body, read_stream, sizes},
     rebuild::rebuild_summaries,
     verify::{Break, Head, Report, head, lacks, verify},

@@ -4,12 +4,13 @@
 use std::{collections::BTreeMap, collections::BTreeSet, fs, path::PathBuf};
 
 use backstop_domain::{
-    Act, AnsweredBy, Ask, AtDoor, AttemptEnded, AttemptResult, CallEvent, CallId, Cause,
-    Compensation, ControlEvent, Criticality, Decision, Digest, Effect, Ended, Envelope, Escalation,
-    Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, Judged, MicroMoney, Millis,
-    Mode, Objection, OnExpiry, Opened, Outcome, Priority, Purpose, Reason, Received, Requested,
-    Resolution, Resolved, ReviewEvent, ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Scored,
-    Show, Signal, SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, effect_key,
+    Act, AnsweredBy, Ask, AtDoor, AttemptEnded, AttemptResult, Basis, CallEvent, CallId, Cause,
+    Compensation, ControlEvent, Criticality, Decision, Digest, Drawn, Effect, Ended, Envelope,
+    Escalation, Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, FullLimit, Judged,
+    MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, Priority, Purpose,
+    Reason, Received, Requested, Resolution, Resolved, ReviewEvent, ReviewId, ReviewKind,
+    ReviewSpec, RunEnd, RungRef, Scored, Show, Signal, SkipReason, Skipped, Source, Status, Stream,
+    Subject, Usage, Verdict, effect_key,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
 };
 use backstop_ledger::{Ledger, MemoryLedger, NewEvent, Transaction};
@@ -109,7 +110,39 @@ fn full_judged() -> CallEvent {
         mended: vec!["code fence removed".into()],
         complete: true,
         writes: true,
+        basis: Basis::default(),
     })
+}
+
+fn basis() -> Basis {
+    let service = Paid {
+        id: 0,
+        asked: Some(Digest::of(b"texts")),
+        attempts: vec![],
+        said: Some(Digest::of(b"score")),
+        failed: None,
+    };
+    let votes = Paid {
+        id: 1,
+        asked: Some(Digest::of(b"request")),
+        attempts: vec![2, 3],
+        said: None,
+        failed: Some("no answer before the call's deadline".into()),
+    };
+    let drawn = Drawn {
+        by: "rules.audit".into(),
+        key: "00112233445566ff".into(),
+        share_millionths: 20_000,
+        taken: true,
+    };
+    let why = "its limit of 2 per day is reached for `c1`".into();
+    let full = Some(FullLimit { tool: "issue_refund".into(), why });
+    Basis { paid: vec![service, votes], drawn: vec![drawn], full }
+}
+
+fn judged_with_basis() -> CallEvent {
+    let CallEvent::AnswerJudged(plain) = judged() else { unreachable!() };
+    CallEvent::AnswerJudged(Judged { basis: basis(), ..plain })
 }
 
 fn decided(verdict: Verdict, act: Act) -> CallEvent {
@@ -249,7 +282,8 @@ fn call_examples() -> Vec<(&'static str, CallEvent)> {
         ("full", full_received()),
         ("plain", crate::stories::received("invoice-triage")),
         ("", CallEvent::DuplicateJoined { request: "req_2".into() }),
-        ("", CallEvent::RequestJudged { findings: vec![full_finding()] }),
+        ("", CallEvent::RequestJudged { findings: vec![full_finding()], basis: Basis::default() }),
+        ("basis", CallEvent::RequestJudged { findings: Vec::new(), basis: basis() }),
         ("hit", CallEvent::CacheLooked { hit: Some(cached) }),
         ("miss", CallEvent::CacheLooked { hit: None }),
         ("", started(1)),
@@ -258,10 +292,13 @@ fn call_examples() -> Vec<(&'static str, CallEvent)> {
         ("", blocked),
         ("full", full_judged()),
         ("plain", judged()),
+        ("basis", judged_with_basis()),
         ("", CallEvent::AnswerMasked { subject: subject() }),
         ("", CallEvent::WaitEnded),
-        ("", CallEvent::FallbackTaken { row: 1, subject: fallback }),
-        ("", CallEvent::FallbackFailed { reason: "no row matched".into() }),
+        ("", CallEvent::FallbackTaken { row: 1, subject: fallback.clone(), drawn: vec![] }),
+        ("drawn", CallEvent::FallbackTaken { row: 1, subject: fallback, drawn: basis().drawn }),
+        ("", CallEvent::FallbackFailed { reason: "no row matched".into(), drawn: vec![] }),
+        ("drawn", CallEvent::FallbackFailed { reason: "no row".into(), drawn: basis().drawn }),
         ("", CallEvent::ReviewRequested(requested)),
         ("", CallEvent::DecisionUndone { review: ReviewId::from("rev_1") }),
         ("", CallEvent::InterimReleased { digest: Digest::of(b"fallback") }),

@@ -108,6 +108,7 @@ pub fn judged() -> CallEvent {
         mended: Vec::new(),
         complete: true,
         writes: false,
+        basis: Default::default(),
     })
 }
 
@@ -148,7 +149,7 @@ pub fn verdict(verdict: Verdict, act: Act) -> CallEvent {
 pub fn way_of_an_accepted_call() -> Vec<CallEvent> {
     vec![
         received("invoice-triage"),
-        CallEvent::RequestJudged { findings: Vec::new() },
+        CallEvent::RequestJudged { findings: Vec::new(), basis: Default::default() },
         verdict(Verdict::Accept, Act::Begin { model: "small".into() }),
         CallEvent::CacheLooked { hit: None },
         started(1),

@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use backstop_domain::{Cause, MicroMoney, Millis, Signal, Source, Status};
+use backstop_domain::{Cause, Drawn, MicroMoney, Millis, Signal, Source, Status};
 use serde_json::{Map, Value, json};
 
 use super::input::{Contract, contract};
+use super::samples::Samples;
 use crate::compiled::{InputOf, Policy};
 use crate::prompt::keep_newest;
 use crate::tried::Made;
@@ -55,7 +56,7 @@ pub struct Facts {
     fixed: BTreeMap<&'static str, Value>,
     messages: Vec<Value>,
     body: Option<Value>,
-    salt: Vec<u8>,
+    samples: Samples,
     contract: OnceLock<Option<Contract>>,
     /// What a policy's own test says of signals and checks. Empty in every real call.
     pretended: Pretended,
@@ -127,7 +128,7 @@ impl Facts {
             fixed,
             messages,
             body: asked.body,
-            salt: asked.salt,
+            samples: Samples::new(Some(asked.salt), Vec::new()),
             contract: OnceLock::new(),
             pretended: Pretended::default(),
             data: None,
@@ -194,8 +195,26 @@ impl Facts {
         &self.pretended
     }
 
-    pub(crate) fn salt(&self) -> &[u8] {
-        &self.salt
+    /// With the samples that were drawn before in this call. `salt`: what was not drawn then is
+    /// drawn anew; without it, it is an error, and [`Facts::undrawn`] names it.
+    #[must_use]
+    pub fn replaying(mut self, drawn: Vec<Drawn>, salt: Option<Vec<u8>>) -> Self {
+        self.samples = Samples::new(salt, drawn);
+        self
+    }
+
+    pub(crate) const fn samples(&self) -> &Samples {
+        &self.samples
+    }
+
+    /// Samples that were drawn since this was last asked, to be recorded; each once per call.
+    pub fn take_drawn(&self) -> Vec<Drawn> {
+        self.samples.take()
+    }
+
+    /// The rules and checks whose samples were asked for and are not known: of a replay only.
+    pub fn undrawn(&self) -> Vec<String> {
+        self.samples.missing()
     }
 
     /// What must be equal for a kept answer to be the same: the paths of `cache.key`, or else the

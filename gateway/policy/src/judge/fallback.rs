@@ -111,6 +111,17 @@ impl Policy {
         rows.collect()
     }
 
+    /// The key and the oldest age, in milliseconds, that row `row` of the fallback asks for, if it
+    /// answers with the last good answer.
+    pub fn last_good_of(&self, facts: &Facts, row: usize) -> Option<(Digest, Option<u64>)> {
+        match &self.fallback.get(row)?.answer {
+            RowAnswer::LastGood { within_ms, same } => {
+                Some((self.last_good_key(facts, same), *within_ms))
+            }
+            RowAnswer::Value(_) => None,
+        }
+    }
+
     fn last_good_key(&self, facts: &Facts, same: &[Path]) -> Digest {
         let values: Value = if same.is_empty() {
             facts.input().clone()

@@ -1,6 +1,10 @@
 //! Evaluates conditions, formulas and texts over the facts of a call.
 
-use backstop_checks::expression::{Calendar, Environment, Expression, Sampling, Template};
+use std::cell::OnceCell;
+
+use backstop_checks::expression::{
+    Calendar, Environment, EvalError, Expression, Sampling, Template,
+};
 use serde_json::Value;
 
 use super::View;
@@ -9,7 +13,10 @@ use crate::tried::Made;
 /// The facts as an expression sees them.
 struct Seen<'a, 'f> {
     view: &'a View<'f>,
-    sampling: Option<Sampling>,
+    /// The rule or check whose expression it is: its samples are its own.
+    by: &'a str,
+    /// Made only for an expression that draws.
+    sampling: OnceCell<Option<Sampling>>,
 }
 
 impl Environment for Seen<'_, '_> {
@@ -23,15 +30,24 @@ impl Environment for Seen<'_, '_> {
     }
 
     fn sampling(&self) -> Option<&Sampling> {
-        self.sampling.as_ref()
+        let facts = self.view.facts();
+        let made = || facts.samples().of(&facts.policy().name, self.by);
+        self.sampling.get_or_init(made).as_ref()
     }
 }
 
-/// `by` is the rule or check whose expression it is: its samples are its own.
-fn seen<'a, 'f>(view: &'a View<'f>, by: &str) -> Seen<'a, 'f> {
-    let facts = view.facts();
-    let sampling = Sampling::fresh(facts.salt(), &facts.policy().name, by).ok();
-    Seen { view, sampling }
+/// Evaluates, and notes what was drawn for it.
+fn with<T>(
+    view: &View<'_>,
+    by: &str,
+    evaluate: impl FnOnce(&Seen<'_, '_>) -> Result<T, EvalError>,
+) -> Result<T, String> {
+    let seen = Seen { view, by, sampling: OnceCell::new() };
+    let result = evaluate(&seen);
+    if let Some(Some(sampling)) = seen.sampling.get() {
+        view.facts().samples().note(by, sampling, result.is_err());
+    }
+    result.map_err(|error| error.to_string())
 }
 
 /// Whether a condition holds.
@@ -39,13 +55,18 @@ fn seen<'a, 'f>(view: &'a View<'f>, by: &str) -> Seen<'a, 'f> {
 /// # Errors
 /// Why it cannot be computed, in words.
 pub(super) fn holds(expression: &Expression, view: &View<'_>, by: &str) -> Result<bool, String> {
-    let seen = seen(view, by);
-    if let Some(watch) = view.facts().watched() {
-        let (by, source) = (by.to_owned(), expression.source().to_owned());
-        let made = expression.compared(&seen).into_iter();
-        watch.saw(made.map(|compared| Made { by: by.clone(), source: source.clone(), compared }));
-    }
-    expression.holds(&seen).map_err(|error| error.to_string())
+    with(view, by, |seen| {
+        if let Some(watch) = view.facts().watched() {
+            let (by, source) = (by.to_owned(), expression.source().to_owned());
+            let made = expression.compared(seen).into_iter();
+            watch.saw(made.map(|compared| Made {
+                by: by.clone(),
+                source: source.clone(),
+                compared,
+            }));
+        }
+        expression.holds(seen)
+    })
 }
 
 /// The value of a formula.
@@ -53,9 +74,7 @@ pub(super) fn holds(expression: &Expression, view: &View<'_>, by: &str) -> Resul
 /// # Errors
 /// Why it cannot be computed, in words.
 pub(super) fn value(expression: &Expression, view: &View<'_>, by: &str) -> Result<Value, String> {
-    let seen = seen(view, by);
-    let value = expression.evaluate(&seen).map_err(|error| error.to_string())?;
-    Ok(value.into_json())
+    with(view, by, |seen| expression.evaluate(seen).map(|value| value.into_json()))
 }
 
 /// A text with its expressions filled in.
@@ -63,5 +82,5 @@ pub(super) fn value(expression: &Expression, view: &View<'_>, by: &str) -> Resul
 /// # Errors
 /// Why it cannot be computed, in words.
 pub(super) fn text(template: &Template, view: &View<'_>, by: &str) -> Result<String, String> {
-    template.render(&seen(view, by)).map_err(|error| error.to_string())
+    with(view, by, |seen| template.render(seen))
 }

@@ -17,6 +17,7 @@ mod objection;
 mod paid;
 mod places;
 mod rules;
+mod samples;
 mod scan;
 mod shape;
 mod state;

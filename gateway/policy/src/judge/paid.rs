@@ -1,7 +1,8 @@
 //! What costs money or time: services, judges and further votes. Asked here, carried out by the
 //! engine, settled here.
 
-use backstop_domain::{FailureClass, Finding, Signal, Status};
+use backstop_domain::{Digest, FailureClass, Finding, Signal, Status};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::checks::{Came, not_applicable};
@@ -50,6 +51,27 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// Whether a service is asked, and no model.
+    pub const fn is_service(&self) -> bool {
+        matches!(self, Self::Service { .. })
+    }
+
+    /// Digest of what is sent, by which a replay knows it again. `own` is the call's own request,
+    /// which votes send once more; without it they cannot be sent.
+    pub fn digest(&self, own: Option<&Value>) -> Option<Digest> {
+        let request = match self {
+            Self::Service { service, texts, kind } => {
+                let sent = json!({ "service": service, "texts": texts, "kind": kind });
+                return Some(Digest::of_json(&sent));
+            }
+            Self::Judge { request, .. } => request,
+            Self::Votes { .. } => own?,
+        };
+        Some(Digest::of(request.to_string().as_bytes()))
+    }
+}
+
 /// What was asked and for whom, until its result comes.
 #[derive(Debug, Clone)]
 pub enum Paid {
@@ -76,7 +98,7 @@ pub enum PaidResult {
 }
 
 /// What a service says.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ServiceScore {
     /// Its score, in [0, 1]; high is bad.
     pub score: Option<f64>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backstop_domain::{FailureClass, Finding, Judged, Scored, Source, Status, Verdict};
+use backstop_domain::{Basis, FailureClass, Finding, Judged, Scored, Source, Status, Verdict};
 use serde_json::Value;
 
 use super::paid::{Paid, PaidAsk, PaidResult};
@@ -158,12 +158,13 @@ impl<'f> Judging<'f> {
         matches!(verdict, Verdict::Accept | Verdict::Fallback | Verdict::Escalate)
     }
 
-    /// What has to be asked now, side by side. Empty when nothing is left to ask.
+    /// What has to be asked now, side by side, services first. Empty when nothing is left to ask.
     pub fn next_paid(&mut self) -> Vec<PaidAsk> {
         let mut asks = Vec::new();
         if self.stage == Stage::Free {
             self.stage = Stage::Checks;
             asks = self.paid_checks();
+            asks.sort_by_key(|ask| !ask.ask.is_service());
         }
         if self.stage == Stage::Checks && asks.is_empty() && self.open.is_empty() {
             self.stage = Stage::Confidence;
@@ -210,6 +211,7 @@ impl<'f> Judging<'f> {
             mended: self.mended,
             complete,
             writes: self.writes,
+            basis: Basis { drawn: self.facts.take_drawn(), ..Basis::default() },
         };
         (judged, given.answer)
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use backstop_domain::call::{CallState, Step, next};
 use backstop_domain::{
-    AttemptEnded, AttemptResult, AttemptStarted, CallEvent, Cause, Digest, FailureClass, Finding,
-    MicroMoney, Millis, Requested, ReviewId, Source, Status, Subject, Usage, Verdict,
+    AttemptEnded, AttemptResult, AttemptStarted, Basis, CallEvent, Cause, Digest, FailureClass,
+    Finding, MicroMoney, Millis, Requested, ReviewId, Source, Status, Subject, Usage, Verdict,
 };
 
 use super::given::{Attempt, Scene, failing_as};
@@ -178,7 +178,7 @@ impl World<'_> {
         let findings = judging.finish_request();
         self.note(&findings);
         self.before.clone_from(&findings);
-        self.record(CallEvent::RequestJudged { findings });
+        self.record(CallEvent::RequestJudged { findings, basis: Basis::default() });
     }
 
     fn ask(&mut self, ask: &backstop_domain::Ask) {
@@ -295,9 +295,12 @@ impl World<'_> {
                 let row = u32::try_from(row).unwrap_or(u32::MAX);
                 self.seen.rows.insert(row);
                 self.seen.way.push(format!("fallback, row {row}"));
-                self.record(CallEvent::FallbackTaken { row, subject });
+                self.record(CallEvent::FallbackTaken { row, subject, drawn: Vec::new() });
             }
-            Err(error) => self.record(CallEvent::FallbackFailed { reason: error.to_string() }),
+            Err(error) => {
+                let reason = error.to_string();
+                self.record(CallEvent::FallbackFailed { reason, drawn: Vec::new() });
+            }
         }
     }
 }

@@ -63,6 +63,7 @@ fn a_judgement_is_of_the_answer_on_the_table() {
             mended: vec![],
             complete: true,
             writes: false,
+            basis: Default::default(),
         })
     };
     assert!(world.follows(&judged(Source::Model)));
@@ -80,7 +81,7 @@ fn a_masked_answer_stays_whose_it_was() {
 
 #[test]
 fn a_fallback_is_the_policys_and_only_where_it_was_asked_for() {
-    let taken = |source| CallEvent::FallbackTaken { row: 0, subject: of(source) };
+    let taken = |source| CallEvent::FallbackTaken { row: 0, subject: of(source), drawn: vec![] };
     let falling =
         world().ladder("rules.any", vec![Rung::Fallback]).objecting("good", &["rules.any"]);
     let falling = until(falling, |phase| matches!(phase, Phase::FallingBack));

@@ -175,6 +175,7 @@ fn a_decision_can_be_taken_back_inside_its_window_and_not_after_it() {
                     mended: vec![],
                     complete: true,
                     writes: false,
+                    basis: Default::default(),
                 };
                 world.record(CallEvent::AnswerJudged(judged));
             }

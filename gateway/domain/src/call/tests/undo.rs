@@ -192,7 +192,11 @@ fn nothing_is_judged_while_a_judge_of_it_is_still_asked() {
     let received = world.received();
     world.record(CallEvent::CallReceived(received));
     world.record(vote(1).0);
-    assert!(!world.follows(&CallEvent::RequestJudged { findings: vec![] }));
+    assert!(
+        !world.follows(&CallEvent::RequestJudged { findings: vec![], basis: Default::default() })
+    );
     world.record(vote(1).1);
-    assert!(world.follows(&CallEvent::RequestJudged { findings: vec![] }));
+    assert!(
+        world.follows(&CallEvent::RequestJudged { findings: vec![], basis: Default::default() })
+    );
 }

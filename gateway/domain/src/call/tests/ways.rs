@@ -192,7 +192,7 @@ fn an_attempt_that_a_crash_cut_off_takes_the_interrupted_branch() {
     let mut cut = super::world::world().ladder("on.interrupted", vec![retry(1)]);
     let received = cut.received();
     cut.record(crate::CallEvent::CallReceived(received));
-    cut.record(crate::CallEvent::RequestJudged { findings: vec![] });
+    cut.record(crate::CallEvent::RequestJudged { findings: vec![], basis: Default::default() });
     let Step::Record(verdict) = next(&cut.plan, cut.state()) else { panic!("no verdict") };
     cut.record(*verdict);
     cut.record(crate::CallEvent::CacheLooked { hit: None });

@@ -8,10 +8,10 @@ use alloc::{
 };
 
 use crate::{
-    AtDoor, AttemptEnded, AttemptResult, AttemptStarted, Budget, CallEvent, CallState, Criticality,
-    Digest, Ended, Escalation, Face, FailureClass, Finding, ForkKind, Forked, Judged, MicroMoney,
-    Millis, Mode, ModelPlan, Objection, Plan, RESERVE_MS, Received, Requested, Resolution,
-    Resolved, ReviewId, Rung, Source, Status, Step, Subject, Usage, next,
+    AtDoor, AttemptEnded, AttemptResult, AttemptStarted, Basis, Budget, CallEvent, CallState,
+    Criticality, Digest, Ended, Escalation, Face, FailureClass, Finding, ForkKind, Forked, Judged,
+    MicroMoney, Millis, Mode, ModelPlan, Objection, Plan, RESERVE_MS, Received, Requested,
+    Resolution, Resolved, ReviewId, Rung, Source, Status, Step, Subject, Usage, next,
 };
 
 /// What a scripted model does when it is asked.
@@ -214,7 +214,10 @@ impl World {
         match step {
             Step::Record(event) => self.record(*event),
             Step::JudgeRequest => {
-                self.record(CallEvent::RequestJudged { findings: self.before.clone() });
+                self.record(CallEvent::RequestJudged {
+                    findings: self.before.clone(),
+                    basis: Basis::default(),
+                });
             }
             Step::LookInCache => {
                 let hit = self.cached.map(|text| Subject {
@@ -311,6 +314,7 @@ impl World {
             mended: vec![],
             complete: self.complete,
             writes: self.writes,
+            basis: Basis::default(),
         }
     }
 
@@ -324,8 +328,11 @@ impl World {
                     attempt: None,
                     model: None,
                 },
+                drawn: vec![],
             }),
-            None => self.record(CallEvent::FallbackFailed { reason: "no row".into() }),
+            None => {
+                self.record(CallEvent::FallbackFailed { reason: "no row".into(), drawn: vec![] })
+            }
         }
     }
 
