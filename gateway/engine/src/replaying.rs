@@ -56,11 +56,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`NoReplay`].
-    pub async fn decided_under(
-        &self,
-        id: &CallId,
-        to: Option<Digest>,
-    ) -> Result<WhatIf, NoReplay> {
+    pub async fn decided_under(&self, id: &CallId, to: Option<Digest>) -> Result<WhatIf, NoReplay> {
         let inner = &self.0;
         let record = inner.recorded(id).await?;
         let Ok((received, _)) = record.received() else { return Err(NoReplay::NoCall) };

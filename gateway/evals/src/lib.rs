@@ -2,6 +2,7 @@
 //!
 //! It runs the real engine and the real judging; it decides nothing about live calls.
 
+pub mod add;
 pub mod diff;
 pub mod draft;
 pub mod import;

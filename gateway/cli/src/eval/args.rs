@@ -21,6 +21,8 @@ pub enum EvalCommand {
     Record(Record),
     /// Say that what a suite comes to now is good: later runs are held to it
     Bless(Bless),
+    /// Turn a recorded call into a redacted case, with its recorded answers and a person's decision
+    Add(Add),
     /// Put the JSON reports of shards together and judge them as one run
     Merge(Merge),
     /// Make a suite from a file of another tool, and list what did not carry over
@@ -79,6 +81,25 @@ pub struct Bless {
     /// Why this is good, for whoever reads the history
     #[arg(long)]
     pub why: String,
+    /// Folder with policies/, prompts/ and evals/
+    #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
+    pub workspace: PathBuf,
+}
+
+/// `backstop eval add`
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// Id of the call
+    pub call: String,
+    /// The suite that gets the case
+    #[arg(long)]
+    pub suite: String,
+    /// Id of the case; the call's own if left out
+    #[arg(long)]
+    pub id: Option<String>,
+    /// Folder of the ledger
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
     /// Folder with policies/, prompts/ and evals/
     #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
     pub workspace: PathBuf,

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 PASS, 1 FAIL, 2 bad configuration, 3 INCONCLUSIVE, 4 STALE, 5 ERROR.
 
+mod add;
 pub mod args;
 mod bless;
 mod changed;
@@ -25,6 +26,7 @@ pub fn run(args: &Eval) -> Result<ExitCode> {
         None => run::run(&args.run),
         Some(EvalCommand::Record(record)) => record::run(record),
         Some(EvalCommand::Bless(bless)) => bless::run(bless),
+        Some(EvalCommand::Add(add)) => add::run(add),
         Some(EvalCommand::Merge(merge)) => merge::run(merge),
         Some(EvalCommand::Import(import)) => import::run(import),
     }

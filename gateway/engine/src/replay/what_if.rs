@@ -92,7 +92,7 @@ impl<'r> World<'r> {
             policy: other.policy.name.clone(),
             revision: plan.revision,
             mode: plan.mode,
-            estimates: crate::estimate::per_model(other.policy, facts),
+            estimates: crate::estimate::per_model(other.policy, facts).0,
             deadline: deadline(received, at, other),
             ..received.clone()
         };

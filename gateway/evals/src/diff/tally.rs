@@ -233,7 +233,7 @@ impl Tally {
         let place = |flip: &Flip| (flip.policy.clone(), flip.cause.clone(), flip.to.clone());
         flips.sort_by(|a, b| b.calls.cmp(&a.calls).then_with(|| place(a).cmp(&place(b))));
         let mut unknowns: Vec<Unknowns> = self.unknowns.into_values().collect();
-        unknowns.sort_by(|a, b| b.calls.cmp(&a.calls));
+        unknowns.sort_by_key(|one| std::cmp::Reverse(one.calls));
         Diff {
             version: 1,
             calls: self.calls,

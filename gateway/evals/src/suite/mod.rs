@@ -13,7 +13,7 @@ mod score;
 mod size;
 mod tier;
 
-pub use case::{Case, Expected};
+pub use case::{Case, Expected, Who};
 pub use gate::{Bound, Gate, Limit, shown};
 pub use label::Label;
 pub use load::{Day, Suite, Suites, day};

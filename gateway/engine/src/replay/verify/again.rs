@@ -67,7 +67,7 @@ impl Replay<'_> {
             policy: policy.name.clone(),
             revision: policy.plan.revision,
             mode: policy.plan.mode,
-            estimates: crate::estimate::per_model(policy, facts),
+            estimates: crate::estimate::per_model(policy, facts).0,
             ..recorded.clone()
         })
     }

@@ -1,0 +1,104 @@
+//! `backstop eval add`: a recorded call becomes a case.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, anyhow, bail};
+use backstop_domain::{CallId, Stream};
+use backstop_engine::replay::RecordedCall;
+use backstop_evals::add::{Added, add};
+use backstop_evals::run::{Tape, replay};
+use backstop_evals::suite::Suite;
+use backstop_ledger::Offline;
+use backstop_upstream::Recordings;
+
+use super::BAD;
+use super::args::Add;
+use super::load::{Loaded, load};
+use crate::{serve, style};
+
+/// The files that added cases and their answers stand in.
+const FILE: &str = "added.jsonl";
+
+/// Adds it.
+pub fn run(args: &Add) -> Result<ExitCode> {
+    serve::log("error", "text")?;
+    let Some(loaded) = load(&args.workspace)? else { return Ok(ExitCode::from(BAD)) };
+    let suites = loaded.named(std::slice::from_ref(&args.suite))?;
+    let suite = suites.first().context("there is no such suite")?;
+    let call = recorded(&args.data, &args.call)?;
+    let (received, _) = call.received().map_err(|why| anyhow!("{why}"))?;
+    if received.policy != suite.policy.name {
+        let (theirs, ours) = (&received.policy, &suite.policy.name);
+        bail!("the call is of policy `{theirs}`, the suite `{}` holds `{ours}`", suite.name);
+    }
+    let id = args.id.clone().unwrap_or_else(|| args.call.clone());
+    if suite.cases.iter().any(|case| case.id == id) {
+        bail!("the suite has a case `{id}` already; choose another `--id`");
+    }
+    let added = add(&call, &suite.policy, &id).map_err(|why| anyhow!(why))?;
+    let replays = tried(&loaded, suite, &added)?;
+    keep(&loaded, suite, &added, replays)?;
+    let hidden = added.hidden;
+    println!("{}  case `{id}` in evals/{}/cases/{FILE}", style::good("added"), suite.name);
+    println!("truth: {}", added.truth);
+    println!("hidden: {hidden} {}", if hidden == 1 { "text" } else { "texts" });
+    if !replays {
+        println!("its answers do not fit the request as it is asked now;");
+        println!("next: backstop eval record {}", suite.name);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn recorded(data: &Path, id: &str) -> Result<RecordedCall> {
+    let ledger = Offline::open(data)?;
+    let id = CallId::from(id);
+    let events = ledger.stream(&Stream::call(&id))?;
+    if events.is_empty() {
+        bail!("there is no call `{id}` in `{}`", data.display());
+    }
+    let mut digests = backstop_engine::replay::bodies_of(&events);
+    digests.extend(events.iter().filter_map(|event| match event.as_call() {
+        Some(backstop_domain::CallEvent::AttemptStarted(started)) => Some(started.request),
+        _ => None,
+    }));
+    let bodies = ledger.bodies(&digests)?;
+    Ok(RecordedCall { id, events, bodies })
+}
+
+/// Whether the redacted case gets the redacted answers.
+fn tried(loaded: &Loaded, suite: &Suite, added: &Added) -> Result<bool> {
+    let folder = loaded.folder(suite).join("recorded");
+    std::fs::create_dir_all(&folder)?;
+    let part = folder.join(format!(".{FILE}.part"));
+    std::fs::write(&part, added.record.join("\n"))?;
+    let read = Recordings::read(&part);
+    drop(std::fs::remove_file(&part));
+    let tape = Tape(Arc::new(read?));
+    let case = &added.case;
+    let results = replay(&loaded.setting, suite, &[case], &tape, &|_, _| {})?;
+    Ok(results.ran.iter().all(|ran| ran.is_valid()))
+}
+
+/// Appends the case, and its answers if they fit.
+fn keep(loaded: &Loaded, suite: &Suite, added: &Added, replays: bool) -> Result<()> {
+    let folder = loaded.folder(suite);
+    let case = serde_json::to_string(&added.case)?;
+    let mut files = BTreeMap::from([(folder.join("cases"), vec![case])]);
+    if replays {
+        files.insert(folder.join("recorded"), added.record.clone());
+    }
+    for (folder, lines) in files {
+        let path = folder.join(FILE);
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let mut file = file.with_context(|| format!("cannot write `{}`", path.display()))?;
+        for line in lines {
+            writeln!(file, "{line}")?;
+        }
+    }
+    Ok(())
+}
