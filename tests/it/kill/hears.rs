@@ -62,6 +62,9 @@ impl Ears {
                 // Whatever was refused lately is due at once.
                 let path = "/v1/subscriptions/ears/enable";
                 caller.post(path, &serde_json::json!({})).await.unwrap();
+                // What was parked, because every try of it fell into a kill, is asked for again.
+                let path = "/v1/subscriptions/ears/redeliver";
+                caller.post(path, &serde_json::json!({ "parked": true })).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         };

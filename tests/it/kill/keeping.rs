@@ -56,10 +56,10 @@ async fn a_migration_killed_at_any_moment_comes_to_its_end() {
             life += 4;
             let before = data.join("before-format-2");
             if before.exists() {
-                gateway::verify(&before).expect("a backup that has its name is whole");
+                gateway::verify_chain(&before).expect("a backup that has its name is whole");
             }
         }
-        let verified = gateway::verify(data).expect("the folder is whole");
+        let verified = gateway::verify_chain(data).expect("the folder is whole");
         assert!(verified.starts_with("37 events"), "{verified}");
     }
     println!("{kills} migrations killed");

@@ -69,7 +69,7 @@ pub struct Record {
     #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
     pub workspace: PathBuf,
     /// Ask for everything anew, not only for what the record does not know
-    #[arg(long)]
+    #[arg(long, env = "BACKSTOP_EVAL_ALL")]
     pub all: bool,
 }
 
@@ -79,7 +79,7 @@ pub struct Bless {
     /// The suite
     pub suite: String,
     /// Why this is good, for whoever reads the history
-    #[arg(long)]
+    #[arg(long, env = "BACKSTOP_EVAL_WHY")]
     pub why: String,
     /// Folder with policies/, prompts/ and evals/
     #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
@@ -92,10 +92,10 @@ pub struct Add {
     /// Id of the call
     pub call: String,
     /// The suite that gets the case
-    #[arg(long)]
+    #[arg(long, env = "BACKSTOP_EVAL_SUITE")]
     pub suite: String,
     /// Id of the case; the call's own if left out
-    #[arg(long)]
+    #[arg(long, env = "BACKSTOP_EVAL_CASE")]
     pub id: Option<String>,
     /// Folder of the ledger
     #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
@@ -115,8 +115,8 @@ pub struct Merge {
     #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
     pub workspace: PathBuf,
     /// Form of the report; with `=FILE` it goes there, and several can be asked for
-    #[arg(long = "format", value_name = "FORM[=FILE]", value_delimiter = ',')]
-    #[arg(default_value = "text")]
+    #[arg(long = "format", env = "BACKSTOP_EVAL_FORMAT", value_name = "FORM[=FILE]")]
+    #[arg(value_delimiter = ',', default_value = "text")]
     pub formats: Vec<String>,
 }
 
@@ -129,10 +129,10 @@ pub struct Import {
     /// The file
     pub file: PathBuf,
     /// Name of the new suite
-    #[arg(long)]
+    #[arg(long, env = "BACKSTOP_EVAL_SUITE")]
     pub suite: String,
     /// The policy that it holds
-    #[arg(long)]
+    #[arg(long, env = "BACKSTOP_EVAL_POLICY")]
     pub policy: String,
     /// Folder with policies/, prompts/ and evals/
     #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]

@@ -115,6 +115,17 @@ impl Shared {
     }
 }
 
+/// Tells that the writer died of a panic.
+struct LastWord(Arc<Shared>);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(StorageFault::Closed);
+        }
+    }
+}
+
 /// The ledger in a data folder. Closing it (dropping it) commits what is on its way.
 #[derive(Debug)]
 pub struct SqliteLedger {

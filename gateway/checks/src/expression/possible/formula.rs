@@ -73,7 +73,9 @@ impl<'s> Writer<'s> {
                 }
                 _ => self.claim(node),
             },
-            Node::Binary(operator, a, b) => self.compared(*operator, a, b),
+            Node::Binary(operator, a, b) | Node::Compare(_, operator, a, b) => {
+                self.compared(*operator, a, b)
+            }
             other => match constant(other) {
                 Some(Json::Bool(value)) => Formula::Certain(value),
                 _ => {
@@ -180,15 +182,17 @@ impl<'s> Writer<'s> {
         match bare(node) {
             Node::Literal(_) | Node::Constant(_) | Node::Root(_) => false,
             Node::Field(of, _) | Node::Has(of, _) | Node::Not(of) => self.may_fail(of),
-            Node::And(a, b) | Node::Or(a, b) | Node::Binary(Equal | NotEqual, a, b) => {
-                self.may_fail(a) || self.may_fail(b)
-            }
-            Node::Binary(In, a, b) => {
+            Node::And(a, b)
+            | Node::Or(a, b)
+            | Node::Binary(Equal | NotEqual, a, b)
+            | Node::Compare(_, Equal | NotEqual, a, b) => self.may_fail(a) || self.may_fail(b),
+            Node::Binary(In, a, b) | Node::Compare(_, In, a, b) => {
                 let listed = matches!(bare(b), Node::List(_) | Node::Constant(_));
                 let looked_up = matches!(self.kind(b), Type::List { .. } | Type::Map { .. });
                 !(listed || looked_up) || self.may_fail(a) || self.may_fail(b)
             }
-            Node::Binary(Less | LessEqual | Greater | GreaterEqual, a, b) => {
+            Node::Binary(Less | LessEqual | Greater | GreaterEqual, a, b)
+            | Node::Compare(_, Less | LessEqual | Greater | GreaterEqual, a, b) => {
                 let untyped = |node: &Node| matches!(self.kind(node), Type::Any | Type::Union(_));
                 untyped(a) || untyped(b) || self.may_fail(a) || self.may_fail(b)
             }

@@ -89,7 +89,7 @@ fn what_is_no_number_is_said_at_its_place() {
     raw.set(What::Json, "/either", "{");
     let wrong = sent(&raw, &typed).unwrap_err();
     let places: Vec<&str> = wrong.iter().map(|(at, _)| at.as_str()).collect();
-    assert_eq!(places, ["/either", "/lines/1/cents", "/total"]);
+    assert_eq!(places, ["/total", "/lines/1/cents", "/either"]);
     let around = Around { wrong: &wrong, weak: &[] };
     let page = typed.fields(&raw, "Answer", &around).to_string();
     assert!(page.contains("`12.5` is not a whole number"), "{page}");
