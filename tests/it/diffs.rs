@@ -123,5 +123,6 @@ async fn a_caller_who_may_replay_learns_by_api_that_a_call_decides_the_same_agai
     );
     let reviewer = gateway.caller_with(Some(backstop_tests::workspace::REVIEWER_KEY));
     let refused = reviewer.post(&path, &json!({ "mode": "verify" })).await.unwrap();
-    assert_eq!(refused.status.as_u16(), 403, "a person needs the right, too: {}", refused.text);
+    // Who may not see a call learns nothing of it, not even that it is there.
+    assert_eq!(refused.status.as_u16(), 404, "a person needs the right, too: {}", refused.text);
 }

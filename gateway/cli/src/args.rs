@@ -279,7 +279,7 @@ pub struct Key {
     #[arg(long)]
     pub hash: Option<String>,
     /// Read a password of a reviewer from standard input, and print the hash for `password:`
-    #[arg(long, conflicts_with = "hash")]
+    #[arg(long, env = "BACKSTOP_KEY_PASSWORD", conflicts_with = "hash")]
     pub password: bool,
 }
 

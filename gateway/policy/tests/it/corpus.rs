@@ -93,8 +93,10 @@ fn the_wrong_workspaces_show_every_code() {
     for (_, report) in told().values() {
         seen.extend(report.sorted().iter().map(|problem| problem.code));
     }
+    // Codes of suites are shown by the tests of the room that reads them.
+    let ours = Code::ALL.iter().filter(|code| !code.id().starts_with("BS08"));
     let unseen: Vec<&str> =
-        Code::ALL.iter().filter(|code| !seen.contains(code)).map(|code| code.id()).collect();
+        ours.filter(|code| !seen.contains(code)).map(|code| code.id()).collect();
     assert!(unseen.is_empty(), "no case for {unseen:?}");
 }
 
