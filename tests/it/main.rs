@@ -24,6 +24,7 @@ mod replays_other;
 mod runs;
 mod schemas;
 mod sdk;
+mod suites;
 mod tidy;
 mod transcripts;
 mod veil;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use backstop_evals::suite::Suites;
 use backstop_policy::diagnostics::{github, render, sarif};
 use backstop_policy::{Report, Severity, Sources, Workspace};
 
@@ -12,9 +13,14 @@ use crate::{args::Check, files, style};
 
 /// Checks; 0 when all is well, 1 with errors, or with warnings that are denied.
 pub fn run(args: &Check) -> Result<ExitCode> {
-    let files = files::read(&args.workspace)?;
+    let mut files = files::read(&args.workspace)?;
+    crate::eval::read_suites(&args.workspace, &mut files)?;
     let sources = files::sources(&files);
-    let (workspace, report) = Workspace::load(&sources);
+    let (workspace, mut report) = Workspace::load(&sources);
+    // A suite is held to the policy that it names, so it is read once that is in order.
+    if !report.has_errors() {
+        report.extend(Suites::load(&sources, &workspace).1);
+    }
     let warnings = report.sorted().iter().any(|p| p.severity == Severity::Warning);
     let refused = report.has_errors() || (args.deny_warnings && warnings);
     match args.format.as_str() {

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use args::{Eval, EvalCommand};
+pub use load::suites as read_suites;
 
 /// Does it.
 pub fn run(args: &Eval) -> Result<ExitCode> {

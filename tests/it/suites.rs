@@ -1,0 +1,126 @@
+//! `backstop eval` as CI runs it: the real binary on a copy of the sample workspace.
+
+use backstop_tests::{Scratch, binary, workspace};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A copy of the sample workspace.
+fn sample() -> Scratch {
+    let scratch = Scratch::new("suites");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for folder in ["policies", "prompts", "evals"] {
+        workspace::copy(&root.join(folder), &scratch.path().join(folder), &|text| text);
+    }
+    scratch
+}
+
+fn eval(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(binary::path());
+    command.arg("eval").args(arguments).current_dir(folder);
+    command.env_remove("MODEL_BASE_URL").output().expect("the binary can be started")
+}
+
+fn words(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+}
+
+fn change(folder: &Path, file: &str, piece: &str, by: &str) {
+    let path = folder.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(piece), "{file} has no `{piece}`");
+    std::fs::write(path, text.replace(piece, by)).unwrap();
+}
+
+#[test]
+fn the_sample_suites_pass_and_shards_of_them_come_to_the_same() {
+    let folder = sample();
+    let whole = eval(folder.path(), &["--format", "json=whole.json"]);
+    assert_eq!(whole.status.code(), Some(0), "{}", words(&whole));
+    for part in ["1/2", "2/2"] {
+        let file = format!("json={}.json", part.replace('/', "of"));
+        eval(folder.path(), &["--shard", part, "--format", &file]);
+    }
+    let parts = ["merge", "1of2.json", "2of2.json", "--format", "json=merged.json"];
+    let merged = eval(folder.path(), &parts);
+    assert_eq!(merged.status.code(), Some(0), "{}", words(&merged));
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.path().join(name)).unwrap()).unwrap()
+    };
+    assert_eq!(read("whole.json")["suites"], read("merged.json")["suites"]);
+    let half = eval(folder.path(), &["merge", "1of2.json"]);
+    assert_eq!(half.status.code(), Some(2), "half of the cases is no run: {}", words(&half));
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_where_it_stood() {
+    let folder = sample();
+    let run = ["mail-triage", "--resume", "state.jsonl", "--format", "json"];
+    let first = eval(folder.path(), &run);
+    let state = folder.path().join("state.jsonl");
+    let lines = std::fs::read_to_string(&state).unwrap();
+    assert_eq!(lines.lines().count(), 62);
+    // Killed in the middle of a line, forty cases in.
+    let kept: Vec<&str> = lines.lines().take(40).collect();
+    std::fs::write(&state, format!("{}\n{{\"suite\": \"mail", kept.join("\n"))).unwrap();
+    let second = eval(folder.path(), &run);
+    assert_eq!((first.status.code(), &first.stdout), (second.status.code(), &second.stdout));
+}
+
+#[test]
+fn a_changed_prompt_stops_the_merge_as_stale_and_only_its_suite_is_run() {
+    let folder = sample();
+    let git = |arguments: &[&str]| {
+        let who = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
+        let done =
+            Command::new("git").args(who).args(arguments).current_dir(folder.path()).output();
+        assert!(done.unwrap().status.success(), "git {arguments:?}");
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "before"]);
+    let quiet = eval(folder.path(), &["--changed-since", "HEAD"]);
+    assert_eq!(quiet.status.code(), Some(0), "{}", words(&quiet));
+    assert!(words(&quiet).contains("nothing that it rests on changed"));
+    change(folder.path(), "prompts/mail-triage.md", "Sort the mail", "Please sort the mail");
+    let stale = eval(folder.path(), &["--changed-since", "HEAD", "--frozen"]);
+    let said = words(&stale);
+    assert_eq!(stale.status.code(), Some(4), "{said}");
+    assert!(said.contains("prompts/mail-triage.md changed"), "{said}");
+    assert!(said.contains("backstop eval record mail-triage"), "{said}");
+    assert!(said.contains("invoice-triage was not run"), "{said}");
+}
+
+#[test]
+fn a_suite_that_is_wrong_is_told_by_check_and_by_eval() {
+    let folder = sample();
+    change(folder.path(), "evals/mail-triage/suite.yaml", "wrong_accepted", "wrong_acepted");
+    let checked = Command::new(binary::path()).arg("check").current_dir(folder.path()).output();
+    let checked = checked.unwrap();
+    assert_eq!(checked.status.code(), Some(1), "{}", words(&checked));
+    assert!(words(&checked).contains("did you mean `wrong_accepted`?"), "{}", words(&checked));
+    let run = eval(folder.path(), &[]);
+    assert_eq!(run.status.code(), Some(2), "{}", words(&run));
+}
+
+#[test]
+fn cases_of_another_tool_become_a_suite_and_what_is_left_behind_is_listed() {
+    let folder = sample();
+    let foreign = folder.path().join("promptfooconfig.yaml");
+    std::fs::write(
+        &foreign,
+        "prompts: [p.txt]\ntests:\n  - vars: {mail: \"Minutes of the meeting\"}\n    \
+         assert: [{type: equals, value: \"{\\\"label\\\": \\\"ham\\\"}\"}, {type: javascript, value: x}]\n",
+    )
+    .unwrap();
+    let words_of = ["import", "promptfoo", "promptfooconfig.yaml", "--suite", "taken"];
+    let run = eval(folder.path(), &[&words_of[..], &["--policy", "mail-triage"]].concat());
+    let said = words(&run);
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    assert!(said.contains("1 cases") && said.contains("code is not run"), "{said}");
+    let cases: PathBuf = folder.path().join("evals/taken/cases/imported.jsonl");
+    let case: Value = serde_json::from_slice(&std::fs::read(cases).unwrap()).unwrap();
+    assert_eq!(case["input"], "Minutes of the meeting");
+    assert_eq!(case["expect"]["output"]["label"], "ham");
+}
