@@ -1,6 +1,6 @@
 //! `backstop fmt`: one way to write rules files, comments kept, meaning kept.
 //!
-//! Text to tree, tree and comments to [`parts`], parts to lines. Keys are put in the order of
+//! Text to tree, tree and comments to `parts`, parts to lines. Keys are put in the order of
 //! [`crate::keys`]; what was written in one line stays so while it fits. The result is read again
 //! and compared with what was there; if it means anything else, nothing is returned. Opens nothing.
 
