@@ -14,23 +14,31 @@ use serde_json::Value;
 
 /// The secret that its deliveries are signed with: public, and good for nothing else.
 pub const SECRET: (&str, &str) = ("KILL_HOOK", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-/// One in so many deliveries is refused.
-const REFUSED_EVERY: usize = 37;
+/// One in so many events is refused when it comes first.
+const REFUSED_EVERY: u64 = 37;
 /// Longest wait for the last delivery.
 const CALM_MAX: Duration = Duration::from_secs(120);
 
-/// Everything that was delivered, in the order in which it came.
-#[derive(Clone, Default)]
+/// A consumer, and what it took.
+#[derive(Default)]
 pub struct Ears {
-    heard: Arc<Mutex<Vec<(u64, String)>>>,
+    memory: Arc<Mutex<Memory>>,
+}
+
+#[derive(Default)]
+struct Memory {
+    /// Position and stream of everything that was taken, in the order in which it came.
+    taken: Vec<(u64, String)>,
+    /// What was refused once: the next try of it is taken.
+    refused: BTreeSet<u64>,
 }
 
 impl Ears {
     /// A consumer of the ends of calls, in that workspace's gateway file.
     pub async fn new(workspace: &Workspace) -> Self {
         let ears = Self::default();
-        let heard = Arc::clone(&ears.heard);
-        let hook = post(move |body: Bytes| async move { hear(&heard, &body) });
+        let memory = Arc::clone(&ears.memory);
+        let hook = post(move |body: Bytes| async move { memory.lock().unwrap().hear(&body) });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move {
@@ -85,31 +93,31 @@ impl Ears {
                 assert!(earlier < first, "{call}: {position} came before {before}");
             }
         }
-        let all = self.heard.lock().unwrap().len();
+        let all = self.memory.lock().unwrap().taken.len();
         format!("{} events delivered, {} of them more than once", told.len(), all - heard.len())
     }
 
     /// Where each event was taken first.
     fn positions(&self) -> BTreeMap<u64, usize> {
-        let heard = self.heard.lock().unwrap();
+        let memory = self.memory.lock().unwrap();
         let mut firsts = BTreeMap::new();
-        for (number, (position, _)) in heard.iter().enumerate() {
+        for (number, (position, _)) in memory.taken.iter().enumerate() {
             firsts.entry(*position).or_insert(number);
         }
         firsts
     }
 }
 
-fn hear(heard: &Mutex<Vec<(u64, String)>>, body: &[u8]) -> StatusCode {
-    let letter: Value = serde_json::from_slice(body).unwrap();
-    let mut heard = heard.lock().unwrap();
-    let position = letter["data"]["position"].as_u64().unwrap();
-    let again = heard.iter().any(|(known, _)| *known == position);
-    if !again && position.is_multiple_of(REFUSED_EVERY as u64) && heard.len().is_multiple_of(2) {
-        return StatusCode::INTERNAL_SERVER_ERROR;
+impl Memory {
+    fn hear(&mut self, body: &[u8]) -> StatusCode {
+        let letter: Value = serde_json::from_slice(body).unwrap();
+        let position = letter["data"]["position"].as_u64().unwrap();
+        if position.is_multiple_of(REFUSED_EVERY) && self.refused.insert(position) {
+            return StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        self.taken.push((position, letter["data"]["stream"].as_str().unwrap().to_owned()));
+        StatusCode::NO_CONTENT
     }
-    heard.push((position, letter["data"]["stream"].as_str().unwrap().to_owned()));
-    StatusCode::NO_CONTENT
 }
 
 /// Every event that the consumer is to hear: position and stream.

@@ -14,17 +14,23 @@ const FORMAT_1: &str = include_str!("../../../gateway/ledger/tests/older/format-
 /// Longest life of a command, in milliseconds.
 const LIFE_MS: std::ops::Range<u64> = 1..120;
 
-/// Runs a command of the binary and kills it after that time, unless it ended; whether it ended well.
+/// Runs a command of the binary and kills it after that time; whether it ended before.
+///
+/// # Panics
+/// If it ended by an error of its own: no kill may leave a folder that a later run cannot mend.
 async fn cut_short(args: &[&str], paths: &[(&str, &Path)], life: Duration) -> bool {
     let mut command = Command::new(binary::path());
-    command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(args).stdout(Stdio::null()).stderr(Stdio::piped());
     for (flag, path) in paths {
         command.arg(flag).arg(path);
     }
     let mut child = command.spawn().unwrap();
     tokio::time::sleep(life).await;
     let _ = child.kill();
-    child.wait().unwrap().success()
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.code().is_none_or(|code| code == 0), "{args:?}: {said}");
+    ended.status.success()
 }
 
 /// Backs that data folder up, killed after some time or not; whole if it is there.

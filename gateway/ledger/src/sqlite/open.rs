@@ -119,6 +119,7 @@ pub(super) fn writer(held: &Held, max_bytes: Option<u64>) -> Result<Connection, 
 /// # Errors
 /// What SQLite says.
 pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    play_back(path)?;
     let connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_ONLY))?;
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.pragma_update(None, "query_only", true)?;
@@ -126,6 +127,22 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "cache_size", -8 * 1024)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
+}
+
+/// A restored or an older folder has no write-ahead log before its first writer made one. A kill just
+/// then leaves a rollback journal, which SQLite undoes by itself, though never for a read-only
+/// connection.
+fn play_back(path: &Path) -> rusqlite::Result<()> {
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    if !Path::new(&journal).exists() {
+        return Ok(());
+    }
+    let connection = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE))?;
+    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Any reading does it.
+    connection.pragma_query_value(None, "user_version", |_| Ok(()))
 }
 
 fn flags(access: OpenFlags) -> OpenFlags {

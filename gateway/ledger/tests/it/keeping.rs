@@ -165,3 +165,44 @@ async fn a_folder_in_use_and_a_newer_one_are_not_migrated() {
     drop(raw);
     assert!(migrate(folder.path()).unwrap_err().to_string().contains("newer Backstop"));
 }
+
+#[test]
+fn a_kill_before_the_first_log_is_undone_by_whoever_looks_next() {
+    let folder = older();
+    let database = folder.path().join("ledger.db");
+    // The first writer changes the mode of a folder; killed in that, it leaves its rollback journal.
+    leave_a_hot_journal(&database);
+    assert!(folder.path().join("ledger.db-journal").exists());
+    assert_eq!(verify(folder.path()).unwrap().events, 37);
+    assert!(!folder.path().join("ledger.db-journal").exists(), "it was played back");
+    leave_a_hot_journal(&database);
+    assert_eq!(migrate(folder.path()).unwrap().from, 1);
+    assert_eq!(verify(folder.path()).unwrap().events, 37);
+}
+
+/// Writes half a transaction into the file, as SIGKILL leaves it.
+fn leave_a_hot_journal(database: &std::path::Path) {
+    let mut half = database.as_os_str().to_owned();
+    half.push("-half");
+    let raw = Connection::open(database).unwrap();
+    raw.execute_batch(
+        "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE;
+         CREATE TABLE junk (bytes BLOB);
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+         INSERT INTO junk SELECT zeroblob(4096) FROM n;",
+    )
+    .unwrap();
+    // Copied while the transaction is open, then put where the killed process left it.
+    let journal = |path: &std::path::Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push("-journal");
+        std::path::PathBuf::from(name)
+    };
+    let (half, kept) = (std::path::PathBuf::from(half), journal(database));
+    fs::copy(database, &half).unwrap();
+    let undo = fs::read(&kept).unwrap();
+    raw.execute_batch("ROLLBACK").unwrap();
+    drop(raw);
+    fs::rename(&half, database).unwrap();
+    fs::write(&kept, undo).unwrap();
+}
