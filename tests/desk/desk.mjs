@@ -34,8 +34,13 @@ let turn = 0;
 const asks = async (...answers) => {
   const steps = answers.map((answer) => (answer.tool ? answer : { content: JSON.stringify(answer) }));
   const input = `${++turn} script: ${JSON.stringify(steps)}`;
-  const { body } = await api("POST", "/v1/calls/invoice", { input }, { prefer: "wait=20" });
+  let { body } = await api("POST", "/v1/calls/invoice", { input }, { prefer: "wait=0" });
   is.ok(body.id, JSON.stringify(body));
+  // A longer wait would wait for the end, and so for a person.
+  while (!body.review && !body.outcome) {
+    await new Promise((done) => setTimeout(done, 25));
+    body = await call(body.id);
+  }
   return body.review ? { call: body.id, review: body.review.id } : { call: body.id, ended: body };
 };
 const call = async (id) => (await api("GET", `/v1/calls/${id}`)).body;
@@ -534,9 +539,10 @@ const stories = {
 let failed = 0;
 for (const [name, story] of Object.entries(stories)) {
   if (only && !name.includes(only)) continue;
+  const began = Date.now();
   try {
     await story();
-    console.log(`ok      ${name}`);
+    console.log(`ok      ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
   } catch (error) {
     failed += 1;
     console.log(`FAILED  ${name}\n        ${String(error.stack ?? error).split("\n").slice(0, 12).join("\n        ")}`);
