@@ -106,3 +106,8 @@ mod tests {
         assert_eq!(columns(&rows, "  "), "  \u{1b}[1ma\u{1b}[0m     b\n  long  c\n");
     }
 }
+
+/// The word for so many.
+pub fn plural(count: usize, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}

@@ -138,17 +138,7 @@ fn canonical(node: &Node) -> Value {
             let pair = |entry: &yaml::Entry| (entry.key.value.clone(), canonical(&entry.value));
             Value::Object(counted.map(pair).collect())
         }
-        Kind::Scalar(scalar) => {
-            if node.is_null() {
-                Value::Null
-            } else if let Some(word) = node.as_bool() {
-                Value::Bool(word)
-            } else if let Some(number) = node.as_number() {
-                Value::Number(number)
-            } else {
-                Value::String(scalar.text.clone())
-            }
-        }
+        Kind::Scalar(_) => node.to_json(),
     }
 }
 
