@@ -19,6 +19,7 @@ mod hundred;
 mod inside;
 mod keeping;
 mod kill;
+mod lsp;
 mod replays;
 mod replays_other;
 mod runs;

@@ -42,6 +42,8 @@ pub enum Command {
     Mutate(Mutate),
     /// Lay out rules files: order of keys, indentation, quotes; comments and meaning are kept
     Fmt(Fmt),
+    /// Serve an editor: problems, hover, completion, definitions (LSP over stdin and stdout)
+    Lsp,
     /// Print the JSON Schema of a kind of file, for editors
     Schema(Schema),
     /// Write a commented starter workspace

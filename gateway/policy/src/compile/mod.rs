@@ -12,6 +12,7 @@ mod files;
 mod includes;
 mod ladders;
 mod models;
+mod phases;
 mod places;
 mod policy;
 mod prompts;
@@ -31,6 +32,7 @@ use backstop_domain::plan::Plan;
 
 pub(crate) use around::Around;
 pub(crate) use files::{Files, reached};
+pub(crate) use phases::{Phases, phases};
 pub(crate) use policy::compile;
 
 use crate::compiled::LadderTexts;
