@@ -20,6 +20,7 @@ mod inside;
 mod keeping;
 mod kill;
 mod lsp;
+mod reloads;
 mod replays;
 mod replays_other;
 mod runs;
