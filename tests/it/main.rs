@@ -15,6 +15,7 @@ mod durability_reviews;
 mod erasures;
 mod faces;
 mod fmt;
+mod guide;
 mod hundred;
 mod inside;
 mod keeping;
