@@ -1,6 +1,6 @@
 //! What follows from the verdict that won: the ties of RULES.md section 2 are settled here.
 
-use alloc::{vec, vec::Vec};
+use alloc::{format, vec, vec::Vec};
 
 use super::{
     offer::{Ground, Offer, Taken},
@@ -165,16 +165,28 @@ fn rejected(ground: &Ground<'_>, winners: &[Offer<'_>]) -> Ended {
         && (ground.source == Some(Source::Fallback)
             || class.is_some_and(FailureClass::is_upstream));
     let text = first.map(|offer| offer.text().unwrap_or(&offer.finding.message).into());
+    let cause = Cause {
+        class,
+        by: first.map(|offer| offer.finding.by.clone()),
+        text: text.unwrap_or_default(),
+    };
     Ended {
         outcome: if failed { Outcome::Failed } else { Outcome::Refused },
         answered_by: AnsweredBy::Nobody,
         answer: None,
-        cause: Cause {
-            class,
-            by: first.map(|offer| offer.finding.by.clone()),
-            text: text.unwrap_or_default(),
+        cause: match ground.state.causes.last() {
+            Some(led) if failed && ground.source == Some(Source::Fallback) => {
+                without_fallback(led, &cause)
+            }
+            _ => cause,
         },
         unreviewed: false,
         audits: Vec::new(),
     }
+}
+
+/// A fallback that does not answer is not why the call failed: what led to it is.
+fn without_fallback(led: &Cause, fallback: &Cause) -> Cause {
+    let text = format!("{}; the fallback did not answer either: {}", led.text, fallback.text);
+    Cause { text, ..led.clone() }
 }

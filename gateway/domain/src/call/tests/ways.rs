@@ -110,6 +110,20 @@ fn a_fallback_that_is_objected_to_fails_the_call_and_does_not_loop() {
 }
 
 #[test]
+fn a_call_that_no_fallback_helps_ends_for_what_led_to_it() {
+    let fails = Says::Fails(FailureClass::Overloaded, None);
+    let mut world = world().says([fails.clone(), fails]).objecting("fallback", &["rules.any"]);
+    world.plan.otherwise = Rung::Fallback;
+    world.run();
+    let cause = &world.ended().cause;
+    assert_eq!(
+        (world.ended().outcome, cause.class),
+        (Outcome::Failed, Some(FailureClass::Overloaded))
+    );
+    assert!(cause.text.contains("the fallback did not answer either"), "{}", cause.text);
+}
+
+#[test]
 fn a_fallback_that_gives_nothing_ends_in_otherwise() {
     let fails = Says::Fails(FailureClass::Overloaded, None);
     let mut world = world().says([fails.clone(), fails]);
