@@ -201,7 +201,7 @@ impl Inner {
             None => None,
         };
         let (id, stages) = (id.clone(), Default::default());
-        Ok(Some(Snapshot { id, state, answer, stages, on_disk: true }))
+        Ok(Some(Snapshot { id, state, answer, stages, on_disk: true, provided: None }))
     }
 
     /// Bytes of that digest; `None` once they are erased.

@@ -141,6 +141,7 @@ impl Inner {
             id: call.id.clone(),
             state: live.state.clone(),
             answer: None,
+            provided: None,
             stages,
             on_disk: true,
         };

@@ -95,6 +95,7 @@ impl Inner {
             id: call.id.clone(),
             state: live.state.clone(),
             answer,
+            provided: crate::provided::at_hand(live),
             stages: live.stages,
             on_disk: !relaxed,
         };

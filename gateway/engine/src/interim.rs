@@ -55,7 +55,7 @@ impl Engine {
         let answer = Answer::from_bytes(&interim.into_bytes()).ok();
         let state = live.state.clone();
         let (id, stages) = (id.clone(), live.stages);
-        let snapshot = Snapshot { id, state, answer: None, stages, on_disk: true };
+        let snapshot = Snapshot { id, state, answer: None, stages, on_disk: true, provided: None };
         drop(live);
         inner.park(call);
         Ok(answer.map(|answer| (snapshot, answer)))

@@ -10,7 +10,7 @@ use backstop_domain::{
 };
 use backstop_ledger::{Append, Body, KeyClaim, Ledger, NewEvent, Pending, Scope, Transaction};
 use backstop_policy::{Policy, judge::Facts};
-use backstop_upstream::LimitPermit;
+use backstop_upstream::{Answer as Provided, LimitPermit};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub state: CallState,
     /// The bytes that the outcome lets leave; empty when there are none.
     pub answer: Option<Vec<u8>>,
+    /// What the provider sent, if the answer is a model's as it was and still in memory.
+    pub(crate) provided: Option<Arc<Provided>>,
     /// Where its time went.
     pub stages: Stages,
     /// Whether the disk has all of it. Only `durability: relaxed` shows more than the disk has.

@@ -6,6 +6,7 @@ mod consumers;
 mod erase;
 mod faults;
 mod insert;
+mod keyring;
 mod migrate;
 mod offline;
 mod open;
@@ -42,7 +43,7 @@ use crate::{
     Transaction,
 };
 
-use self::{open::Held, read::Readers, writer::Job};
+use self::{keyring::Keyring, open::Held, read::Readers, writer::Job};
 
 pub use self::{
     backup::{BackupError, Copied, backup, restore},
@@ -93,6 +94,7 @@ pub struct Counts {
 struct Shared {
     position: watch::Sender<u64>,
     fault: Mutex<Option<StorageFault>>,
+    keys: Keyring,
     /// Bytes of bodies that wait for the writer.
     waiting: AtomicUsize,
     transactions: AtomicU64,
@@ -163,6 +165,7 @@ impl SqliteLedger {
         let shared = Arc::new(Shared {
             position: watch::Sender::new(tip.position),
             fault: Mutex::new(None),
+            keys: Keyring::read(&connection)?,
             waiting: AtomicUsize::new(0),
             transactions: AtomicU64::new(0),
             events: AtomicU64::new(0),
@@ -251,6 +254,9 @@ impl Ledger for SqliteLedger {
     }
 
     fn key(&self, scope: Scope, key: String) -> Reading<Option<KeyBinding>> {
+        if self.shared.keys.is_free(&scope, &key) {
+            return Box::pin(std::future::ready(Ok(None)));
+        }
         self.readers.run(move |connection| Ok(rows::key(connection, &scope, &key)?))
     }
 

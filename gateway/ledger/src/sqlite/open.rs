@@ -110,6 +110,7 @@ pub(super) fn writer(held: &Held, max_bytes: Option<u64>) -> Result<Connection, 
     needs(&connection, "synchronous", "2")?;
     needs(&connection, "secure_delete", "1")?;
     needs(&connection, "wal_autocheckpoint", "0")?;
+    plan_once(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }
@@ -125,6 +126,7 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cache_size", -8 * 1024)?;
+    plan_once(&connection)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
@@ -143,6 +145,11 @@ fn play_back(path: &Path) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // Any reading does it.
     connection.pragma_query_value(None, "user_version", |_| Ok(()))
+}
+
+/// Statements are planned once: our plans do not depend on the values that are bound.
+fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 fn flags(access: OpenFlags) -> OpenFlags {

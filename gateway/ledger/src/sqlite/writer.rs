@@ -309,6 +309,7 @@ impl Writer {
             insert::body(&self.connection, digest, body.bytes(), private, at)?;
         }
         if let Some(claim) = &transaction.key {
+            self.shared.keys.add(&claim.scope, &claim.key);
             insert::key(&self.connection, claim)?;
         }
         if let Some(progress) = &transaction.progress {

@@ -16,12 +16,11 @@ pub fn wanted(fields: &Map<String, Value>) -> Option<usize> {
 
 /// Puts them beside each choice of a completion.
 pub async fn add(app: &App, ended: &Snapshot, top: usize, completion: &mut Value) {
-    let provided = match app.engine.provided(ended).await {
+    let mut provided = match app.engine.provided(ended).await {
         Ok(Some(provided)) => provided,
         Ok(None) => return,
         Err(error) => return tracing::warn!(call = %ended.id, %error, "no log-probabilities"),
     };
-    let Ok(mut provided) = serde_json::from_slice::<Value>(&provided) else { return };
     let theirs = provided.get_mut("choices").and_then(Value::as_array_mut);
     let ours = completion.get_mut("choices").and_then(Value::as_array_mut);
     for (theirs, ours) in theirs.into_iter().flatten().zip(ours.into_iter().flatten()) {
