@@ -217,18 +217,12 @@ pub struct Fmt {
 #[derive(Debug, clap::Args)]
 pub struct Schema {
     /// The kind of file; without it, all of them
-    #[arg(value_parser = SCHEMAS)]
+    #[arg(value_parser = crate::schema::ALL.map(|kind| kind.name))]
     pub kind: Option<String>,
     /// Write `KIND.schema.json` into this folder instead of printing
     #[arg(long, env = "BACKSTOP_OUT", value_name = "DIR", required_unless_present = "kind")]
     pub out: Option<PathBuf>,
 }
-
-/// The kinds of file that have a schema.
-const SCHEMAS: [&str; 5] = {
-    let kinds = backstop_policy::keys::json_schema::KINDS;
-    [kinds[0].name, kinds[1].name, kinds[2].name, kinds[3].name, kinds[4].name]
-};
 
 /// `backstop init`
 #[derive(Debug, clap::Args)]

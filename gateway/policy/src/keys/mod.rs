@@ -111,6 +111,8 @@ pub enum Unit {
     Price,
     /// `"08:00-17:00"`.
     Clock,
+    /// `1.5`: a plain number, not below 0.
+    Number,
     /// `0.2`, at most 2.
     Temperature,
 }

@@ -65,7 +65,7 @@ fn sample_of(value: &'static Value) -> Json {
         Value::Bool | Value::Expression => json!(true),
         Value::Marked => json!("= input"),
         Value::Pattern => json!("x+"),
-        Value::Unit(Unit::Temperature) => json!(0.2),
+        Value::Unit(Unit::Number | Unit::Temperature) => json!(0.2),
         Value::Unit(unit) => {
             let schema = quantity(*unit);
             let text = schema.get("anyOf").and_then(|forms| forms.get(0)).unwrap_or(&schema);
