@@ -2,6 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "tests stop at the first surprise, and measure"
@@ -11,4 +12,5 @@ mod gates;
 mod proven;
 mod replays;
 mod speed;
+mod statistics;
 mod world;
