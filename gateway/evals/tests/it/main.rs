@@ -11,6 +11,8 @@
 mod gates;
 mod proven;
 mod replays;
+mod services;
+mod slim;
 mod speed;
 mod statistics;
 mod world;
