@@ -25,6 +25,7 @@ mod runs;
 mod schemas;
 mod sdk;
 mod suites;
+mod suites_asked;
 mod tidy;
 mod transcripts;
 mod veil;
