@@ -6,6 +6,7 @@ mod around;
 mod checks;
 mod confidence;
 mod data;
+mod drafts;
 mod expressions;
 mod fallback;
 mod files;
@@ -30,6 +31,7 @@ use backstop_checks::schema::Schema;
 use backstop_domain::plan::Plan;
 
 pub(crate) use around::Around;
+pub(crate) use drafts::drafts_of;
 pub(crate) use files::{Files, reached};
 pub(crate) use policy::compile;
 

@@ -80,6 +80,7 @@ impl Compiler<'_> {
         let cache = self.cache();
         let durability = self.durability();
         let private = self.private();
+        let (shadow, canary) = (self.shadow(), self.canary());
         let plan = self.plan(&models, otherwise?, cache.is_some());
         Some(Policy {
             name: self.raw.policy.as_str().to_owned(),
@@ -109,6 +110,8 @@ impl Compiler<'_> {
             on_disconnect: self.on_disconnect(),
             retain: self.retain(),
             private,
+            shadow,
+            canary,
             data: Arc::new(data),
             calendars: self.around.hours.clone(),
             texts: core::mem::take(&mut self.texts),

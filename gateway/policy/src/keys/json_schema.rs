@@ -234,7 +234,7 @@ fn file(used: FileUse) -> Json {
     let ending = match used {
         FileUse::Schema => "[.]json$",
         FileUse::Data => "[.](json|csv|txt)$",
-        FileUse::Arguments | FileUse::Fragment | FileUse::Lines => "",
+        FileUse::Arguments | FileUse::Fragment | FileUse::Draft | FileUse::Lines => "",
     };
     let plain = r"^(?!.*(^|/)[.]{0,2}(/|$))[^\\:\n]+";
     json!({"type": "string", "pattern": format!("{plain}{ending}")})

@@ -75,6 +75,7 @@ fn sample_of(value: &'static Value) -> Json {
         Value::Name(_) => json!("name"),
         Value::File(FileUse::Schema | FileUse::Arguments) => json!("schemas/x.json"),
         Value::File(FileUse::Data) => json!("data/x.csv"),
+        Value::File(FileUse::Draft) => json!("drafts/x.yaml"),
         Value::File(_) => json!("data/x.txt"),
         Value::Path => json!("output.a"),
         Value::Data => json!(1),
