@@ -119,6 +119,7 @@ fn received(at: Millis) -> CallEvent {
         deadline: at,
         estimates: Vec::new(),
         traceparent: None,
+        canary_of: None,
         held_at_door: None,
     })
 }

@@ -126,3 +126,29 @@ async fn a_caller_who_may_replay_learns_by_api_that_a_call_decides_the_same_agai
     // Who may not see a call learns nothing of it, not even that it is there.
     assert_eq!(refused.status.as_u16(), 404, "a person needs the right, too: {}", refused.text);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_author_compares_recorded_calls_with_the_draft_that_a_policy_names() {
+    let (upstream, made) = recorded().await;
+    let draft = std::fs::read_to_string(stricter(&upstream).path().join("policies/typed.yaml"));
+    let proposed = Workspace::new(upstream.url());
+    let policy = std::fs::read_to_string(proposed.path().join("policies/typed.yaml")).unwrap();
+    std::fs::create_dir(proposed.path().join("policies/drafts")).unwrap();
+    proposed.write("policies/drafts/next.yaml", &draft.unwrap());
+    let (data, workspace) = (made.data(), proposed.path());
+    let paths = [("--replay", data.as_path()), ("--workspace", workspace)];
+    let none = run(&["diff", "--drafts"], &paths);
+    let told = String::from_utf8_lossy(&none.stderr).into_owned();
+    assert!(told.contains("no policy names a draft"), "{told}");
+    proposed.write("policies/typed.yaml", &format!("{policy}\nshadow: drafts/next.yaml\n"));
+    let without = run(&["diff"], &paths);
+    assert_eq!(
+        without.status.code(),
+        Some(0),
+        "a draft changes nothing of the policy: {without:?}"
+    );
+    let with = run(&["diff", "--drafts"], &paths);
+    assert_eq!(with.status.code(), Some(1), "{with:?}");
+    let text = words(&with);
+    assert!(text.contains("typed: accepted → in_review (desk)"), "{text}");
+}

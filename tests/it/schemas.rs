@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use backstop_evals::suite;
 use backstop_policy::format::FileKind;
 use backstop_policy::keys::json_schema::{KINDS, schema};
 use backstop_policy::yaml::{self, Kind, Node};
@@ -38,8 +39,8 @@ fn tree(path: &str, text: &str) -> Value {
 }
 
 fn validator(name: &str) -> jsonschema::Validator {
-    let kind = KINDS.iter().find(|kind| kind.name == name).unwrap();
-    jsonschema::draft7::new(&schema(*kind)).unwrap()
+    let mut kinds = KINDS.into_iter().chain([suite::FILE]);
+    jsonschema::draft7::new(&schema(kinds.find(|kind| kind.name == name).unwrap())).unwrap()
 }
 
 #[test]
@@ -71,15 +72,31 @@ fn every_file_that_we_hand_out_is_to_its_schema() {
     assert!(seen > 15, "{seen} files");
 }
 
+/// The files of all sample suites.
+fn suites() -> impl Iterator<Item = PathBuf> {
+    let folders = fs::read_dir(root().join("evals")).unwrap();
+    folders.map(|folder| folder.unwrap().path().join("suite.yaml")).filter(|path| path.exists())
+}
+
+#[test]
+fn every_sample_suite_is_to_the_schema_of_suites() {
+    let schema = validator("suite");
+    for path in suites() {
+        let value = tree("suite.yaml", &fs::read_to_string(&path).unwrap());
+        let problems: Vec<_> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(problems.is_empty(), "{}: {problems:?}", path.display());
+    }
+    assert!(suites().count() > 3);
+}
+
 #[test]
 fn a_file_that_names_its_schema_names_one_that_is_there() {
-    for entry in fs::read_dir(root().join("policies")).unwrap() {
-        let path = entry.unwrap().path();
-        let rules = path.extension().is_some_and(|extension| extension == "yaml");
-        let Some(text) = rules.then(|| fs::read_to_string(&path).unwrap()) else { continue };
-        for line in text.lines() {
+    let rules = fs::read_dir(root().join("policies")).unwrap().map(|entry| entry.unwrap().path());
+    let rules = rules.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    for path in rules.chain(suites()) {
+        for line in fs::read_to_string(&path).unwrap().lines() {
             if let Some(schema) = line.strip_prefix("# yaml-language-server: $schema=") {
-                assert!(root().join("policies").join(schema).exists(), "{}", path.display());
+                assert!(path.parent().unwrap().join(schema).exists(), "{}", path.display());
             }
         }
     }
@@ -87,7 +104,7 @@ fn a_file_that_names_its_schema_names_one_that_is_there() {
 
 #[test]
 fn the_command_prints_what_is_kept() {
-    for kind in ["policy", "fragment", "gateway", "prompt", "test"] {
+    for kind in ["policy", "fragment", "gateway", "prompt", "test", "suite"] {
         let output = Command::new(binary::path()).args(["schema", kind]).output().unwrap();
         let kept = fs::read(root().join(format!("gateway/policy/{kind}.schema.json"))).unwrap();
         assert!(output.status.success() && output.stdout == kept, "{kind}");

@@ -124,3 +124,112 @@ fn cases_of_another_tool_become_a_suite_and_what_is_left_behind_is_listed() {
     assert_eq!(case["input"], "Minutes of the meeting");
     assert_eq!(case["expect"]["output"]["label"], "ham");
 }
+
+#[test]
+fn the_sample_records_hold_what_is_asked_and_no_more() {
+    let folder = sample();
+    let record =
+        |suite: &str| folder.path().join("evals").join(suite).join("recorded/answers.jsonl");
+    let suites = ["assistant", "invoice-triage", "mail-triage", "support-refund"];
+    let before = suites.map(|suite| std::fs::read_to_string(record(suite)).unwrap());
+    // No model can be reached, and none needs to be.
+    let run = eval(folder.path(), &[&["record"][..], &suites].concat());
+    assert_eq!(run.status.code(), Some(0), "{}", words(&run));
+    for (suite, before) in suites.into_iter().zip(before) {
+        assert!(words(&run).contains(&format!("{suite}: 0 asked")), "{}", words(&run));
+        assert!(before == std::fs::read_to_string(record(suite)).unwrap(), "{suite} was rewritten");
+        assert!(before.len() < 1_000_000, "{suite} takes {} bytes", before.len());
+    }
+}
+
+#[test]
+fn what_is_blessed_is_what_later_runs_are_held_to() {
+    let folder = sample();
+    let baseline = folder.path().join("evals/mail-triage/baseline.json");
+    let before = std::fs::read_to_string(&baseline).unwrap();
+    let silent = eval(folder.path(), &["bless", "mail-triage", "--why", " "]);
+    assert_eq!(silent.status.code(), Some(2), "{}", words(&silent));
+    assert_eq!(before, std::fs::read_to_string(&baseline).unwrap(), "nothing was blessed");
+    // Every answer leaves, however unsure: by so few cases nothing is shown for sure.
+    let strict = "accept: {by_model: {spam-weak: 0.97, spam-lr: 0.90}}";
+    change(folder.path(), "policies/mail-triage.yaml", strict, "accept: 0.01");
+    let score = |run: &Output| -> Value {
+        let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+        report["suites"][0]["verdict"]["gates"][1]["word"].clone()
+    };
+    let loose = eval(folder.path(), &["mail-triage", "--format", "json"]);
+    assert_eq!((loose.status.code(), score(&loose)), (Some(3), "INCONCLUSIVE".into()));
+    let bless = eval(folder.path(), &["bless", "mail-triage", "--why", "no reviews any more"]);
+    assert_eq!(bless.status.code(), Some(0), "{}", words(&bless));
+    let held = eval(folder.path(), &["mail-triage", "--format", "json"]);
+    assert_eq!(score(&held), "PASS", "held to what was blessed");
+    let text = std::fs::read_to_string(&baseline).unwrap();
+    let blessed: Value = serde_json::from_str(&text).unwrap();
+    let why = blessed["why"].as_array().unwrap();
+    assert_eq!(why.last().unwrap()[1], "no reviews any more");
+    assert!(why.len() > 1, "its history stays");
+}
+
+#[test]
+fn a_loosened_threshold_fails_where_a_case_must_pass_and_cannot_be_blessed() {
+    let folder = sample();
+    change(
+        folder.path(),
+        "policies/support-refund.yaml",
+        "auto_refund_cents: 2500",
+        "auto_refund_cents: 900000",
+    );
+    let loose = eval(folder.path(), &["support-refund", "--format", "text,github=notes.txt"]);
+    assert_eq!(loose.status.code(), Some(1), "{}", words(&loose));
+    let notes = std::fs::read_to_string(folder.path().join("notes.txt")).unwrap();
+    assert!(notes.contains("evals/support-refund/"), "{notes}");
+    let refused = eval(folder.path(), &["bless", "support-refund", "--why", "it is fine"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", words(&refused));
+    assert!(words(&refused).contains("cases that must pass do not"), "{}", words(&refused));
+}
+
+#[test]
+fn a_suite_without_cases_or_without_anything_to_hold_is_bad_configuration() {
+    let folder = sample();
+    let cases = folder.path().join("evals/mail-triage/cases/written.jsonl");
+    std::fs::write(&cases, "").unwrap();
+    let run = eval(folder.path(), &["mail-triage"]);
+    assert_eq!(run.status.code(), Some(2), "{}", words(&run));
+    assert!(words(&run).contains("the suite has no cases"), "{}", words(&run));
+    let folder = sample();
+    let suite = "suite: mail-triage\npolicy: mail-triage\nowner: me\n";
+    std::fs::write(folder.path().join("evals/mail-triage/suite.yaml"), suite).unwrap();
+    let run = eval(folder.path(), &["mail-triage"]);
+    assert_eq!(run.status.code(), Some(2), "{}", words(&run));
+    assert!(words(&run).contains("the suite asserts nothing"), "{}", words(&run));
+}
+
+#[test]
+fn cases_of_openai_evals_become_a_suite() {
+    let folder = sample();
+    let line = |ideal: Value| {
+        let user = serde_json::json!({"role": "user", "content": "Minutes of the meeting"});
+        serde_json::json!({"input": [user], "ideal": ideal}).to_string()
+    };
+    let lines = [
+        line("{\"label\": \"ham\"}".into()),
+        line(serde_json::json!(["ham", "spam"])),
+        "no json".into(),
+    ];
+    std::fs::write(folder.path().join("samples.jsonl"), lines.join("\n")).unwrap();
+    let asked =
+        ["import", "openai-evals", "samples.jsonl", "--suite", "taken", "--policy", "mail-triage"];
+    let run = eval(folder.path(), &asked);
+    let said = words(&run);
+    assert_eq!(run.status.code(), Some(0), "{said}");
+    assert!(said.contains("did not carry over"), "{said}");
+    let cases =
+        std::fs::read_to_string(folder.path().join("evals/taken/cases/imported.jsonl")).unwrap();
+    let case: Value = serde_json::from_str(cases.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&case["input"], &case["expect"]["output"]["label"]),
+        (&"Minutes of the meeting".into(), &"ham".into())
+    );
+    let checked = Command::new(binary::path()).arg("check").current_dir(folder.path()).output();
+    assert_eq!(checked.as_ref().unwrap().status.code(), Some(0), "{}", words(&checked.unwrap()));
+}

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 pub use answers::{
     calls_tool, cut, declined, fails, label, label_at, no_json, reply, says, throttled, twice,
 };
-pub use files::{bytes, load};
+pub use files::{bytes, load, whole as policy_text};
 pub use runs::fork;
 pub use told::Told;
 

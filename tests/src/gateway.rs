@@ -115,7 +115,7 @@ pub fn verify_chain(data: &Path) -> Result<String, String> {
 
 /// The address on the line that says it, if it comes in time. Goes on reading, so that the pipe
 /// never fills up.
-fn listening(output: impl std::io::Read + Send + 'static) -> Option<String> {
+pub fn listening(output: impl std::io::Read + Send + 'static) -> Option<String> {
     let (told, heard) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {

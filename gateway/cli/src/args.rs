@@ -42,6 +42,8 @@ pub enum Command {
     Mutate(Mutate),
     /// Lay out rules files: order of keys, indentation, quotes; comments and meaning are kept
     Fmt(Fmt),
+    /// Serve an editor: problems, hover, completion, definitions (LSP over stdin and stdout)
+    Lsp,
     /// Print the JSON Schema of a kind of file, for editors
     Schema(Schema),
     /// Write a commented starter workspace
@@ -217,18 +219,12 @@ pub struct Fmt {
 #[derive(Debug, clap::Args)]
 pub struct Schema {
     /// The kind of file; without it, all of them
-    #[arg(value_parser = SCHEMAS)]
+    #[arg(value_parser = crate::schema::ALL.map(|kind| kind.name))]
     pub kind: Option<String>,
     /// Write `KIND.schema.json` into this folder instead of printing
     #[arg(long, env = "BACKSTOP_OUT", value_name = "DIR", required_unless_present = "kind")]
     pub out: Option<PathBuf>,
 }
-
-/// The kinds of file that have a schema.
-const SCHEMAS: [&str; 5] = {
-    let kinds = backstop_policy::keys::json_schema::KINDS;
-    [kinds[0].name, kinds[1].name, kinds[2].name, kinds[3].name, kinds[4].name]
-};
 
 /// `backstop init`
 #[derive(Debug, clap::Args)]

@@ -15,8 +15,8 @@ use backstop_policy::{
 use backstop_server::deliver::{Consumer, SigningKeys, Wanted};
 use backstop_upstream::{
     Clock, CredentialGate, Endpoint, EndpointConfig, GuardedService, HeaderText, HttpModel,
-    HttpService, Model, ModelConfig, ModelGate, MonotonicClock, Recorded, Recorder, Recordings,
-    SecretRef, SecretSource, Service,
+    HttpService, Model, ModelConfig, ModelGate, MonotonicClock, Recorded, RecordedService,
+    Recorder, Recordings, SecretRef, SecretSource, Service, ServiceRecorder,
 };
 
 use secrecy::ExposeSecret;
@@ -25,11 +25,11 @@ use crate::secrets::Machine;
 
 /// Where answers come from.
 pub enum Answers<'a> {
-    /// The models themselves.
+    /// The models and services themselves.
     Live,
     /// A recording.
     Recorded(&'a Path),
-    /// The models themselves, written down in this file.
+    /// The models and services themselves, written down in this file.
     Record(&'a Path),
 }
 
@@ -50,7 +50,7 @@ pub fn engine(
     salt: Vec<u8>,
 ) -> Result<Engine> {
     let models = Models::new(models(&workspace.gateway, answers, &clock, None)?);
-    let services = Services::new(services(&workspace.gateway, &clock, None)?);
+    let services = Services::new(services(&workspace.gateway, answers, &clock, None)?);
     let ids = Ids::from_os();
     Ok(Engine::new(Parts { workspace, ledger, models, services, clock, ids, salt }))
 }
@@ -207,6 +207,7 @@ pub fn consumers(gateway: &Gateway) -> Result<Vec<Consumer>> {
 /// The services of a gateway file, each behind its guards.
 pub fn services(
     gateway: &Gateway,
+    answers: &Answers<'_>,
     clock: &Arc<dyn Clock>,
     before: Option<&Before>,
 ) -> Result<BTreeMap<String, Arc<dyn Service>>> {
@@ -217,14 +218,32 @@ pub fn services(
             services.insert(name.clone(), kept);
             continue;
         }
-        let url = address(&service.url)?;
-        let url =
-            url.parse().with_context(|| format!("service `{name}`: `{url}` is no address"))?;
-        let key = service.key.as_ref().map(|place| Machine.read(&secret(place))).transpose()?;
-        let made = HttpService::new(name, url, key).map_err(anyhow::Error::msg)?;
+        let asked = bare_service(name, service, answers, clock)?;
         let guards = service_guards(name, service);
-        let guarded = GuardedService::new(guards, Arc::new(made), Arc::clone(clock), seed as u64);
+        let guarded = GuardedService::new(guards, asked, Arc::clone(clock), seed as u64);
         services.insert(name.clone(), Arc::new(guarded));
     }
     Ok(services)
+}
+
+/// A service before any guard.
+pub fn bare_service(
+    name: &str,
+    service: &gateway_file::Service,
+    answers: &Answers<'_>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn Service>> {
+    if let Answers::Recorded(path) = answers {
+        return Ok(Arc::new(RecordedService::new(Arc::new(Recordings::read(path)?), name)));
+    }
+    let url = address(&service.url)?;
+    let url = url.parse().with_context(|| format!("service `{name}`: `{url}` is no address"))?;
+    let key = service.key.as_ref().map(|place| Machine.read(&secret(place))).transpose()?;
+    let asked = HttpService::new(name, url, key).map_err(anyhow::Error::msg)?;
+    Ok(match answers {
+        Answers::Record(path) => {
+            Arc::new(ServiceRecorder::new(Arc::new(asked), name, path, Arc::clone(clock))?)
+        }
+        _ => Arc::new(asked),
+    })
 }

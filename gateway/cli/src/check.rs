@@ -16,11 +16,7 @@ pub fn run(args: &Check) -> Result<ExitCode> {
     let mut files = files::read(&args.workspace)?;
     crate::eval::read_suites(&args.workspace, &mut files)?;
     let sources = files::sources(&files);
-    let (workspace, mut report) = Workspace::load(&sources);
-    // A suite is held to the policy that it names, so it is read once that is in order.
-    if !report.has_errors() {
-        report.extend(Suites::load(&sources, &workspace).1);
-    }
+    let (workspace, report) = problems(&sources);
     let warnings = report.sorted().iter().any(|p| p.severity == Severity::Warning);
     let refused = report.has_errors() || (args.deny_warnings && warnings);
     match args.format.as_str() {
@@ -30,6 +26,16 @@ pub fn run(args: &Check) -> Result<ExitCode> {
         _ => people(&report, &sources, workspace.policies.len(), refused),
     }
     Ok(ExitCode::from(u8::from(refused)))
+}
+
+/// Loads a workspace and tells every problem of it.
+pub fn problems(sources: &Sources) -> (Workspace, Report) {
+    let (workspace, mut report) = Workspace::load(sources);
+    // A suite is held to the policy that it names, so it is read once that is in order.
+    if !report.has_errors() {
+        report.extend(Suites::load(sources, &workspace).1);
+    }
+    (workspace, report)
 }
 
 /// Pictures, then what stands where when it is much, then one line that says it all.
@@ -48,7 +54,7 @@ fn people(report: &Report, sources: &Sources, policies: usize, refused: bool) {
     }
     let (errors, warnings) = by_file.values().fold((0, 0), |(e, w), (x, y)| (e + x, w + y));
     let mark = if refused { style::error("refused") } else { style::good("ok") };
-    let order = plural(policies, "policy", "policies");
+    let order = style::plural(policies, "policy", "policies");
     println!("{mark}  {policies} {order} in order, {}", counted(errors, warnings));
 }
 
@@ -66,7 +72,8 @@ fn by_file<'s>(report: &Report, sources: &'s Sources) -> BTreeMap<&'s str, (usiz
 }
 
 fn counted(errors: usize, warnings: usize) -> String {
-    let (one, other) = (plural(errors, "error", "errors"), plural(warnings, "warning", "warnings"));
+    let (one, other) =
+        (style::plural(errors, "error", "errors"), style::plural(warnings, "warning", "warnings"));
     format!("{errors} {one}, {warnings} {other}")
 }
 
@@ -82,8 +89,4 @@ fn folder(workspace: &Path) -> String {
     } else {
         format!("{}/", parts.join("/"))
     }
-}
-
-fn plural(count: usize, one: &'static str, many: &'static str) -> &'static str {
-    if count == 1 { one } else { many }
 }

@@ -37,8 +37,8 @@ pub fn run(args: &args::Diff) -> Result<ExitCode> {
     }
     let salt = records.salt(&args.replay);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let question =
-        Question { to: &workspace.policies, from: from.as_ref(), salt: salt.as_deref(), threads };
+    let to = if args.drafts { drafts(&workspace)? } else { workspace.policies.clone() };
+    let question = Question { to: &to, from: from.as_ref(), salt: salt.as_deref(), threads };
     let started = started();
     let told = progress(ids.len());
     let diff = diff::diff(&ids, &known, question, &told).map_err(anyhow::Error::msg)?;
@@ -59,6 +59,21 @@ pub fn run(args: &args::Diff) -> Result<ExitCode> {
 #[expect(clippy::disallowed_methods, reason = "how long a command took is told to people alone")]
 fn started() -> Instant {
     Instant::now()
+}
+
+/// The policies, each as the first draft that it names.
+fn drafts(workspace: &InForce) -> Result<Policies> {
+    let mut to = workspace.policies.clone();
+    let mut any = false;
+    for policy in workspace.policies.values() {
+        if let Some(draft) = workspace.drafts_of(policy).next() {
+            any |= to.insert(policy.name.clone(), Arc::clone(draft)).is_some();
+        }
+    }
+    if !any {
+        bail!("no policy names a draft: write `shadow: drafts/FILE.yaml` into one");
+    }
+    Ok(to)
 }
 
 fn of_time(args: &args::Diff) -> String {

@@ -20,7 +20,9 @@ pub fn run(args: &Explain) -> Result<ExitCode> {
     if events.is_empty() {
         bail!("there is no call `{id}` in `{}`", args.data.display());
     }
-    print!("{}", explain::text(&explain::explain(&events)));
+    let shadow = read_stream(&args.data, &revisions::shadow(&id))?;
+    let story: Vec<Recorded> = events.iter().chain(&shadow).cloned().collect();
+    print!("{}", explain::text(&explain::explain(&story)));
     println!();
     println!("{}", style::bold("what would have changed it"));
     match changes(&args.data, &events)? {

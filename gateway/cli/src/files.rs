@@ -6,7 +6,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use backstop_policy::Sources;
+use backstop_policy::{Sources, Workspace, diagnostics::render};
+
+use crate::style;
 
 /// Folders that make a workspace.
 pub const FOLDERS: [&str; 2] = ["policies", "prompts"];
@@ -76,4 +78,32 @@ fn cannot_read(path: &Path) -> String {
 /// As the loader takes them.
 pub fn sources(files: &Files) -> Sources {
     Sources::new(files.clone())
+}
+
+/// A workspace in which nothing is wrong.
+pub struct InOrder {
+    /// As it is on disk.
+    pub files: Files,
+    /// The same as the loader took it.
+    pub sources: Sources,
+    /// What was made of it.
+    pub workspace: Workspace,
+}
+
+impl InOrder {
+    /// Reads a workspace for a command that may name one of its policies; `None`: what is wrong
+    /// with it was printed.
+    pub fn read(root: &Path, policy: Option<&str>) -> Result<Option<Self>> {
+        let files = read(root)?;
+        let sources = sources(&files);
+        let (workspace, report) = Workspace::load(&sources);
+        if report.has_errors() {
+            println!("{}", render::text(&report, &sources, style::report()));
+            return Ok(None);
+        }
+        if let Some(name) = policy.filter(|name| workspace.policy(name).is_none()) {
+            bail!("there is no policy `{name}` in `{}`", root.display());
+        }
+        Ok(Some(Self { files, sources, workspace }))
+    }
 }

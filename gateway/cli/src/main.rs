@@ -24,6 +24,7 @@ mod head;
 mod init;
 mod keeping;
 mod key;
+mod lsp;
 mod mutate;
 mod records;
 mod reload;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Command::Eval(eval) => eval::run(&eval),
         Command::Mutate(mutate) => mutate::run(&mutate),
         Command::Fmt(fmt) => fmt::run(&fmt),
+        Command::Lsp => lsp::run(),
         Command::Schema(schema) => schema::run(&schema),
         Command::Init(init) => init::run(&init),
         Command::Call(call) => call::run(&call),

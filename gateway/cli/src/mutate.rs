@@ -3,27 +3,21 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use backstop_domain::Millis;
 use backstop_evals::mutate::{self, MutationReport, Survivor, Watcher};
-use backstop_policy::{Workspace, diagnostics::render};
 use backstop_upstream::Clock;
 use serde_json::{Value, json};
 
-use crate::{args::Mutate, build, files, style};
+use crate::{args::Mutate, build, files::InOrder, style};
 
 /// Tries every mutant; 0 if the floor is kept, 1 if not or the workspace has errors.
 pub fn run(args: &Mutate) -> Result<ExitCode> {
-    let files = files::read(&args.workspace)?;
-    let sources = files::sources(&files);
-    let (workspace, report) = Workspace::load(&sources);
-    if report.has_errors() {
-        println!("{}", render::text(&report, &sources, style::report()));
+    let Some(InOrder { files, workspace, .. }) =
+        InOrder::read(&args.workspace, args.policy.as_deref())?
+    else {
         return Ok(ExitCode::from(1));
-    }
-    if let Some(name) = args.policy.as_ref().filter(|name| workspace.policy(name).is_none()) {
-        bail!("there is no policy `{name}` in `{}`", args.workspace.display());
-    }
+    };
     let clock = build::clock();
     let until = clock.now().plus(args.seconds.saturating_mul(1_000));
     let wanted = |name: &&String| args.policy.as_ref().is_none_or(|policy| policy == *name);

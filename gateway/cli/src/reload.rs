@@ -149,7 +149,7 @@ async fn put_in_force(app: &App, reload: &mut Reload, files: Files) -> Result<()
     let answers = reload.answers.as_answers();
     let gateway = Arc::clone(&workspace.gateway);
     let models = build::models(&gateway, &answers, engine.clock(), Some(&before))?;
-    let services = build::services(&gateway, engine.clock(), Some(&before))?;
+    let services = build::services(&gateway, &answers, engine.clock(), Some(&before))?;
     let consumers = build::consumers(&gateway)?;
     let sources = files.clone();
     engine.reload(Fresh { workspace, sources, models, services }).await?;

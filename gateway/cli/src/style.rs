@@ -92,6 +92,11 @@ fn shown_width(text: &str) -> usize {
     seen.count()
 }
 
+/// The word for so many.
+pub fn plural(count: usize, one: &'static str, many: &'static str) -> &'static str {
+    if count == 1 { one } else { many }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{columns, shown_width};

@@ -6,24 +6,19 @@ mod faults;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use backstop_evals::test::{self, PolicyReport, Wanted};
-use backstop_policy::{Sources, Workspace, diagnostics::render};
+use backstop_policy::Sources;
 
-use crate::{args::Test, files, style};
+use crate::{args::Test, files::InOrder, style};
 
 /// Runs them; 0 if all pass and cover enough, 1 if not or the workspace has errors.
 pub fn run(args: &Test) -> Result<ExitCode> {
-    let files = files::read(&args.workspace)?;
-    let sources = files::sources(&files);
-    let (workspace, report) = Workspace::load(&sources);
-    if report.has_errors() {
-        println!("{}", render::text(&report, &sources, style::report()));
+    let Some(InOrder { sources, workspace, .. }) =
+        InOrder::read(&args.workspace, args.policy.as_deref())?
+    else {
         return Ok(ExitCode::from(1));
-    }
-    if let Some(name) = args.policy.as_ref().filter(|name| workspace.policy(name).is_none()) {
-        bail!("there is no policy `{name}` in `{}`", args.workspace.display());
-    }
+    };
     let coverage = args.coverage || args.floor.is_some();
     let wanted = Wanted { coverage, suggest: args.coverage, faults: args.faults };
     let reports = test::run(&workspace, &sources, args.policy.as_deref(), wanted);
@@ -79,12 +74,12 @@ fn problems(reports: &[PolicyReport], floor: Option<usize>) -> Vec<String> {
     let mut problems = Vec::new();
     let failed: usize = reports.iter().map(PolicyReport::failed).sum();
     if failed > 0 {
-        problems.push(format!("{failed} {} failed", plural(failed, "test", "tests")));
+        problems.push(format!("{failed} {} failed", style::plural(failed, "test", "tests")));
     }
     for report in reports {
         let broken = report.faults.as_ref().map_or(0, test::Faults::broken);
         if broken > 0 {
-            let word = plural(broken, "fault does", "faults do");
+            let word = style::plural(broken, "fault does", "faults do");
             problems.push(format!("{}: {broken} {word} not take the way declared", report.policy));
         }
         let percent = report.coverage.as_ref().map(test::Coverage::percent);
@@ -111,8 +106,4 @@ fn summary(reports: &[PolicyReport], problems: &[String]) {
     let mark = if problems.is_empty() { style::good("ok") } else { style::error("failed") };
     println!("{mark}  {}", parts.join("; "));
     problems.iter().for_each(|problem| println!("{}", style::error(problem)));
-}
-
-fn plural(count: usize, one: &'static str, many: &'static str) -> &'static str {
-    if count == 1 { one } else { many }
 }

@@ -34,7 +34,7 @@ pub enum ControlEvent {
         /// Why, in words.
         reason: String,
     },
-    /// A revision of a policy came into force.
+    /// A revision of a policy came into force, or beside it as a draft.
     RevisionLoaded {
         /// The policy.
         policy: String,
@@ -44,6 +44,39 @@ pub enum ControlEvent {
         /// can go on, and be replayed, after they changed on disk.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sources: Option<Digest>,
+        /// It is a draft: judged beside the one in force, or answering a share of its calls.
+        #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+        draft: bool,
+    },
+    /// A canary left its bounds and was taken back by itself: the policy in force answers all calls
+    /// again. The same draft answers again only under other terms.
+    CanaryReturned {
+        /// The policy.
+        policy: String,
+        /// The draft's revision.
+        revision: Digest,
+        /// Digest of what the policy's file said of the canary: its share, key and bounds.
+        terms: Digest,
+        /// Which bound it left, in words.
+        reason: String,
+    },
+    /// A draft was judged beside a call that had ended, on the same answers.
+    ShadowJudged {
+        /// The call.
+        call: CallId,
+        /// The policy.
+        policy: String,
+        /// The draft's revision.
+        revision: Digest,
+        /// What came of it.
+        result: ShadowResult,
+        /// How the call ended: an outcome.
+        was: String,
+        /// How it would have ended: an outcome, `in_review (QUEUE)`, or `unknown`.
+        now: String,
+        /// What makes it so, or why it cannot be known, in words; nothing if it is the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// A consumer of events was switched on or off, by an operator or by itself, or is given
     /// something again. It is never delivered to consumers: two that fail would feed each other.
@@ -109,6 +142,29 @@ pub enum ControlEvent {
     },
 }
 
+/// What came of judging a draft beside a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShadowResult {
+    /// The same end, with the same answer.
+    Same,
+    /// Another one.
+    Flip,
+    /// It cannot be known without asking again.
+    Unknown,
+}
+
+impl ShadowResult {
+    /// The word used in events and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Flip => "flip",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl ControlEvent {
     /// Name of the type, as stored.
     pub const fn name(&self) -> &'static str {
@@ -119,6 +175,8 @@ impl ControlEvent {
             Self::SubscriptionChanged { .. } => "subscription_changed",
             Self::BodiesErased { .. } => "bodies_erased",
             Self::OperatorActed { .. } => "operator_acted",
+            Self::CanaryReturned { .. } => "canary_returned",
+            Self::ShadowJudged { .. } => "shadow_judged",
             Self::SignedIn { .. } => "signed_in",
             Self::SignedOut => "signed_out",
             Self::PageViewed { .. } => "page_viewed",

@@ -185,7 +185,7 @@ pub const REVIEW_TYPES: [&str; 13] = [
 ];
 
 /// Every type of a control stream.
-pub const CONTROL_TYPES: [&str; 9] = [
+pub const CONTROL_TYPES: [&str; 11] = [
     "breaker_changed",
     "latch_changed",
     "revision_loaded",
@@ -195,6 +195,8 @@ pub const CONTROL_TYPES: [&str; 9] = [
     "signed_in",
     "signed_out",
     "page_viewed",
+    "canary_returned",
+    "shadow_judged",
 ];
 
 /// One event as it stands in the ledger. Frozen: fields are never added, renamed or removed.

@@ -187,6 +187,9 @@ pub struct Received {
     /// What one request to each model is expected to take.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub estimates: Vec<Estimate>,
+    /// Set when a canary drew the call: the revision that all others are pinned to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary_of: Option<Digest>,
     /// Set when the caller's limits or the degradation level would have refused it at the door,
     /// and the policy names a ladder for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,11 +10,7 @@ use backstop_domain::{
     FailureClass, Millis, Received, guard::Amounts,
 };
 use backstop_ledger::{KeyClaim, Scope};
-use backstop_policy::{
-    Policy,
-    judge::{Asked, Caller as Asker, Facts},
-};
-use serde::Serialize;
+use backstop_policy::Policy;
 use serde_json::Value;
 
 use crate::{
@@ -22,6 +18,7 @@ use crate::{
     engine::{Engine, Inner},
     keys::Hold,
     live::{Live, LiveCall, Stop},
+    pinned::Pinned,
     rates::Rates,
 };
 
@@ -242,17 +239,18 @@ impl Inner {
         let started = crate::stages::stopwatch();
         let now = self.clock.now();
         let id = claim.as_ref().map_or_else(|| self.ids.call(now), |claim| claim.call.clone());
-        submit.input = read_input(&policy, std::mem::take(&mut submit.input))?;
-        let request = stored_request(&submit);
-        let asked = self.asked(&id, &mut submit, now);
-        let facts = Arc::new(Facts::new(Arc::clone(&policy), asked));
-        let (estimates, rendered) = crate::estimate::per_model(&policy, &facts);
+        let (own, drawn) = self.pinned(policy, &id, &mut submit, now)?;
+        let canary_of = drawn.as_ref().map(|_| own.policy.plan.revision);
+        let pinned = drawn.as_ref().unwrap_or(&own);
+        let (estimates, rendered) = crate::estimate::per_model(&pinned.policy, &pinned.facts);
         let amounts = estimates.first().map_or_else(Amounts::default, |first| Amounts {
             requests: 1,
             tokens: first.usage.total(),
             cost: first.cost,
         });
-        let entered = self.door.enter(&policy, &facts, &submit, amounts);
+        // The door is the policy's own, whichever revision answers.
+        let entered = self.door.enter(&own.policy, &own.facts, &submit, amounts);
+        let Pinned { policy, facts, request } = drawn.unwrap_or(own);
         let (Entered { permits, rates }, held_at_door) = match entered {
             Ok(entered) => (entered, None),
             Err(shut) => {
@@ -275,6 +273,7 @@ impl Inner {
             mode: policy.plan.mode,
             deadline: now.plus(deadline_ms(&policy, &submit)),
             estimates,
+            canary_of,
             held_at_door,
         };
         let state = CallState::fold(None, &CallEvent::CallReceived(received.clone()), now);
@@ -299,55 +298,6 @@ impl Inner {
         self.tasks.start(Arc::clone(self).run(call));
         Ok(Admitted { id, joined: false, rates })
     }
-
-    /// What judging knows of the request; its large parts move there.
-    fn asked(&self, id: &CallId, submit: &mut Submit, now: Millis) -> Asked {
-        Asked {
-            input: std::mem::take(&mut submit.input),
-            messages: std::mem::take(&mut submit.messages),
-            body: submit.body.take(),
-            caller: Asker {
-                name: submit.caller.name.clone(),
-                tenant: submit.caller.tenant.clone(),
-                roles: submit.caller.roles.clone(),
-            },
-            id: id.0.clone(),
-            key: submit.key.clone(),
-            tags: submit.tags.clone(),
-            received: now,
-            salt: self.salt.clone(),
-        }
-    }
-}
-
-fn read_input(policy: &Policy, input: Value) -> Result<Value, Refused> {
-    policy.read_input(input).map_err(|problems| Refused::InvalidInput {
-        policy: policy.name.clone(),
-        problems: problems.into_iter().map(|p| (p.pointer, p.message)).collect(),
-    })
-}
-
-/// The request as it is kept, so that a restart, a review and a replay see what this run saw.
-fn stored_request(submit: &Submit) -> Vec<u8> {
-    let stored = StoredRequest {
-        input: &submit.input,
-        messages: &submit.messages,
-        body: submit.body.as_ref(),
-        roles: &submit.caller.roles,
-        owner: submit.caller.owner.as_deref(),
-    };
-    // JSON values and texts: writing them to memory cannot fail.
-    serde_json::to_vec(&stored).unwrap_or_default()
-}
-
-#[derive(Serialize)]
-struct StoredRequest<'a> {
-    input: &'a Value,
-    messages: &'a [Value],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a Value>,
-    roles: &'a [String],
-    owner: Option<&'a str>,
 }
 
 /// The policy's class, or a lower one that the caller asked for or is held to.

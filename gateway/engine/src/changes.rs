@@ -1,4 +1,5 @@
-//! What guards did of themselves, written down: breakers that opened or closed, latches that fell.
+//! What guards did of themselves, written down: breakers that opened or closed, latches that fell,
+//! canaries that were taken back.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -42,7 +43,11 @@ impl Inner {
         }
     }
 
-    async fn record_change(&self, seqs: &mut HashMap<Stream, u64>, change: ControlEvent) {
+    pub(crate) async fn record_change(
+        &self,
+        seqs: &mut HashMap<Stream, u64>,
+        change: ControlEvent,
+    ) {
         seen(&change);
         let Some(stream) = stream(&change) else { return };
         // Another process may have written there: then its place is read anew, once.
@@ -93,6 +98,8 @@ fn stream(change: &ControlEvent) -> Option<Stream> {
         ControlEvent::LatchChanged { provider, .. } => {
             Some(Stream::control(&format!("provider.{provider}")))
         }
+        ControlEvent::CanaryReturned { policy, .. } => Some(crate::revisions::stream(policy)),
+        ControlEvent::ShadowJudged { call, .. } => Some(crate::revisions::shadow(call)),
         // Whoever does these writes them down.
         ControlEvent::RevisionLoaded { .. }
         | ControlEvent::SubscriptionChanged { .. }
@@ -122,7 +129,14 @@ fn seen(change: &ControlEvent) {
             .increment(1);
             tracing::warn!(provider, latched, reason, "a credential changed");
         }
-        ControlEvent::RevisionLoaded { .. }
+        ControlEvent::CanaryReturned { policy, revision, reason, .. } => {
+            let draft = revision.short();
+            metrics::counter!("backstop_canary_returned_total", "policy" => policy.clone())
+                .increment(1);
+            tracing::error!(policy, %draft, reason, "a canary was taken back");
+        }
+        ControlEvent::ShadowJudged { .. }
+        | ControlEvent::RevisionLoaded { .. }
         | ControlEvent::SubscriptionChanged { .. }
         | ControlEvent::BodiesErased { .. }
         | ControlEvent::OperatorActed { .. }

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use crate::{
     cache::AnswerCache,
+    canary::Canaries,
     changes::Changes,
     desk_log::DeskLog,
     door::Door,
@@ -26,6 +27,7 @@ use crate::{
     live::{LiveCall, Snapshot, Stop},
     models::Models,
     services::Services,
+    shadow::Shadows,
     tasks::Tasks,
     tool_limits::ToolLimits,
 };
@@ -70,6 +72,8 @@ pub(crate) struct Inner {
     pub tool_limits: ToolLimits,
     pub changes: Changes,
     pub desk_log: DeskLog,
+    pub canaries: Canaries,
+    pub shadows: Shadows,
     /// Calls whose run panicked in this process.
     pub panicked: Mutex<HashSet<CallId>>,
     /// Calls in memory.
@@ -84,7 +88,8 @@ impl Engine {
         let door = Door::new(&parts.workspace, Arc::clone(&parts.clock));
         let tool_limits = ToolLimits::new(Arc::clone(&parts.clock));
         let cache = AnswerCache::new(&parts.workspace.gateway);
-        let policies = parts.workspace.policies.values();
+        let workspace = &parts.workspace;
+        let policies = workspace.policies.values().chain(workspace.drafts.values());
         let revisions = policies.map(|policy| (policy.plan.revision, Arc::clone(policy))).collect();
         Self(Arc::new(Inner {
             workspace: ArcSwap::new(parts.workspace),
@@ -103,6 +108,8 @@ impl Engine {
             tool_limits,
             changes: Changes::default(),
             desk_log: DeskLog::default(),
+            canaries: Canaries::default(),
+            shadows: Shadows::default(),
             panicked: Mutex::default(),
             live: Mutex::new(HashMap::new()),
             keys: Keys::default(),

@@ -53,6 +53,7 @@ impl Inner {
         live.on_disk().await?;
         self.settle_key(call);
         self.settle_door(live);
+        self.canary_escalated(live);
         if !full {
             self.show_review(call, live);
             self.look_later(id, &spec.to.queue, now, 0, due);

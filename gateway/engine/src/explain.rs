@@ -1,8 +1,8 @@
 //! What happened to a call and why, in words: each event a sentence, with what led to it.
 
 use backstop_domain::{
-    Act, AttemptResult, CallEvent, Decision, Finding, Millis, Resolution, Scored, SkipReason,
-    Status,
+    Act, AttemptResult, CallEvent, ControlEvent, Decision, Event, Finding, Millis, Resolution,
+    Scored, ShadowResult, SkipReason, Status,
 };
 use backstop_ledger::Recorded;
 
@@ -28,6 +28,14 @@ pub fn explain(events: &[Recorded]) -> Vec<Line> {
         let after_ms = recorded.envelope.at.since(start);
         let (what, details) = match (&recorded.event, recorded.as_call()) {
             (_, Some(event)) => sentence(event)?,
+            (Ok(Event::Control(ControlEvent::ShadowJudged { result, now, because, .. })), _) => {
+                let told = match result {
+                    ShadowResult::Same => "the shadow would have ended it the same way".to_owned(),
+                    ShadowResult::Flip => format!("the shadow would have ended it as {now}"),
+                    ShadowResult::Unknown => "the shadow's end cannot be known".to_owned(),
+                };
+                (told, because.iter().cloned().collect())
+            }
             (Err(why), _) => (format!("{}: {why}", recorded.envelope.kind), Vec::new()),
             _ => return None,
         };
@@ -65,7 +73,11 @@ fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
             let what = format!("`{caller}` called policy `{policy}` (revision {revision})");
             let held = received.held_at_door.as_ref();
             let door = held.map(|door| format!("the door was shut: {}", door.reason));
-            Some((what, door.into_iter().collect()))
+            let canary = received.canary_of.map(|base| {
+                let base = base.short();
+                format!("its canary drew the call; the others go to revision {base}")
+            });
+            Some((what, canary.into_iter().chain(door).collect()))
         }
         CallEvent::DuplicateJoined { request } => {
             plain(format!("request {request} joined under the same idempotency key"))

@@ -86,6 +86,7 @@ impl Inner {
         self.settle_door(live);
         self.tool_limits.end(&call.id, ended.answer.is_some());
         self.remember(live, &ended);
+        self.canary_ended(live, &ended);
         live.stages.total = live.started.elapsed();
         let answer = match ended.answer {
             Some(digest) => Some(self.answer_bytes(live, digest).await?),
@@ -101,6 +102,7 @@ impl Inner {
         };
         live.finished = true;
         crate::seen::call_ended(&snapshot);
+        self.cast_shadow(call, live);
         call.shown.send_replace(Shown::Ended(Arc::new(snapshot)));
         if relaxed {
             // The answer may leave before the disk has it, but a loss is not passed over.

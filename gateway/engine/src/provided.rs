@@ -12,8 +12,8 @@ use crate::{
 };
 
 impl Engine {
-    /// The provider's completion that holds the answer of an ended call, if that is a model's, as it
-    /// was: not mended, masked or edited. `None` too once it is erased.
+    /// The provider's completion that holds the answer of an ended call, if that is a model's, as
+    /// it was: not mended, masked or edited. `None` too once it is erased.
     ///
     /// # Errors
     /// [`Stop::Read`] if the ledger cannot be read.

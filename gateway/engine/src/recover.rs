@@ -56,6 +56,7 @@ impl Engine {
         }
         inner.tasks.start(Arc::clone(inner).watch_due());
         inner.tasks.start(Arc::clone(inner).watch_changes());
+        inner.tasks.start(Arc::clone(inner).watch_shadows());
         Ok(recovered)
     }
 }

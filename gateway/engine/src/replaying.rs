@@ -76,7 +76,7 @@ impl Engine {
 
 impl Inner {
     /// What the ledger has of a call.
-    async fn recorded(&self, id: &CallId) -> Result<RecordedCall, NoReplay> {
+    pub(crate) async fn recorded(&self, id: &CallId) -> Result<RecordedCall, NoReplay> {
         let stop = |error| NoReplay::Stop(Stop::Read(error));
         let events = self.ledger.stream(&Stream::call(id), 0).await.map_err(stop)?;
         if events.is_empty() {

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use backstop_domain::{Actor, ControlEvent, Digest, Event, Stream};
+use backstop_domain::{Actor, CallId, ControlEvent, Digest, Event, Stream};
 use backstop_ledger::{Append, Body, NewEvent, Recorded, Transaction};
 use backstop_policy::{Policy, Sources, Workspace};
 
@@ -28,8 +28,9 @@ impl Engine {
     ) -> Result<(), Stop> {
         let inner = &self.0;
         inner.record_revisions(&workspace, sources).await?;
+        inner.put_canaries(&workspace).await?;
         let mut revisions = inner.revisions.lock();
-        for policy in workspace.policies.values() {
+        for policy in workspace.policies.values().chain(workspace.drafts.values()) {
             revisions.insert(policy.plan.revision, Arc::clone(policy));
         }
         drop(revisions);
@@ -56,37 +57,27 @@ impl Inner {
         sources: &BTreeMap<String, Vec<u8>>,
     ) -> Result<(), Stop> {
         let bundle = Body::new(bundle(sources), false);
-        let now = self.clock.now();
         let mut appends = Vec::new();
         for policy in workspace.policies.values() {
             let stream = stream(&policy.name);
             let events = self.ledger.stream(&stream, 0).await?;
-            let newest = events.iter().rev().find_map(|recorded| match &recorded.event {
-                Ok(Event::Control(ControlEvent::RevisionLoaded { revision, .. })) => {
-                    Some(*revision)
-                }
-                _ => None,
-            });
-            if newest == Some(policy.plan.revision) {
-                continue;
+            let loaded: Vec<(Digest, bool)> = events.iter().filter_map(loaded).collect();
+            let mut new = Vec::new();
+            // One that comes back into force is told again; a draft is written down once.
+            let newest = loaded.iter().rev().find(|(_, draft)| !draft);
+            if newest.is_none_or(|(revision, _)| *revision != policy.plan.revision) {
+                new.push(self.revision_event(policy, bundle.digest(), false));
             }
-            let event = ControlEvent::RevisionLoaded {
-                policy: policy.name.clone(),
-                revision: policy.plan.revision,
-                sources: Some(bundle.digest()),
-            };
-            let new = NewEvent {
-                id: self.ids.event(now),
-                at: now,
-                actor: Actor::system("loader"),
-                run: 0,
-                causation: None,
-                correlation: None,
-                revision: Some(policy.plan.revision),
-                event: Event::Control(event),
-            };
-            let expected_seq = events.len() as u64;
-            appends.push(Append { stream, expected_seq, events: vec![new] });
+            for draft in workspace.drafts_of(policy) {
+                let revision = draft.plan.revision;
+                if revision != policy.plan.revision && !loaded.contains(&(revision, true)) {
+                    new.push(self.revision_event(draft, bundle.digest(), true));
+                }
+            }
+            if !new.is_empty() {
+                let expected_seq = events.len() as u64;
+                appends.push(Append { stream, expected_seq, events: new });
+            }
         }
         if appends.is_empty() {
             return Ok(());
@@ -94,6 +85,27 @@ impl Inner {
         let transaction = Transaction::of(appends).with_bodies([bundle]).hurried();
         self.ledger.append(transaction).await?;
         Ok(())
+    }
+
+    fn revision_event(&self, policy: &Policy, sources: Digest, draft: bool) -> NewEvent {
+        let now = self.clock.now();
+        let (policy, revision) = (policy.name.clone(), policy.plan.revision);
+        let sources = Some(sources);
+        NewEvent {
+            id: self.ids.event(now),
+            at: now,
+            actor: Actor::system("loader"),
+            run: 0,
+            causation: None,
+            correlation: None,
+            revision: Some(revision),
+            event: Event::Control(ControlEvent::RevisionLoaded {
+                policy,
+                revision,
+                sources,
+                draft,
+            }),
+        }
     }
 
     /// The policy of a revision, from memory or as the ledger kept its files.
@@ -116,6 +128,16 @@ impl Inner {
     }
 }
 
+/// A revision that came into force, and whether as a draft.
+fn loaded(recorded: &Recorded) -> Option<(Digest, bool)> {
+    match &recorded.event {
+        Ok(Event::Control(ControlEvent::RevisionLoaded { revision, draft, .. })) => {
+            Some((*revision, *draft))
+        }
+        _ => None,
+    }
+}
+
 /// The digest of the files of a revision, by the events of its policy's [`stream`].
 pub fn kept_files(events: &[Recorded], revision: Digest) -> Option<Digest> {
     events.iter().rev().find_map(|recorded| match &recorded.event {
@@ -134,12 +156,21 @@ pub fn policy_from(name: &str, revision: Digest, bundle: &[u8]) -> Option<Arc<Po
     let sources = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
     let (workspace, _) = Workspace::load(&Sources::new(sources));
     // The same files under other decision semantics are another revision: not this one.
-    workspace.policies.get(name).filter(|policy| policy.plan.revision == revision).cloned()
+    let policies = workspace.policies.get(name).into_iter().chain(workspace.drafts.values());
+    let mut same =
+        policies.filter(|policy| policy.name == name && policy.plan.revision == revision);
+    same.next().cloned()
 }
 
-/// The stream that tells which revisions of a policy were in force.
+/// The stream that tells which revisions of a policy were in force, which drafts were named beside
+/// them, and what became of its canaries.
 pub fn stream(policy: &str) -> Stream {
     Stream::control(&format!("policy.{policy}"))
+}
+
+/// The stream that tells what came of judging a draft beside a call.
+pub fn shadow(call: &CallId) -> Stream {
+    Stream::control(&format!("shadow.{call}"))
 }
 
 /// Every file in one body: path to text.

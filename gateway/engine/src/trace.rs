@@ -220,6 +220,7 @@ mod tests {
             mode: Mode::Enforce,
             deadline: Millis(9_000),
             estimates: Vec::new(),
+            canary_of: None,
             held_at_door: None,
         };
         let started = AttemptStarted {

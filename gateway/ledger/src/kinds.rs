@@ -82,6 +82,8 @@ const KINDS: &[(&str, Waiting, Keeping)] = &[
     ("signed_in",         Awaited, Inline),
     ("signed_out",        Awaited, Inline),
     ("page_viewed",       Rides,   Inline),
+    ("canary_returned",   Awaited, Inline),
+    ("shadow_judged",     Rides,   Inline), // names of rules and outcomes, nobody's words
 ];
 
 fn row(kind: &str) -> Option<&'static (&'static str, Waiting, Keeping)> {

@@ -10,6 +10,7 @@ mod compile;
 pub mod compiled;
 pub mod decode;
 pub mod diagnostics;
+pub mod editor;
 pub mod format;
 pub mod gateway_file;
 pub mod judge;

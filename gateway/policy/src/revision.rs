@@ -33,7 +33,7 @@ pub(crate) fn of(
 pub(crate) fn rests_on(files: &[FileId], sources: &Sources) -> Vec<String> {
     let mut all: Vec<String> = files.iter().map(|file| sources.path(*file).to_owned()).collect();
     for file in files {
-        let Some(tree) = yaml::parse(sources, *file, &mut Report::new()) else { continue };
+        let Some(tree) = own(sources, *file) else { continue };
         let mut words = BTreeSet::new();
         texts(&tree, &mut words);
         let named: BTreeSet<String> =
@@ -51,10 +51,8 @@ pub(crate) fn manifest(
     sources: &Sources,
     around: &Around,
 ) -> Value {
-    let trees: Vec<(FileId, Node)> = files
-        .iter()
-        .filter_map(|file| Some((*file, yaml::parse(sources, *file, &mut Report::new())?)))
-        .collect();
+    let trees: Vec<(FileId, Node)> =
+        files.iter().filter_map(|file| Some((*file, own(sources, *file)?))).collect();
     let mut words = BTreeSet::new();
     let mut named = BTreeSet::new();
     for (file, tree) in &trees {
@@ -76,6 +74,23 @@ pub(crate) fn manifest(
         "files": digests.collect::<Map<_, _>>(),
         "gateway": gateway,
     })
+}
+
+/// A file without what decides nothing on calls that are pinned to it: drafts have revisions of
+/// their own, and one that becomes the policy, unchanged, keeps its revision.
+fn own(sources: &Sources, file: FileId) -> Option<Node> {
+    let mut tree = yaml::parse(sources, file, &mut Report::new())?;
+    if let Kind::Map(entries) = &mut tree.kind {
+        entries.retain(|entry| !matches!(entry.key.value.as_str(), "shadow" | "canary"));
+    }
+    Some(tree)
+}
+
+/// What the policy in `file` says of its canary.
+pub(crate) fn of_canary(sources: &Sources, file: FileId) -> Digest {
+    let tree = yaml::parse(sources, file, &mut Report::new());
+    let canary = tree.as_ref().and_then(|tree| tree.get("canary"));
+    Digest::of_json(&canary.map_or(Value::Null, canonical))
 }
 
 /// Every text of a tree, and every key of a map.
@@ -138,17 +153,7 @@ fn canonical(node: &Node) -> Value {
             let pair = |entry: &yaml::Entry| (entry.key.value.clone(), canonical(&entry.value));
             Value::Object(counted.map(pair).collect())
         }
-        Kind::Scalar(scalar) => {
-            if node.is_null() {
-                Value::Null
-            } else if let Some(word) = node.as_bool() {
-                Value::Bool(word)
-            } else if let Some(number) = node.as_number() {
-                Value::Number(number)
-            } else {
-                Value::String(scalar.text.clone())
-            }
-        }
+        Kind::Scalar(_) => node.to_json(),
     }
 }
 

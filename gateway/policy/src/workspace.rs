@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::compile::{Around, Files, compile};
+use crate::compile::{Around, Files, compile, drafts_of};
 use crate::compiled::Policy;
 use crate::diagnostics::{Code, Problem, Report, suggest};
 use crate::gateway_file::{self, Gateway, load_gateway};
@@ -15,7 +15,7 @@ use crate::tried::check_names;
 use crate::yaml;
 
 /// A checked workspace.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Workspace {
     /// The gateway file; `None` if it is wrong, and then no policy is there either.
     pub gateway: Option<Arc<Gateway>>,
@@ -24,6 +24,8 @@ pub struct Workspace {
     pub policies: BTreeMap<String, Arc<Policy>>,
     /// Every test of each policy: those inside it, then those of its test files.
     pub tests: BTreeMap<String, Vec<raw::Test>>,
+    /// Drafts that policies name, by path. Nobody calls them by name.
+    pub drafts: BTreeMap<String, Arc<Policy>>,
 }
 
 /// A policy file or a fragment.
@@ -52,8 +54,7 @@ impl Workspace {
             let help = "`backstop init` writes one";
             let problem = Problem::error(Code::MissingFile, Span::file_start(file), say);
             report.push(problem.help(help));
-            let (policies, tests) = (BTreeMap::new(), BTreeMap::new());
-            return (Self { gateway: None, policies, tests }, report);
+            return (Self::default(), report);
         };
         raw::find_secrets_beside(&sources, &mut report);
         let gateway = load_gateway(&sources, file, &mut report);
@@ -62,7 +63,7 @@ impl Workspace {
             let tree = yaml::parse(&sources, file, &mut Report::new());
             Around::of(gateway, tree)
         });
-        let mut policies = BTreeMap::new();
+        let (mut policies, mut drafts) = (BTreeMap::new(), BTreeMap::new());
         let mut files = Files::default();
         let mut written = Vec::new();
         for id in policy_files(&sources) {
@@ -73,9 +74,10 @@ impl Workspace {
             // Counted apart: two policies may share a broken prompt, which is told only once.
             let mut own = Report::new();
             let raw = raw::load_policy(&sources, id, &mut own);
-            let policy = raw
-                .zip(around.as_ref())
-                .and_then(|(raw, around)| compile(&raw, &sources, around, &mut files, &mut own));
+            let policy = raw.zip(around.as_ref()).and_then(|(raw, around)| {
+                drafts.extend(drafts_of(&raw, &sources, around, &mut files, &mut own));
+                compile(&raw, &sources, around, &mut files, &mut own)
+            });
             if let Some(policy) = policy.filter(|_| !own.has_errors()) {
                 policies.insert(policy.name.clone(), Arc::new(policy));
             }
@@ -92,7 +94,10 @@ impl Workspace {
             let tests = tests.get(name).map_or(&[][..], Vec::as_slice);
             check_names(policy, tests, &queues, &mut report);
         }
-        (Self { gateway: gateway.map(Arc::new), policies, tests }, report)
+        for draft in drafts.values() {
+            check_names(draft, &draft.written.tests, &queues, &mut report);
+        }
+        (Self { gateway: gateway.map(Arc::new), policies, drafts, tests }, report)
     }
 
     /// Every test of the policy of that name.

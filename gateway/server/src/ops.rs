@@ -52,6 +52,10 @@ fn gauges(app: &App) {
     let refused = f64::from(u8::from(app.reload.lock().is_some()));
     metrics::gauge!("backstop_reload_refused").set(refused);
     app.deliveries.gauges(app.engine.clock().now());
+    for (policy, answers) in app.engine.canaries() {
+        let answers = f64::from(u8::from(answers));
+        metrics::gauge!("backstop_canary", "policy" => policy).set(answers);
+    }
     for gate in app.engine.models() {
         for state in ["closed", "open", "half_open", "isolated"] {
             let is = f64::from(u8::from(gate.breaker.name() == state));

@@ -30,8 +30,8 @@ pub use client::{Endpoint, EndpointConfig, EndpointError, HeaderText, HttpModel,
 pub use clock::{Clock, MonotonicClock};
 pub use model::{AskRequest, BoxFuture, Model, Timeouts};
 pub use outcome::{AttemptResult, Failure, Settle, Timer, Timing};
-pub use recorded::{Recorded, RecordingError, Recordings};
-pub use recorder::Recorder;
+pub use recorded::{Recorded, RecordedService, RecordingError, Recordings, service_line};
+pub use recorder::{Recorder, ServiceRecorder};
 pub use secrets::{SecretError, SecretRef, SecretSource};
 pub use service::{HttpService, Score, Service};
 pub use simulated::Simulated;

@@ -15,6 +15,10 @@
 //! `{class, message}`. Lines of one key are the turns of one call: first ask, first retry, and so
 //! on; the last one repeats. Fields that change no answer (`stream`, `user`, `metadata` and their
 //! like) are no part of the key. Nothing is ever guessed: an unknown request fails and says why.
+//!
+//! Services stand in the same files, on lines of their own: `services.rs`.
+
+mod services;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,8 +28,11 @@ use std::time::Duration;
 use backstop_domain::{Digest, FailureClass};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+pub use services::{RecordedService, service_line};
 
 use crate::classify::{Delivered, classify};
 use crate::clock::Clock;
@@ -125,6 +132,13 @@ fn digest(request: &Map<String, Value>, sample: u32) -> Digest {
 pub struct Recordings {
     from: PathBuf,
     turns: BTreeMap<Digest, Vec<Line>>,
+    services: BTreeMap<Digest, services::ServiceLine>,
+}
+
+/// Tells a service's line from a model's.
+#[derive(Deserialize)]
+struct Whose {
+    service: Option<IgnoredAny>,
 }
 
 impl Recordings {
@@ -133,7 +147,7 @@ impl Recordings {
     /// # Errors
     /// [`RecordingError`] names the file and line.
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
-        let mut read = Self { from: path.to_owned(), turns: BTreeMap::new() };
+        let mut read = Self { from: path.to_owned(), ..Self::default() };
         for file in files(path)? {
             let text = std::fs::read_to_string(&file)
                 .map_err(|fault| RecordingError::Io(file.clone(), fault))?;
@@ -150,18 +164,37 @@ impl Recordings {
         Ok(read)
     }
 
+    /// Reads these lines.
+    ///
+    /// # Errors
+    /// In words, with the line's number from 1.
+    pub fn of_lines(lines: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut read = Self::default();
+        for (place, line) in lines.into_iter().enumerate() {
+            read.add(&line).map_err(|why| format!("line {}: {why}", place + 1))?;
+        }
+        Ok(read)
+    }
+
     /// How many different requests it knows.
     pub fn len(&self) -> usize {
-        self.turns.len()
+        self.turns.len() + self.services.len()
     }
 
     /// Whether it knows none.
     pub fn is_empty(&self) -> bool {
-        self.turns.is_empty()
+        self.len() == 0
     }
 
-    fn add(&mut self, line: &str) -> Result<(), String> {
-        let mut line: Line = serde_json::from_str(line).map_err(|fault| fault.to_string())?;
+    fn add(&mut self, text: &str) -> Result<(), String> {
+        let read = |fault: serde_json::Error| fault.to_string();
+        if serde_json::from_str::<Whose>(text).map_err(read)?.service.is_some() {
+            let line: services::ServiceLine = serde_json::from_str(text).map_err(read)?;
+            let (key, line) = line.keyed()?;
+            self.services.insert(key, line);
+            return Ok(());
+        }
+        let mut line: Line = serde_json::from_str(text).map_err(read)?;
         let given = [line.raw.is_some(), line.body.is_some(), line.failure.is_some()];
         if given.iter().filter(|given| **given).count() != 1 {
             return Err("it needs exactly one of `raw`, `body` and `failure`".to_owned());
@@ -195,6 +228,16 @@ impl Recordings {
         let lines = self.turns.get(&key).into_iter().flatten();
         let keyed = lines.map(|line| Line { key: Some(key), ..line.clone() });
         keyed.filter_map(|line| serde_json::to_string(&line).ok()).collect()
+    }
+
+    /// Every line, as it stands in a record.
+    pub fn every_line(&self) -> Vec<String> {
+        let models =
+            self.turns.iter().flat_map(|(key, turns)| turns.iter().map(|line| (*key, line)));
+        let models = models.map(|(key, line)| Line { key: Some(key), ..line.clone() });
+        let models = models.filter_map(|line| serde_json::to_string(&line).ok());
+        let services = self.services.values();
+        models.chain(services.filter_map(|line| serde_json::to_string(line).ok())).collect()
     }
 
     fn find(&self, key: Digest, turn: u32) -> Option<&Line> {

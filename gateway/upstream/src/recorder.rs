@@ -1,4 +1,4 @@
-//! Writes a record while a real model answers, in the format of `recorded`.
+//! Writes a record while real models and services answer, in the format of `recorded`.
 //!
 //! It writes what decides an answer and what came back: never a header, so never a key. Requests
 //! that were never sent leave no line.
@@ -7,20 +7,50 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use backstop_domain::ControlEvent;
 use parking_lot::Mutex;
 
+use crate::clock::Clock;
 use crate::model::{AskRequest, BoxFuture, Model};
 use crate::outcome::{AttemptResult, Failure};
-use crate::recorded::{Line, RecordedFailure, RecordingError, key_of};
+use crate::recorded::{Line, RecordedFailure, RecordingError, key_of, service_line};
+use crate::service::{Score, Service};
+
+/// A record that is being written.
+struct Pen {
+    path: PathBuf,
+    file: Mutex<File>,
+    fault: Mutex<Option<std::io::Error>>,
+}
+
+impl Pen {
+    fn open(path: &Path) -> Result<Self, RecordingError> {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        let file = file.map_err(|fault| RecordingError::Io(path.to_owned(), fault))?;
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), fault: Mutex::new(None) })
+    }
+
+    fn write(&self, text: &str) {
+        if let Err(fault) = writeln!(self.file.lock(), "{text}") {
+            self.fault.lock().get_or_insert(fault);
+        }
+    }
+
+    fn finish(&self) -> Result<(), RecordingError> {
+        match self.fault.lock().take() {
+            Some(fault) => Err(RecordingError::Io(self.path.clone(), fault)),
+            None => Ok(()),
+        }
+    }
+}
 
 /// A model that is recorded.
 pub struct Recorder {
     model: Arc<dyn Model>,
     name: String,
-    path: PathBuf,
-    file: Mutex<File>,
-    fault: Mutex<Option<std::io::Error>>,
+    pen: Pen,
 }
 
 impl Recorder {
@@ -33,15 +63,7 @@ impl Recorder {
         name: impl Into<String>,
         path: &Path,
     ) -> Result<Self, RecordingError> {
-        let file = OpenOptions::new().create(true).append(true).open(path);
-        let file = file.map_err(|fault| RecordingError::Io(path.to_owned(), fault))?;
-        Ok(Self {
-            model,
-            name: name.into(),
-            path: path.to_owned(),
-            file: Mutex::new(file),
-            fault: Mutex::new(None),
-        })
+        Ok(Self { model, name: name.into(), pen: Pen::open(path)? })
     }
 
     /// Ends the recording.
@@ -49,10 +71,7 @@ impl Recorder {
     /// # Errors
     /// The first fault of writing: then lines are missing.
     pub fn finish(&self) -> Result<(), RecordingError> {
-        match self.fault.lock().take() {
-            Some(fault) => Err(RecordingError::Io(self.path.clone(), fault)),
-            None => Ok(()),
-        }
+        self.pen.finish()
     }
 
     fn write(&self, request: &AskRequest, result: &AttemptResult) {
@@ -79,10 +98,7 @@ impl Recorder {
             AttemptResult::Failed(_) => return,
         }
         // A map of JSON values and texts always serialises.
-        let text = serde_json::to_string(&line).unwrap_or_default();
-        if let Err(fault) = writeln!(self.file.lock(), "{text}") {
-            self.fault.lock().get_or_insert(fault);
-        }
+        self.pen.write(&serde_json::to_string(&line).unwrap_or_default());
     }
 }
 
@@ -114,5 +130,57 @@ impl Model for Recorder {
             self.write(request, &result);
             result
         })
+    }
+}
+
+/// A service that is recorded.
+pub struct ServiceRecorder {
+    service: Arc<dyn Service>,
+    name: String,
+    pen: Pen,
+    clock: Arc<dyn Clock>,
+}
+
+impl ServiceRecorder {
+    /// Appends what `service`, of that name in the gateway file, says to the file at `path`.
+    ///
+    /// # Errors
+    /// [`RecordingError`], if the file cannot be opened.
+    pub fn new(
+        service: Arc<dyn Service>,
+        name: impl Into<String>,
+        path: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RecordingError> {
+        Ok(Self { service, name: name.into(), pen: Pen::open(path)?, clock })
+    }
+
+    /// Ends the recording.
+    ///
+    /// # Errors
+    /// The first fault of writing: then lines are missing.
+    pub fn finish(&self) -> Result<(), RecordingError> {
+        self.pen.finish()
+    }
+}
+
+impl Service for ServiceRecorder {
+    fn score<'a>(
+        &'a self,
+        texts: &'a [String],
+        kind: &'a str,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Score, String>> {
+        Box::pin(async move {
+            let asked = self.clock.now();
+            let said = self.service.score(texts, kind, timeout).await;
+            let took = self.clock.now().since(asked);
+            self.pen.write(&service_line(&self.name, texts, kind, &said, Some(took)));
+            said
+        })
+    }
+
+    fn take_changes(&self) -> Vec<ControlEvent> {
+        self.service.take_changes()
     }
 }

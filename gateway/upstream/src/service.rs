@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backstop_domain::ControlEvent;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::BoxFuture;
@@ -15,7 +15,7 @@ use crate::model::BoxFuture;
 const ANSWER_MAX: usize = 1024 * 1024;
 
 /// What a service says.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Score {
     /// In 0 to 1; high is bad.
     pub score: Option<f64>,
@@ -101,6 +101,11 @@ impl HttpService {
     }
 }
 
+/// A service that was too slow, in words.
+pub(crate) fn late(name: &str, timeout: Duration) -> String {
+    format!("service `{name}` did not answer within {} ms", timeout.as_millis())
+}
+
 impl Service for HttpService {
     fn score<'a>(
         &'a self,
@@ -111,10 +116,7 @@ impl Service for HttpService {
         Box::pin(async move {
             match tokio::time::timeout(timeout, self.ask(texts, kind)).await {
                 Ok(said) => said,
-                Err(_) => {
-                    let ms = timeout.as_millis();
-                    Err(format!("service `{}` did not answer within {ms} ms", self.name))
-                }
+                Err(_) => Err(late(&self.name, timeout)),
             }
         })
     }

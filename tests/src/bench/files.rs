@@ -24,7 +24,7 @@ pub fn bytes(files: &BTreeMap<String, String>) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// The policy `story` with these keys and the usual ones.
-pub(super) fn whole(keys: &str) -> String {
+pub fn whole(keys: &str) -> String {
     let mut text = "policy: story\ndescription: A story.\nowner: tests\n".to_owned();
     let usual = [
         ("prompt", "story"),

@@ -69,7 +69,7 @@ pub fn of_text(answer: &str, tokens: &[Token], labels: &[String]) -> Reading {
 }
 
 /// The bytes between the quotes of a string; of the empty string the quotes, of others the whole.
-fn inner(answer: &str, span: &Range<usize>) -> Range<usize> {
+pub(super) fn inner(answer: &str, span: &Range<usize>) -> Range<usize> {
     let quoted = answer.as_bytes().get(span.start) == Some(&b'"');
     if quoted && span.len() > 2 { span.start + 1..span.end - 1 } else { span.clone() }
 }

@@ -8,6 +8,7 @@ pub mod reported;
 mod spelling;
 mod tokens;
 pub mod votes;
+mod weighed;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub use logprobs::{of_text, of_value};
 pub use reported::reported;
 pub use tokens::{Alternative, Token};
 pub use votes::{Compare, Vote, votes};
+pub use weighed::weighed;
 
 /// A signal, or why there is none.
 pub type Reading = Result<Signal, Missing>;

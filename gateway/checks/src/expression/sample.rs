@@ -70,6 +70,16 @@ impl Sampling {
         self.lacked.get()
     }
 
+    /// Whether `key` falls into a share in millionths, drawn anew. It is not noted.
+    ///
+    /// # Errors
+    /// When there is no salt to draw with.
+    pub fn falls(&self, key: &str, share_millionths: u32) -> Result<bool, EvalError> {
+        let fresh = self.fresh.as_ref();
+        let fresh = fresh.ok_or_else(|| EvalError::new("there is nothing to draw with"))?;
+        Ok(share_millionths == WHOLE || fresh.falls(key, share_millionths))
+    }
+
     /// Whether `key` falls into `share`, which lies in 0 to 1.
     pub(super) fn draw(&self, key: &str, share: f64) -> Result<bool, EvalError> {
         if !(0.0..=1.0).contains(&share) {

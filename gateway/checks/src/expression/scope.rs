@@ -107,6 +107,21 @@ impl Scope {
         self.variables.get(name)
     }
 
+    /// Every variable with its type, by name.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &Type)> {
+        self.variables.iter().map(|(name, kind)| (name.as_str(), kind))
+    }
+
+    /// The names under `values`.
+    pub fn shared_names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// The calendars that `is_open` may ask for.
+    pub fn calendar_names(&self) -> impl Iterator<Item = &str> {
+        self.calendars.iter().map(String::as_str)
+    }
+
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         let values = (!self.values.is_empty()).then_some("values");
         self.variables.keys().map(String::as_str).chain(values)

@@ -48,6 +48,9 @@ pub struct Diff {
     /// digits of a revision that the ledger has
     #[arg(long, env = "BACKSTOP_FROM", value_name = "REV|DIR")]
     pub from: Option<String>,
+    /// The drafts that policies name (`shadow`, `canary`) in place of the policies themselves
+    #[arg(long, env = "BACKSTOP_DRAFTS")]
+    pub drafts: bool,
     /// Only calls of the last such time, such as `7d`
     #[arg(long, env = "BACKSTOP_SINCE", value_name = "TIME")]
     pub since: Option<String>,

@@ -1,20 +1,16 @@
 //! `backstop eval add`: a recorded call becomes a case.
 
-use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use backstop_domain::{CallId, Stream};
 use backstop_engine::replay::RecordedCall;
 use backstop_evals::add::{Added, add};
-use backstop_evals::run::{Tape, replay};
 use backstop_evals::suite::Suite;
 use backstop_ledger::Offline;
-use backstop_upstream::Recordings;
 
 use super::BAD;
 use super::args::Add;
@@ -40,14 +36,14 @@ pub fn run(args: &Add) -> Result<ExitCode> {
     if suite.cases.iter().any(|case| case.id == id) {
         bail!("the suite has a case `{id}` already; choose another `--id`");
     }
-    let added = add(&call, &suite.policy, &id).map_err(|why| anyhow!(why))?;
-    let replays = tried(&loaded, suite, &added)?;
-    keep(&loaded, suite, &added, replays)?;
+    let added = add(&loaded.setting, suite, &call, &id).map_err(|why| anyhow!(why))?;
+    keep(&loaded, suite, &added)?;
     let hidden = added.hidden;
     println!("{}  case `{id}` in evals/{}/cases/{FILE}", style::good("added"), suite.name);
     println!("truth: {}", added.truth);
     println!("hidden: {hidden} {}", if hidden == 1 { "text" } else { "texts" });
-    if !replays {
+    println!("read it before you commit it: names and addresses have no pattern to find them by");
+    if !added.replays {
         println!("its answers do not fit the request as it is asked now;");
         println!("next: backstop eval record {}", suite.name);
     }
@@ -70,29 +66,15 @@ fn recorded(data: &Path, id: &str) -> Result<RecordedCall> {
     Ok(RecordedCall { id, events, bodies })
 }
 
-/// Whether the redacted case gets the redacted answers.
-fn tried(loaded: &Loaded, suite: &Suite, added: &Added) -> Result<bool> {
-    let folder = loaded.folder(suite).join("recorded");
-    std::fs::create_dir_all(&folder)?;
-    let part = folder.join(format!(".{FILE}.part"));
-    std::fs::write(&part, added.record.join("\n"))?;
-    let read = Recordings::read(&part);
-    drop(std::fs::remove_file(&part));
-    let tape = Tape(Arc::new(read?));
-    let case = &added.case;
-    let results = replay(&loaded.setting, suite, &[case], &tape, &|_, _| {})?;
-    Ok(results.ran.iter().all(|ran| ran.is_valid()))
-}
-
 /// Appends the case, and its answers if they fit.
-fn keep(loaded: &Loaded, suite: &Suite, added: &Added, replays: bool) -> Result<()> {
+fn keep(loaded: &Loaded, suite: &Suite, added: &Added) -> Result<()> {
     let folder = loaded.folder(suite);
     let case = serde_json::to_string(&added.case)?;
-    let mut files = BTreeMap::from([(folder.join("cases"), vec![case])]);
-    if replays {
-        files.insert(folder.join("recorded"), added.record.clone());
-    }
-    for (folder, lines) in files {
+    let record = if added.replays { added.record.as_slice() } else { &[] };
+    let files = [("cases", vec![case]), ("recorded", record.to_vec())];
+    for (part, lines) in files.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+        let folder = folder.join(part);
+        std::fs::create_dir_all(&folder)?;
         let path = folder.join(FILE);
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let mut file = file.with_context(|| format!("cannot write `{}`", path.display()))?;

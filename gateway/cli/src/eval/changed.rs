@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use backstop_evals::suite::Suite;
+use backstop_engine::InForce;
+use backstop_evals::suite::{Scorer, Suite};
 
 /// Files of the workspace that differ from `commit`, those that git does not track yet included.
 pub fn since(root: &Path, commit: &str) -> Result<Vec<String>> {
@@ -24,9 +25,16 @@ fn git(root: &Path, words: &[&str]) -> Result<String> {
 }
 
 /// Why the suite must run; `None`: nothing of it changed.
-pub fn why(suite: &Suite, changed: &[String]) -> Option<String> {
+pub fn why(suite: &Suite, workspace: &InForce, changed: &[String]) -> Option<String> {
     let folder = format!("evals/{}/", suite.name);
-    let concerns = |path: &&String| path.starts_with(&folder) || suite.policy.files.contains(path);
+    let judges = suite.scores.values().filter_map(|score| match &score.scorer {
+        Scorer::Judge { policy, .. } => workspace.policies.get(policy),
+        _ => None,
+    });
+    let policies: Vec<_> = judges.chain([&suite.policy]).collect();
+    let concerns = |path: &&String| {
+        path.starts_with(&folder) || policies.iter().any(|policy| policy.files.contains(*path))
+    };
     let mut paths: Vec<&str> = changed.iter().filter(concerns).map(String::as_str).collect();
     paths.sort_unstable();
     match paths.as_slice() {

@@ -91,7 +91,7 @@ impl Loaded {
             Err(RecordingError::Empty(_)) => Recordings::default(),
             Err(fault) => return Err(fault.into()),
         };
-        Ok(Tape(Arc::new(recordings)))
+        Ok(Tape::of(Arc::new(recordings)))
     }
 
     /// The baseline of a suite, if somebody blessed one.

@@ -37,7 +37,7 @@ pub fn run(args: &Run) -> Result<ExitCode> {
     for suite in loaded.named(&args.suites)? {
         let because = match &changed {
             None => Some("it was asked for".to_owned()),
-            Some(changed) => changed::why(suite, changed),
+            Some(changed) => changed::why(suite, &loaded.setting.workspace, changed),
         };
         let Some(because) = because else {
             left_out.push((suite.name.clone(), "nothing that it rests on changed".to_owned()));
@@ -132,9 +132,10 @@ fn asked(
     let clock = build::clock();
     let gateway = &loaded.setting.workspace.gateway;
     let models = Models::new(build::models(gateway, &Answers::Live, &clock, None)?);
+    let services = Services::new(build::services(gateway, &Answers::Live, &clock, None)?);
     let run = LiveRun {
         models: Box::new(move || models.clone()),
-        services: Services::new(build::services(gateway, &clock, None)?),
+        services: Box::new(move || services.clone()),
         clock,
         repeats: tier.repeats,
         cost: Some(cap),
@@ -154,7 +155,7 @@ fn asked(
 /// one that would not fit under the cap.
 fn estimate(loaded: &Loaded, suite: &Suite, cases: &[&Case], repeats: u32, cap: u64) -> Result<()> {
     let tape = loaded.tape(suite)?;
-    let recorded = if tape.0.is_empty() {
+    let recorded = if tape.known().is_empty() {
         None
     } else {
         let known = replay(&loaded.setting, suite, cases, &tape, &|_, _| {})?;

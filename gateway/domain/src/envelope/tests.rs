@@ -143,6 +143,7 @@ fn what_guards_and_operators_did_survives_its_json() {
             reason: "paid".to_string(),
         },
         ControlEvent::RevisionLoaded {
+            draft: false,
             policy: "mail".to_string(),
             revision: Digest::ZERO,
             sources: None,

@@ -44,7 +44,7 @@ fn one(policy: &Policy, test: &Node, number: usize, imported: &mut Imported) {
     let id = format!("test-{number}");
     let description = test.get("description").and_then(Node::as_text).map(str::to_owned);
     let mut case = blank(id.clone(), description);
-    let Some(Value::Object(vars)) = test.get("vars").map(value) else {
+    let Some(Value::Object(vars)) = test.get("vars").map(Node::to_json) else {
         imported.left.push(format!("{id}: it has no `vars`"));
         return;
     };
@@ -78,7 +78,7 @@ fn input(policy: &Policy, vars: Map<String, Value>) -> Value {
 
 fn carry(assert: &Node, case: &mut Case) -> Result<(), String> {
     let kind = assert.get("type").and_then(Node::as_text).unwrap_or("");
-    let value = assert.get("value").map(value);
+    let value = assert.get("value").map(Node::to_json);
     match (kind, value) {
         ("equals", Some(value)) => case.expect.output = Some(truth(&value)),
         ("contains" | "icontains", Some(Value::String(text))) => case.expect.text_has.push(text),
@@ -100,24 +100,4 @@ fn carry(assert: &Node, case: &mut Case) -> Result<(), String> {
         (other, _) => return Err(format!("the assertion `{other}`")),
     }
     Ok(())
-}
-
-fn value(node: &Node) -> Value {
-    match &node.kind {
-        Kind::List(items) => items.iter().map(value).collect(),
-        Kind::Map(entries) => Value::Object(
-            entries.iter().map(|entry| (entry.key.value.clone(), value(&entry.value))).collect(),
-        ),
-        Kind::Scalar(scalar) => {
-            if node.is_null() {
-                Value::Null
-            } else if let Some(word) = node.as_bool() {
-                Value::Bool(word)
-            } else if let Some(number) = node.as_number() {
-                Value::Number(number)
-            } else {
-                Value::from(scalar.text.as_str())
-            }
-        }
-    }
 }

@@ -1,12 +1,12 @@
-//! Models behind gates that nobody has used yet: what one case does to a breaker, a retry budget or
-//! a limit is no other case's concern.
+//! Models and services behind gates that nobody has used yet: what one case does to a breaker, a
+//! retry budget or a limit is no other case's concern.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use backstop_engine::{Models, Upstream, model_guards, timeouts};
+use backstop_engine::{Models, Services, Upstream, model_guards, service_guards, timeouts};
 use backstop_policy::{Gateway, gateway_file};
-use backstop_upstream::{Clock, CredentialGate, Model, ModelGate};
+use backstop_upstream::{Clock, CredentialGate, GuardedService, Model, ModelGate, Service};
 
 /// The models of `gateway`, asked as `asked` says.
 pub fn behind_fresh_gates(
@@ -26,4 +26,18 @@ pub fn behind_fresh_gates(
         (name.clone(), upstream)
     });
     Models::new(models.collect())
+}
+
+/// The services of `gateway`, asked as `asked` says.
+pub fn services_behind_fresh_gates(
+    gateway: &Gateway,
+    clock: &Arc<dyn Clock>,
+    asked: impl Fn(&str) -> Arc<dyn Service>,
+) -> Services {
+    let services = gateway.services.iter().enumerate().map(|(seed, (name, service))| {
+        let (guards, clock) = (service_guards(name, service), Arc::clone(clock));
+        let guarded = GuardedService::new(guards, asked(name), clock, seed as u64);
+        (name.clone(), Arc::new(guarded) as Arc<dyn Service>)
+    });
+    Services::new(services.collect())
 }

@@ -17,8 +17,8 @@ pub struct LiveRun<'a> {
     /// those of one gateway; behind fresh gates where answers are recorded, because a replay has
     /// those too.
     pub models: Box<dyn Fn() -> Models + Sync + 'a>,
-    /// The services.
-    pub services: Services,
+    /// The services, likewise.
+    pub services: Box<dyn Fn() -> Services + Sync + 'a>,
     /// The clock of this machine.
     pub clock: Arc<dyn Clock>,
     /// How often each case is asked.
@@ -50,7 +50,7 @@ pub async fn live(
                     workspace: Arc::clone(&setting.workspace),
                     ledger: Arc::new(MemoryLedger::new()),
                     models: (run.models)(),
-                    services: run.services.clone(),
+                    services: (run.services)(),
                     clock: Arc::clone(&run.clock),
                     ids: Ids::from_os(),
                     salt: SALT.to_vec(),

@@ -10,13 +10,15 @@ mod one;
 mod recorded;
 mod replay;
 mod result;
+mod slim;
 mod taping;
 
-pub use gates::behind_fresh_gates;
+pub use gates::{behind_fresh_gates, services_behind_fresh_gates};
 pub use live::{LiveRun, live};
-pub use recorded::{Miss, Tape};
-pub use replay::replay;
+pub use recorded::{Miss, Tape, Used};
+pub use replay::{replay, replay_with};
 pub use result::{Ran, Results, SCHEMA};
+pub use slim::slim;
 pub use taping::{Taping, sorted};
 
 use std::sync::Arc;

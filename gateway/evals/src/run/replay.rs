@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use backstop_engine::{Engine, Ids, Parts};
+use backstop_engine::{Engine, Ids, Parts, Services};
 use backstop_ledger::MemoryLedger;
 use backstop_upstream::{Clock, MonotonicClock};
 use parking_lot::Mutex;
 
-use super::recorded::{Misses, Tape, services};
+use super::recorded::{Misses, Tape};
 use super::result::{Ran, Results};
 use super::{Progress, RECEIVED, SALT, Setting, one};
 use crate::suite::{Case, Suite, TierName};
@@ -30,15 +30,13 @@ pub fn replay(
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let ran: Mutex<Vec<(usize, Ran)>> = Mutex::new(Vec::with_capacity(work.len()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(work.len());
+    let alone = Alone { setting, suite, tape, services: None };
     let worker = || -> std::io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()?;
+        let runtime = paused()?;
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((case, repeat)) = work.get(at) else { return Ok(()) };
-            let came = runtime.block_on(one_case(setting, suite, tape, case, *repeat));
+            let came = runtime.block_on(alone.case(case, *repeat));
             ran.lock().push((at, came));
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, work.len());
         }
@@ -59,21 +57,53 @@ pub fn replay(
     })
 }
 
+/// Runs one case against the record of models alone, with these services.
+///
+/// # Errors
+/// If no runtime can be made.
+pub fn replay_with(
+    setting: &Setting,
+    suite: &Suite,
+    case: &Case,
+    tape: &Tape,
+    services: Services,
+) -> std::io::Result<Ran> {
+    let runtime = paused()?;
+    let alone = Alone { setting, suite, tape, services: Some(services) };
+    Ok(runtime.block_on(alone.case(case, 0)))
+}
+
+/// A runtime on a paused clock.
+fn paused() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()
+}
+
 /// A gateway for one case alone.
-async fn one_case(setting: &Setting, suite: &Suite, tape: &Tape, case: &Case, repeat: u32) -> Ran {
-    let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::starting_at(RECEIVED));
-    let misses = Misses::default();
-    let gateway = &setting.workspace.gateway;
-    let engine = Engine::new(Parts {
-        workspace: Arc::clone(&setting.workspace),
-        ledger: Arc::new(MemoryLedger::new()),
-        models: tape.models(gateway, &clock, &misses),
-        services: services(gateway, &misses),
-        clock,
-        ids: Ids::seeded(u64::from(repeat)),
-        salt: SALT.to_vec(),
-    });
-    let mut ran = one::run(&engine, suite, case, repeat).await;
-    ran.misses = std::mem::take(&mut *misses.lock());
-    ran
+struct Alone<'a> {
+    setting: &'a Setting,
+    suite: &'a Suite,
+    tape: &'a Tape,
+    /// `None`: those of the tape.
+    services: Option<Services>,
+}
+
+impl Alone<'_> {
+    async fn case(&self, case: &Case, repeat: u32) -> Ran {
+        let clock: Arc<dyn Clock> = Arc::new(MonotonicClock::starting_at(RECEIVED));
+        let misses = Misses::default();
+        let gateway = &self.setting.workspace.gateway;
+        let of_tape = || self.tape.services(gateway, &clock, &misses);
+        let engine = Engine::new(Parts {
+            workspace: Arc::clone(&self.setting.workspace),
+            ledger: Arc::new(MemoryLedger::new()),
+            models: self.tape.models(gateway, &clock, &misses),
+            services: self.services.clone().unwrap_or_else(of_tape),
+            clock,
+            ids: Ids::seeded(u64::from(repeat)),
+            salt: SALT.to_vec(),
+        });
+        let mut ran = one::run(&engine, self.suite, case, repeat).await;
+        ran.misses = std::mem::take(&mut *misses.lock());
+        ran
+    }
 }

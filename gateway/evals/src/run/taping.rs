@@ -2,22 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use backstop_upstream::{AskRequest, AttemptResult, BoxFuture, Clock, Model, Recorded, Recordings};
+use backstop_domain::ControlEvent;
+use backstop_upstream::{
+    AskRequest, AttemptResult, BoxFuture, Clock, Model, Recorded, RecordedService, Recordings,
+    Score, Service,
+};
 use parking_lot::Mutex;
-use serde_json::Value;
 
-/// Keeps the lines of the old record that are still asked for.
-#[derive(Clone, Default)]
+use super::recorded::{Tape, Used, key};
+
+/// Models and services over a record: which of its lines are asked for is noted.
+#[derive(Clone)]
 pub struct Taping {
     old: Arc<Recordings>,
-    used: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
+    used: Used,
 }
 
 impl Taping {
     /// Over that record; an empty one has everything asked anew.
-    pub fn over(old: Arc<Recordings>) -> Self {
-        Self { old, used: Arc::default() }
+    pub fn over(tape: &Tape, used: &Used) -> Self {
+        Self { old: Arc::clone(tape.known()), used: used.clone() }
     }
 
     /// `live`, the model that its provider calls `name`, asked only for what is not known.
@@ -31,9 +37,12 @@ impl Taping {
         Arc::new(Taped { name: name.to_owned(), known, live, tape: self.clone() })
     }
 
-    /// The lines of the old record that were asked for.
-    pub fn used(&self) -> Vec<String> {
-        self.used.lock().values().flatten().cloned().collect()
+    /// `live`, the service of that name, asked only for what is not known. Whatever it says of some
+    /// texts holds for the whole recording, because a record has one line for them.
+    pub fn service(&self, name: &str, live: Arc<dyn Service>) -> Arc<dyn Service> {
+        let known = RecordedService::new(Arc::clone(&self.old), name);
+        let (name, tape) = (name.to_owned(), self.clone());
+        Arc::new(TapedService { name, known, live, said: Mutex::default(), tape })
     }
 }
 
@@ -47,9 +56,54 @@ struct Taped {
 impl Model for Taped {
     fn ask<'a>(&'a self, request: &'a AskRequest) -> BoxFuture<'a, AttemptResult> {
         let lines = self.tape.old.lines(&self.name, request);
-        let Some(first) = lines.first().cloned() else { return self.live.ask(request) };
-        self.tape.used.lock().entry(key(&first)).or_insert(lines);
+        if lines.is_empty() {
+            return self.live.ask(request);
+        }
+        self.tape.used.note(lines);
         self.known.ask(request)
+    }
+}
+
+/// What a service said of texts of one kind.
+type Said = BTreeMap<(Vec<String>, String), Result<Score, String>>;
+
+struct TapedService {
+    name: String,
+    known: RecordedService,
+    live: Arc<dyn Service>,
+    said: Mutex<Said>,
+    tape: Taping,
+}
+
+impl TapedService {
+    async fn ask(&self, texts: &[String], kind: &str, timeout: Duration) -> Result<Score, String> {
+        if let Some(line) = self.tape.old.service_line(&self.name, texts, kind) {
+            self.tape.used.note(vec![line]);
+            return self.known.score(texts, kind, timeout).await;
+        }
+        let asked = (texts.to_vec(), kind.to_owned());
+        let before = self.said.lock().get(&asked).cloned();
+        if let Some(said) = before {
+            return said;
+        }
+        let said = self.live.score(texts, kind, timeout).await;
+        self.said.lock().insert(asked, said.clone());
+        said
+    }
+}
+
+impl Service for TapedService {
+    fn score<'a>(
+        &'a self,
+        texts: &'a [String],
+        kind: &'a str,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Score, String>> {
+        Box::pin(self.ask(texts, kind, timeout))
+    }
+
+    fn take_changes(&self) -> Vec<ControlEvent> {
+        self.live.take_changes()
     }
 }
 
@@ -58,10 +112,4 @@ impl Model for Taped {
 pub fn sorted(mut lines: Vec<String>) -> Vec<String> {
     lines.sort_by_cached_key(|line| key(line));
     lines
-}
-
-fn key(line: &str) -> String {
-    let read: Option<Value> = serde_json::from_str(line).ok();
-    let key = read.as_ref().and_then(|line| line.get("key")).and_then(Value::as_str);
-    key.unwrap_or_default().to_owned()
 }

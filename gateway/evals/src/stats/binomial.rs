@@ -44,3 +44,13 @@ pub fn at_least_this_many(hits: u64, of: u64, share: f64) -> f64 {
 pub fn mcnemar(worse: u64, better: u64) -> f64 {
     at_least_this_many(worse, worse + better, 0.5)
 }
+
+/// Ranks (from 1) of sorted values between which the quantile `share` of what they were drawn from
+/// lies; each holds alone with `confidence`. `None`: no value is so low, or so high.
+///
+/// The chance that the r-th of n values is at most the quantile is that of at least r hits of n.
+pub fn quantile_ranks(of: u64, share: f64, confidence: f64) -> (Option<u64>, Option<u64>) {
+    let low = (1..=of).rev().find(|rank| at_least_this_many(*rank, of, share) >= confidence);
+    let high = (1..=of).find(|rank| at_least_this_few(rank - 1, of, share) >= confidence);
+    (low, high)
+}

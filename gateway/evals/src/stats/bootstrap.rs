@@ -34,11 +34,20 @@ pub struct Pair<'a> {
 
 /// The mean of values, resampled by cluster. `None` without values.
 pub fn mean_interval(values: &[(&str, f64)], confidence: f64) -> Option<Interval> {
+    ratio_interval(values.iter().map(|(cluster, value)| (*cluster, *value, 1.0)), confidence)
+}
+
+/// The sum of the first numbers over the sum of the second ones, resampled by cluster. `None`
+/// where nothing stands below.
+pub fn ratio_interval<'c>(
+    values: impl Iterator<Item = (&'c str, f64, f64)>,
+    confidence: f64,
+) -> Option<Interval> {
     let mut clusters: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-    for (cluster, value) in values {
+    for (cluster, above, below) in values {
         let sum = clusters.entry(cluster).or_default();
-        sum.0 += value;
-        sum.1 += 1.0;
+        sum.0 += above;
+        sum.1 += below;
     }
     let sums: Vec<(f64, f64)> = clusters.into_values().collect();
     interval(&sums, confidence)
@@ -51,7 +60,7 @@ pub fn paired_interval(pairs: &[Pair<'_>], confidence: f64) -> Option<Interval> 
     mean_interval(&changes, confidence)
 }
 
-/// `clusters` holds the sum and the number of each.
+/// `clusters` holds for each what stands above and below the line.
 fn interval(clusters: &[(f64, f64)], confidence: f64) -> Option<Interval> {
     let ratio = |sum: (f64, f64)| sum.0 / sum.1;
     let add = |a: (f64, f64), b: &(f64, f64)| (a.0 + b.0, a.1 + b.1);
@@ -64,7 +73,9 @@ fn interval(clusters: &[(f64, f64)], confidence: f64) -> Option<Interval> {
         .map(|_| {
             let drawn =
                 (0..clusters.len()).filter_map(|_| clusters.get(random.below(clusters.len())));
-            ratio(drawn.fold((0.0, 0.0), add))
+            let drawn = ratio(drawn.fold((0.0, 0.0), add));
+            // Drawn with nothing below: as bad as can be.
+            if drawn.is_finite() { drawn } else { f64::MAX }
         })
         .collect();
     means.sort_by(f64::total_cmp);

@@ -9,8 +9,10 @@ mod bootstrap;
 mod holm;
 mod power;
 
-pub use binomial::{Bounds, at_least_this_few, at_least_this_many, clopper_pearson, mcnemar};
-pub use bootstrap::{Interval, Pair, mean_interval, paired_interval};
+pub use binomial::{
+    Bounds, at_least_this_few, at_least_this_many, clopper_pearson, mcnemar, quantile_ranks,
+};
+pub use bootstrap::{Interval, Pair, mean_interval, paired_interval, ratio_interval};
 pub use holm::holm;
 pub use power::{least_cases, smallest_detectable_drop};
 

@@ -66,6 +66,7 @@ impl Gate {
 /// A value as people read it.
 pub fn shown(kind: Kind, value: f64) -> String {
     match kind {
+        _ if value == f64::MAX => "anything".to_owned(),
         Kind::Share => format!("{} %", trimmed(value * 100.0, 2)),
         Kind::Number => trimmed(value, 2),
         Kind::Money => format!("${}", trimmed(value / 1e6, 6)),

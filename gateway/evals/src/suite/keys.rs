@@ -1,13 +1,44 @@
 //! Keys of suite files: what may stand in `evals/<suite>/suite.yaml`, and what each key is for.
 
+use backstop_policy::keys::json_schema::Kind;
 use backstop_policy::keys::{Names, Unit, Value, Word, shapes};
+
+/// What editors know of suite files.
+pub const FILE: Kind = Kind::new("suite", "Backstop suite", &SUITE);
 
 const TIERS_KNOWN: &[Word] = &[
     Word { name: "replay", doc: "Recorded answers; costs nothing." },
     Word { name: "live", doc: "Real models; costs money." },
 ];
 const NAMES: Value = Value::OneOrMany(&Value::Name(Names::Own));
-static NEAR: &[Value] = &[Value::Unit(Unit::Count), Value::Unit(Unit::Share)];
+static NEAR: &[Value] = &[Value::Unit(Unit::Number), Value::Unit(Unit::Share)];
+/// Which of these it is depends on the metric; only the loader knows.
+static BOUND: &[Value] = &[
+    Value::Unit(Unit::Share),
+    Value::Unit(Unit::Number),
+    Value::Unit(Unit::Money),
+    Value::Unit(Unit::Time),
+];
+static MEASURED: &[Value] = &[Value::Words(METRICS), Value::Like("^score[.].+$", "score.label")];
+
+/// The gateway's own metrics; those of scores are `score.NAME`.
+pub(super) const METRICS: &[Word] = &[
+    Word { name: "wrong_accepted", doc: "Wrong answers among the accepted." },
+    Word { name: "wrong_automatic", doc: "Wrong answers among all that left without a person." },
+    Word { name: "automatic", doc: "Cases that ended with an answer and without a person." },
+    Word { name: "escalated", doc: "Cases that a person was asked about." },
+    Word { name: "escalation_precision", doc: "Escalations that were needed." },
+    Word { name: "fallback_correct", doc: "Right answers among those of the fallback." },
+    Word { name: "expected", doc: "Cases that came to the end that they expect." },
+    Word { name: "failed", doc: "Cases that ended without answer or decision." },
+    Word { name: "errors", doc: "Cases that could not be run; a plain cap." },
+    Word { name: "repairs", doc: "Repairs per case." },
+    Word { name: "attempts", doc: "Requests to models per case." },
+    Word { name: "cost_per_accepted", doc: "Money per accepted answer." },
+    Word { name: "review_minutes", doc: "Minutes of people per 1,000 cases." },
+    Word { name: "latency_p50", doc: "Time of half of the cases; in the live tier only." },
+    Word { name: "latency_p95", doc: "Time of 95 % of the cases; in the live tier only." },
+];
 
 shapes! {
     /// A suite: cases, what is measured on them, and what must hold.
@@ -23,7 +54,7 @@ shapes! {
         /// Where answers come from, and what that may cost.
         "tiers" => Value::Map(&TIERS),
         /// Cases that must pass, one by one: ids, or `tag:` and a tag.
-        "must_pass" => Value::OneOrMany(&Value::Text),
+        "must_pass" some => Value::OneOrMany(&Value::Text),
         /// What is measured, by name.
         "scores" => Value::Named(Names::Own, &Value::Map(&SCORE)),
         /// The scores that make an answer correct.
@@ -31,7 +62,7 @@ shapes! {
         /// How long a person looks at one review.
         "review" = "3min" => Value::Unit(Unit::Time),
         /// What must hold.
-        "gates" => Value::List(&Value::Map(&GATE)),
+        "gates" some => Value::List(&Value::Map(&GATE)),
         /// How sure a gate must be.
         "confidence" = "95%" => Value::Unit(Unit::Share),
         /// Cases that are left out for a while.
@@ -41,13 +72,13 @@ shapes! {
     /// What must hold for a number of the suite.
     GATE = "a gate" {
         /// The number.
-        "of" required => Value::Text,
+        "of" required => Value::OneOf(MEASURED),
         /// It may not be above this.
-        "at_most" either => Value::Text,
+        "at_most" either => Value::OneOf(BOUND),
         /// It may not be below this.
-        "at_least" either => Value::Text,
+        "at_least" either => Value::OneOf(BOUND),
         /// It may not be worse than the baseline by more than this.
-        "no_worse_by" either => Value::Text,
+        "no_worse_by" either => Value::Unit(Unit::Share),
         /// How sure the gate must be; else as the suite says.
         "confidence" => Value::Unit(Unit::Share),
         /// The tier that it is measured in.
@@ -59,7 +90,7 @@ shapes! {
         /// The case.
         "case" required => Value::Text,
         /// The day until which it is left out.
-        "until" required => Value::Text,
+        "until" required => Value::Like("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "2026-12-31"),
         /// Why.
         "because" required => Value::Text,
     }
@@ -77,13 +108,13 @@ shapes! {
         /// A policy that judges the answer.
         "judge" either => Value::Name(Names::Policy),
         /// How near a number must be.
-        "within" = "0" => Value::OneOf(NEAR),
+        "within" ["number"] = "0" => Value::OneOf(NEAR),
         /// The least share of a set that must be there.
-        "at_least" = "100%" => Value::Unit(Unit::Share),
+        "at_least" ["set"] = "100%" => Value::Unit(Unit::Share),
         /// The lowest score of a judge that passes.
-        "pass" = "50%" => Value::Unit(Unit::Share),
+        "pass" ["judge"] = "50%" => Value::Unit(Unit::Share),
         /// How often a judge must agree with people before a gate rests on it.
-        "agreement" = "80%" => Value::Unit(Unit::Share),
+        "agreement" ["judge"] = "80%" => Value::Unit(Unit::Share),
     }
 
     /// The tiers of a suite.
@@ -91,14 +122,20 @@ shapes! {
         /// Recorded answers; costs nothing.
         "replay" => Value::Map(&TIER),
         /// Real models.
-        "live" => Value::Map(&TIER),
+        "live" => Value::Map(&LIVE_TIER),
     }
 
-    /// How a tier is run.
-    TIER = "a tier" {
+    /// How the replay tier is run.
+    TIER = "the replay tier" {
         /// How often each case is asked.
-        "repeats" = "1" => Value::Unit(Unit::Count),
-        /// The most that a run may cost.
-        "cost" => Value::Unit(Unit::Money),
+        "repeats" = "1" => Value::Unit(Unit::Number),
+    }
+
+    /// How the live tier is run.
+    LIVE_TIER = "the live tier" {
+        /// How often each case is asked.
+        "repeats" = "1" => Value::Unit(Unit::Number),
+        /// The most that a run may cost; what it would take is estimated before it starts.
+        "cost" required => Value::Unit(Unit::Money),
     }
 }

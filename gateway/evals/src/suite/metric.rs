@@ -102,6 +102,15 @@ impl Metric {
         }
     }
 
+    /// The share of cases that a time speaks of.
+    pub const fn quantile(&self) -> Option<f64> {
+        match self {
+            Self::LatencyP50 => Some(0.5),
+            Self::LatencyP95 => Some(0.95),
+            _ => None,
+        }
+    }
+
     /// Whether a lower value is the better one.
     pub const fn lower_is_better(&self) -> bool {
         !matches!(

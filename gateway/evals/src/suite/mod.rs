@@ -15,6 +15,7 @@ mod tier;
 
 pub use case::{Case, Expected, Who};
 pub use gate::{Bound, Gate, Limit, shown};
+pub use keys::FILE;
 pub use label::Label;
 pub use load::{Day, Suite, Suites, day};
 pub use metric::{Kind, Metric};

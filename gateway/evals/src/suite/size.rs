@@ -82,15 +82,15 @@ fn percent(share: f64) -> String {
 /// Refuses gates that cannot pass, however good the answers are.
 pub(super) fn report(suite: &Suite, report: &mut Report) {
     for gate in &suite.gates {
-        let wrong_at_most = match gate.limit {
-            Limit::Value(Bound::AtMost(most)) => most,
-            Limit::Value(Bound::AtLeast(least)) => 1.0 - least,
-            Limit::NoWorseBy(_) => continue,
+        let wrong_at_most = match (gate.limit, gate.of.kind(), gate.of.quantile()) {
+            // A cap on errors is a plain count: nothing is inferred from it.
+            _ if *gate.of == Metric::Errors => continue,
+            (Limit::Value(Bound::AtMost(most)), Kind::Share, _) => most,
+            (Limit::Value(Bound::AtLeast(least)), Kind::Share, _) => 1.0 - least,
+            // Even the slowest of them bounds a quantile only where they are enough.
+            (Limit::Value(Bound::AtMost(_)), _, Some(share)) => 1.0 - share,
+            _ => continue,
         };
-        // A cap on errors is a plain count: nothing is inferred from it.
-        if gate.of.kind() != Kind::Share || *gate.of == Metric::Errors {
-            continue;
-        }
         let confidence = gate.confidence.unwrap_or(suite.confidence);
         let (cases, needed) = (suite.rests_on(&gate.of), least_cases(wrong_at_most, confidence));
         let percent = percent(confidence);

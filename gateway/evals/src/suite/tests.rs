@@ -1,10 +1,11 @@
 //! How suites are read: strictly, with every problem at its place, and refused when they can show
 //! nothing.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;
 
 use backstop_policy::diagnostics::render;
+use backstop_policy::keys::json_schema;
 use backstop_policy::{Sources, Workspace};
 use serde_json::json;
 
@@ -141,4 +142,88 @@ fn answers_are_scored_beside_what_is_expected() {
     assert_eq!(score("some", json!({"l": [1, 2]})), Some(true));
     assert_eq!(score("some", json!({"l": [1, 8, 9]})), Some(false));
     assert_eq!(score("says", json!({"n": 101})), Some(true));
+}
+
+#[test]
+fn the_schema_that_is_kept_is_that_of_the_tables() {
+    let place = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let kept = std::fs::read_to_string(place.join("../policy/suite.schema.json"));
+    let mend = "it is old; write it again: backstop schema --out gateway/policy";
+    assert!(kept.unwrap_or_default() == json_schema::text(FILE), "{mend}");
+}
+
+#[test]
+fn editors_know_every_metric_and_no_other() {
+    let words: Vec<_> = keys::METRICS.iter().map(|word| word.name).collect();
+    let metrics: Vec<_> = Metric::plain().map(|(name, _)| name).collect();
+    assert_eq!(words, metrics);
+}
+
+/// As an editor sees it: these suites are written as JSON is, too.
+fn by_schema(suite: &serde_json::Value) -> Vec<String> {
+    let schema = jsonschema::draft7::new(&json_schema::schema(FILE)).unwrap();
+    schema.iter_errors(suite).map(|error| error.to_string()).collect()
+}
+
+#[test]
+fn schema_and_loader_allow_and_refuse_the_same_shapes() {
+    let good = json!({
+        "suite": "s", "policy": "label", "owner": "me", "description": "What for.",
+        "tiers": {"replay": {"repeats": 2}, "live": {"repeats": 3, "cost": "$0.50"}},
+        "must_pass": ["c-1"], "correct": "label", "review": "4min", "confidence": "90%",
+        "scores": {
+            "label": {"exact": "output.label"}, "near": {"number": "output.n", "within": 1.5},
+            "share": {"number": "tool.args.n", "within": "2%"},
+            "some": {"set": "output.l.*", "at_least": "50%"}, "says": {"when": "text != \"\""},
+            "asked": {"judge": "label", "pass": "70%", "agreement": "75%"},
+        },
+        "gates": [
+            {"of": "wrong_accepted", "at_most": "10%", "confidence": "90%"},
+            {"of": "score.label", "no_worse_by": "1%"}, {"of": "repairs", "at_most": 1.5},
+            {"of": "cost_per_accepted", "at_most": "$0.02"},
+            {"of": "latency_p95", "at_most": "2s", "tier": "live"},
+        ],
+        "quarantine": [{"case": "c-2", "until": "2026-12-31", "because": "it flickers"}],
+    });
+    let (suites, shown) = load(&good.to_string(), &cases(60));
+    assert!(suites.0.contains_key("s"), "{shown}");
+    assert_eq!(by_schema(&good), [""; 0]);
+
+    let wrong = [
+        ("/suite", json!(["s"])),
+        ("/owner", json!(null)),
+        ("/review", json!("4m")),
+        ("/confidence", json!("most")),
+        ("/tiers/replay", json!({"cost": "$1"})),
+        ("/tiers/live", json!({"repeats": 3})),
+        ("/tiers/nightly", json!({})),
+        ("/tiers/replay/repeats", json!("twice")),
+        ("/must_pass", json!([])),
+        ("/scores/label", json!({})),
+        ("/scores/label/within", json!(1)),
+        ("/scores/label/number", json!("output.n")),
+        ("/scores/near/within", json!("near")),
+        ("/scores/some/pass", json!("50%")),
+        ("/scores/label/exact", json!("somewhere")),
+        ("/gates/0/of", json!("wrong_acepted")),
+        ("/gates/0/at_least", json!("1%")),
+        ("/gates/0/at_most", json!("few")),
+        ("/gates/1/no_worse_by", json!("$1")),
+        ("/gates/4/tier", json!("nightly")),
+        ("/gates/4/because", json!("it must")),
+        ("/quarantine/0/until", json!("next year")),
+        ("/quarantine/0/because", json!(null)),
+        ("/sorce", json!("x")),
+    ];
+    for (place, value) in wrong {
+        let mut bad = good.clone();
+        let (parent, key) = place.rsplit_once('/').unwrap();
+        match bad.pointer_mut(parent).unwrap() {
+            serde_json::Value::Object(map) => drop(map.insert(key.to_owned(), value.clone())),
+            other => panic!("{place} is in {other}"),
+        }
+        let (suites, shown) = load(&bad.to_string(), &cases(60));
+        assert!(suites.0.is_empty(), "the loader takes {place}: {value}\n{shown}");
+        assert!(!by_schema(&bad).is_empty(), "the schema takes {place}: {value}");
+    }
 }

@@ -41,7 +41,7 @@ impl Decode for TierName {
 pub struct Tier {
     /// How often each case is asked.
     pub repeats: u32,
-    /// Most money that a run may take, in millionths; needed where models are asked.
+    /// Most money that a run may take, in millionths; where models are asked.
     pub cost: Option<u64>,
 }
 
@@ -70,9 +70,16 @@ impl Decode for Tiers {
 }
 
 fn tier(node: &Node, name: TierName, d: &mut Decoder<'_>) -> Option<Tier> {
-    let mut fields = Fields::open(node, &super::keys::TIER, d)?;
+    let shape = match name {
+        TierName::Replay => &super::keys::TIER,
+        TierName::Live => &super::keys::LIVE_TIER,
+    };
+    let mut fields = Fields::open(node, shape, d)?;
     let repeats = fields.node("repeats", d);
-    let cost = fields.optional::<Money>("cost", d);
+    let cost = match name {
+        TierName::Replay => None,
+        TierName::Live => fields.required::<Money>("cost", d),
+    };
     fields.finish(d);
     let count = repeats.and_then(|node| node.as_number()).and_then(|number| number.as_u64());
     let count = count.and_then(|count| u32::try_from(count).ok());
@@ -84,10 +91,5 @@ fn tier(node: &Node, name: TierName, d: &mut Decoder<'_>) -> Option<Tier> {
             return d.refuse(Problem::error(Code::OutOfRange, node.span, say));
         }
     };
-    if name == TierName::Live && cost.is_none() {
-        let say = "the live tier costs money: it needs a cap";
-        let help = "add `cost: $1`; what a run would take is estimated before it starts";
-        d.report.push(Problem::error(Code::MissingKey, node.span, say).help(help));
-    }
     Some(Tier { repeats, cost: cost.map(|money| money.0.0) })
 }

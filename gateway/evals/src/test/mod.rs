@@ -35,7 +35,7 @@ pub struct Wanted {
 /// What the tests of one policy came to.
 #[derive(Debug)]
 pub struct PolicyReport {
-    /// The policy.
+    /// The policy; a draft of it with its path.
     pub policy: String,
     /// Its file.
     pub path: String,
@@ -62,9 +62,16 @@ pub fn run(
     wanted: Wanted,
 ) -> Vec<PolicyReport> {
     let named = workspace.policies.iter().filter(|(name, _)| only.is_none_or(|only| only == *name));
-    named
-        .map(|(name, policy)| of_policy(policy, workspace.tests_of(name), sources, wanted))
-        .collect()
+    let mut reports = Vec::new();
+    for (name, policy) in named {
+        reports.push(of_policy(policy, workspace.tests_of(name), sources, wanted));
+        let drafts = workspace.drafts.iter().filter(|(_, draft)| draft.name == *name);
+        reports.extend(drafts.map(|(path, draft)| {
+            let report = of_policy(draft, &draft.written().tests, sources, wanted);
+            PolicyReport { policy: format!("{name} ({path})"), ..report }
+        }));
+    }
+    reports
 }
 
 fn of_policy(

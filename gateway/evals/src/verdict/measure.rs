@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::run::Ran;
-use crate::stats::{clopper_pearson, mean_interval};
+use crate::stats::{clopper_pearson, mean_interval, quantile_ranks, ratio_interval};
 use crate::suite::{Kind, Metric, Suite};
 
 /// A metric as measured. Shares in [0, 1], money in millionths, times in milliseconds.
@@ -43,9 +43,10 @@ pub fn measure(
         .filter_map(|ran| Some((ran.cluster.as_str(), observed(suite, ran, metric)?)))
         .collect();
     match metric {
-        Metric::LatencyP50 => quantile(&values, 0.5),
-        Metric::LatencyP95 => quantile(&values, 0.95),
-        Metric::CostPerAccepted => per_accepted(counted, &values, confidence),
+        Metric::LatencyP50 | Metric::LatencyP95 => {
+            quantile(&values, metric.quantile()?, confidence)
+        }
+        Metric::CostPerAccepted => per_accepted(counted, confidence),
         _ if metric.kind() == Kind::Share => share(&values, confidence),
         _ => mean(&values, confidence),
     }
@@ -68,7 +69,6 @@ fn observed(suite: &Suite, ran: &Ran, metric: &Metric) -> Option<f64> {
         }
         Metric::Repairs => Some(f64::from(ran.repairs)),
         Metric::Attempts => Some(f64::from(ran.attempts)),
-        Metric::CostPerAccepted => Some(ran.cost_micro as f64),
         Metric::ReviewMinutes => {
             let minutes = suite.review_ms as f64 / 60_000.0;
             Some(if ran.is_escalated() { minutes * 1_000.0 } else { 0.0 })
@@ -127,30 +127,37 @@ fn mean(values: &[(&str, f64)], confidence: f64) -> Option<Measured> {
     Some(Measured { value, low, high, hits: None, of: values.len() as u64 })
 }
 
-/// All money over all accepted answers; the interval is that of the money, scaled.
-fn per_accepted(counted: &[&Ran], values: &[(&str, f64)], confidence: f64) -> Option<Measured> {
-    let valid = counted.iter().filter(|ran| ran.is_valid());
-    let accepted = valid.filter(|ran| ran.end == "accepted").count();
-    if accepted == 0 {
-        return None;
-    }
-    let seen = mean_interval(values, confidence)?;
-    let scale = values.len() as f64 / accepted as f64;
-    let (value, low, high) = (seen.mean * scale, seen.low * scale, seen.high * scale);
-    Some(Measured { value, low, high, hits: None, of: accepted as u64 })
+/// All money over all accepted answers, both drawn together.
+fn per_accepted(counted: &[&Ran], confidence: f64) -> Option<Measured> {
+    let valid = || counted.iter().filter(|ran| ran.is_valid());
+    let accepted = |ran: &Ran| ran.end == "accepted";
+    let of = valid().filter(|ran| accepted(ran)).count() as u64;
+    let each = valid().map(|ran| {
+        (ran.cluster.as_str(), ran.cost_micro as f64, f64::from(u8::from(accepted(ran))))
+    });
+    let seen = ratio_interval(each, confidence)?;
+    Some(Measured { value: seen.mean, low: seen.low, high: seen.high, hits: None, of })
 }
 
-/// The nearest-rank quantile. Its bounds are order statistics of the same number of values.
-fn quantile(values: &[(&str, f64)], share: f64) -> Option<Measured> {
+/// The nearest-rank quantile. Its bounds are exact order statistics, as many as there are clusters:
+/// repeats of one case say little more. Where even the slowest is no upper bound there is none.
+fn quantile(values: &[(&str, f64)], share: f64, confidence: f64) -> Option<Measured> {
+    let clusters: BTreeSet<&str> = values.iter().map(|(cluster, _)| *cluster).collect();
     let mut sorted: Vec<f64> = values.iter().map(|(_, value)| *value).collect();
     sorted.sort_by(f64::total_cmp);
     let count = sorted.len() as f64;
-    let at = |rank: f64| {
-        let place = rank.ceil().clamp(1.0, count.max(1.0)) as usize - 1;
+    let at = |part: f64| {
+        let place = (count * part - 1e-9).ceil().clamp(1.0, count.max(1.0)) as usize - 1;
         sorted.get(place).copied()
     };
-    let spread = 1.645 * (count * share * (1.0 - share)).sqrt();
-    let value = at(count * share)?;
-    let (low, high) = (at(count * share - spread)?, at(count * share + spread)?);
-    Some(Measured { value, low, high, hits: None, of: values.len() as u64 })
+    let independent = clusters.len() as u64;
+    let (low, high) = quantile_ranks(independent, share, confidence);
+    let ranked = |rank: u64| at(rank as f64 / independent as f64);
+    Some(Measured {
+        value: at(share)?,
+        low: low.and_then(ranked).unwrap_or(0.0),
+        high: high.and_then(ranked).unwrap_or(f64::MAX),
+        hits: None,
+        of: values.len() as u64,
+    })
 }

@@ -90,7 +90,7 @@ pub fn verdict(
 ) -> Verdict {
     let counted: Vec<_> =
         results.ran.iter().filter(|ran| suite.is_quarantined(&ran.case, today).is_none()).collect();
-    let gates = hold(suite, &counted, baseline, &results.tier);
+    let mut gates = hold(suite, &counted, baseline, &results.tier);
     let broken = broken(suite, &counted);
     let per_case = |told: &dyn Fn(&&&crate::run::Ran) -> bool| {
         let mut seen: Vec<_> = counted.iter().filter(told).map(|ran| ran.case.clone()).collect();
@@ -107,6 +107,11 @@ pub fn verdict(
             (case, told)
         })
         .collect();
+    if !stale.is_empty() {
+        // The numbers rest on the other cases only: nothing is shown either way.
+        let open = gates.iter_mut().filter(|held| held.word != Word::Error);
+        open.for_each(|held| held.word = Word::Stale);
+    }
     let errors: Vec<_> =
         counted.iter().filter_map(|ran| Some((ran.case.clone(), ran.error.clone()?))).collect();
     let names = Metric::plain().map(|(_, metric)| metric);

@@ -2,6 +2,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "tests stop at the first surprise, and measure"
@@ -10,5 +11,8 @@
 mod gates;
 mod proven;
 mod replays;
+mod services;
+mod slim;
 mod speed;
+mod statistics;
 mod world;

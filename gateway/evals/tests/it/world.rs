@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use backstop_domain::{FailureClass, Millis};
-use backstop_engine::{InForce, Services};
-use backstop_evals::run::{LiveRun, Results, Setting, Tape, behind_fresh_gates, live, replay};
+use backstop_engine::InForce;
+use backstop_evals::run::{
+    LiveRun, Results, Setting, Tape, behind_fresh_gates, live, replay, services_behind_fresh_gates,
+};
 use backstop_evals::suite::{Suite, Suites};
 use backstop_policy::diagnostics::render;
 use backstop_policy::{Sources, Workspace};
 use backstop_upstream::simulated::{failed, from_body};
 use backstop_upstream::{
-    AskRequest, AttemptResult, Clock, Model, MonotonicClock, Recorder, Recordings, Simulated,
+    AskRequest, AttemptResult, BoxFuture, Clock, Model, MonotonicClock, Recorder, Recordings,
+    Score, Service, ServiceRecorder, Simulated,
 };
 use serde_json::{Value, json};
 
@@ -121,7 +125,13 @@ impl World {
             let models = Box::new(move || {
                 behind_fresh_gates(&gateway.gateway, &own, |_, _| Arc::clone(&recorder))
             });
-            let services = Services::default();
+            let (gateway, own) = (Arc::clone(&setting.workspace), Arc::clone(&clock));
+            let guard: Arc<dyn Service> = Arc::new(Guard);
+            let kept = ServiceRecorder::new(guard, "guard", &file, Arc::clone(&clock)).unwrap();
+            let kept: Arc<dyn Service> = Arc::new(kept);
+            let services = Box::new(move || {
+                services_behind_fresh_gates(&gateway.gateway, &own, |_| Arc::clone(&kept))
+            });
             let run = LiveRun { models, services, clock, repeats: 1, cost: None };
             let cases: Vec<_> = suite.cases.iter().collect();
             live(&setting, &suite, &cases, &run, &|_, _| {}).await
@@ -129,7 +139,7 @@ impl World {
         // The scripted model takes no time: give each answer the forty milliseconds of a quick one.
         let lines = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, lines.replace("\"delay_ms\":0", "\"delay_ms\":40")).unwrap();
-        Tape(Arc::new(Recordings::read(&file).unwrap()))
+        Tape::of(Arc::new(Recordings::read(&file).unwrap()))
     }
 
     /// Replays against that record.
@@ -138,6 +148,24 @@ impl World {
         let cases: Vec<_> = suite.cases.iter().collect();
         let results = replay(&setting, &suite, &cases, tape, &|_, _| {}).unwrap();
         (suite, results)
+    }
+}
+
+/// Objects to an odd text, and does not answer about one that is lost.
+struct Guard;
+
+impl Service for Guard {
+    fn score<'a>(
+        &'a self,
+        texts: &'a [String],
+        _: &'a str,
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Score, String>> {
+        let has = |word: &str| texts.iter().any(|text| text.contains(word));
+        let score = Some(if has("odd") { 0.95 } else { 0.02 });
+        let said =
+            if has("lost") { Err("away".into()) } else { Ok(Score { score, found: vec![] }) };
+        Box::pin(async { said })
     }
 }
 

@@ -131,8 +131,8 @@ pub(super) fn reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// A restored or an older folder has no write-ahead log before its first writer made one. A kill just
-/// then leaves a rollback journal, which SQLite undoes by itself, though never for a read-only
+/// A restored or an older folder has no write-ahead log before its first writer made one. A kill
+/// just then leaves a rollback journal, which SQLite undoes by itself, though never for a read-only
 /// connection.
 fn play_back(path: &Path) -> rusqlite::Result<()> {
     let mut journal = path.as_os_str().to_owned();

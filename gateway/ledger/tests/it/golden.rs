@@ -9,8 +9,8 @@ use backstop_domain::{
     Escalation, Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, FullLimit, Judged,
     MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, Priority, Purpose,
     Reason, Received, Requested, Resolution, Resolved, ReviewEvent, ReviewId, ReviewKind,
-    ReviewSpec, RunEnd, RungRef, Scored, Show, Signal, SkipReason, Skipped, Source, Status, Stream,
-    Subject, Usage, Verdict, effect_key,
+    ReviewSpec, RunEnd, RungRef, Scored, ShadowResult, Show, Signal, SkipReason, Skipped, Source,
+    Status, Stream, Subject, Usage, Verdict, effect_key,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
 };
 use backstop_ledger::{Ledger, MemoryLedger, NewEvent, Transaction};
@@ -45,12 +45,21 @@ fn full_received() -> CallEvent {
             usage: Usage { input: 100, cached: 0, output: 50 },
             cost: MicroMoney(40),
         }],
+        canary_of: None,
         held_at_door: Some(AtDoor {
             class: FailureClass::Shed,
             reason: "brown-out".into(),
             until: Some(Millis(START + 500)),
         }),
     })
+}
+
+fn drawn_by_a_canary() -> CallEvent {
+    let CallEvent::CallReceived(plain) = crate::stories::received("invoice-triage") else {
+        unreachable!()
+    };
+    let canary_of = Some(Digest::of(b"base"));
+    CallEvent::CallReceived(Received { canary_of, ..plain })
 }
 
 fn failed() -> CallEvent {
@@ -281,6 +290,7 @@ fn call_examples() -> Vec<(&'static str, CallEvent)> {
     let mut examples = vec![
         ("full", full_received()),
         ("plain", crate::stories::received("invoice-triage")),
+        ("canary", drawn_by_a_canary()),
         ("", CallEvent::DuplicateJoined { request: "req_2".into() }),
         ("", CallEvent::RequestJudged { findings: vec![full_finding()], basis: Basis::default() }),
         ("basis", CallEvent::RequestJudged { findings: Vec::new(), basis: basis() }),
@@ -386,12 +396,11 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
         until: Some(Millis(START + 60_000)),
         reason: "insufficient quota".into(),
     };
-    let revision = Digest::of(b"revision");
-    let sources = Digest::of(b"sources");
     let loaded = ControlEvent::RevisionLoaded {
         policy: "invoice-triage".into(),
-        revision,
-        sources: Some(sources),
+        revision: Digest::of(b"revision"),
+        sources: Some(Digest::of(b"sources")),
+        draft: false,
     };
     let redelivered = ControlEvent::SubscriptionChanged {
         subscription: "warehouse".into(),
@@ -422,7 +431,33 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
     let signed_in = ControlEvent::SignedIn { by: "password".into() };
     let out = ControlEvent::SignedOut;
     let controls = [breaker, latch, loaded, redelivered, erased, acted, viewed, signed_in, out];
-    controls.into_iter().map(|event| ("", event)).collect()
+    controls.into_iter().map(|event| ("", event)).chain(draft_examples()).collect()
+}
+
+fn draft_examples() -> [(&'static str, ControlEvent); 3] {
+    let revision = Digest::of(b"revision");
+    let beside = ControlEvent::RevisionLoaded {
+        policy: "invoice-triage".into(),
+        revision,
+        sources: Some(Digest::of(b"sources")),
+        draft: true,
+    };
+    let returned = ControlEvent::CanaryReturned {
+        policy: "invoice-triage".into(),
+        revision,
+        terms: Digest::of(b"terms"),
+        reason: "31 of its newest 100 calls were put to a person".into(),
+    };
+    let flipped = ControlEvent::ShadowJudged {
+        call: "call_1".into(),
+        policy: "invoice-triage".into(),
+        revision,
+        result: ShadowResult::Flip,
+        was: "accepted".into(),
+        now: "in_review (ap-review)".into(),
+        because: Some("`rules.large-amount` objects now".into()),
+    };
+    [("draft", beside), ("", returned), ("", flipped)]
 }
 
 fn examples() -> Vec<(Stream, &'static str, Event)> {

@@ -61,6 +61,7 @@ pub fn received(policy: &str) -> CallEvent {
         deadline: Millis(START + 20_000),
         estimates: Vec::new(),
         traceparent: None,
+        canary_of: None,
         held_at_door: None,
     })
 }

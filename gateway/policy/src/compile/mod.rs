@@ -6,12 +6,14 @@ mod around;
 mod checks;
 mod confidence;
 mod data;
+mod drafts;
 mod expressions;
 mod fallback;
 mod files;
 mod includes;
 mod ladders;
 mod models;
+mod phases;
 mod places;
 mod policy;
 mod prompts;
@@ -30,7 +32,9 @@ use backstop_checks::schema::Schema;
 use backstop_domain::plan::Plan;
 
 pub(crate) use around::Around;
+pub(crate) use drafts::drafts_of;
 pub(crate) use files::{Files, reached};
+pub(crate) use phases::{Phases, phases};
 pub(crate) use policy::compile;
 
 use crate::compiled::LadderTexts;

@@ -7,7 +7,7 @@ use backstop_checks::expression::{Scope, Type};
 use backstop_domain::{Budget, Criticality, Mode, ModelPlan, Plan, RESERVE_MS};
 use serde_json::{Map, Value};
 
-use super::includes::{fragments, join};
+use super::includes::{Parts, fragments, join};
 use super::reach::Judged;
 use super::scopes::{Ground, Input, Output, Scopes, build, source_name};
 use super::{Around, Compiler, Files};
@@ -31,22 +31,35 @@ pub(crate) fn compile(
     let before = report.error_count();
     let fragments = fragments(raw, sources, report);
     let parts = join(raw, &fragments, around, report);
-    let mut compiler = Compiler {
-        sources,
-        report,
-        files,
-        around,
-        raw,
-        parts,
-        scopes: Scopes::default(),
-        input: None,
-        output: None,
-        broken: Vec::new(),
-        ladders: BTreeMap::new(),
-        texts: BTreeMap::new(),
-    };
+    let mut compiler = Compiler::new(raw, parts, sources, around, files, report);
     let policy = compiler.policy();
     (report.error_count() == before).then_some(policy).flatten()
+}
+
+impl<'a> Compiler<'a> {
+    pub(super) fn new(
+        raw: &'a raw::Policy,
+        parts: Parts<'a>,
+        sources: &'a Sources,
+        around: &'a Around,
+        files: &'a mut Files,
+        report: &'a mut Report,
+    ) -> Self {
+        Self {
+            sources,
+            report,
+            files,
+            around,
+            raw,
+            parts,
+            scopes: Scopes::default(),
+            input: None,
+            output: None,
+            broken: Vec::new(),
+            ladders: BTreeMap::new(),
+            texts: BTreeMap::new(),
+        }
+    }
 }
 
 impl Compiler<'_> {
@@ -87,7 +100,7 @@ impl Compiler<'_> {
                 .raw
                 .description
                 .as_ref()
-                .map_or_else(String::new, |d| d.value.clone()),
+                .map_or_else(String::new, |text| text.value.clone()),
             owner: self.raw.owner.value.clone(),
             plan,
             models,
@@ -109,6 +122,8 @@ impl Compiler<'_> {
             on_disconnect: self.on_disconnect(),
             retain: self.retain(),
             private,
+            shadow: self.shadow(),
+            canary: self.canary(),
             data: Arc::new(data),
             calendars: self.around.hours.clone(),
             texts: core::mem::take(&mut self.texts),
@@ -139,7 +154,7 @@ impl Compiler<'_> {
     }
 
     /// The schemas of input and output.
-    fn contracts(&mut self) {
+    pub(super) fn contracts(&mut self) {
         if let Some(input) = &self.raw.input
             && let raw::InputShape::Schema(path) = &input.value
         {
@@ -161,7 +176,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn data(&mut self) -> (Value, BTreeMap<String, Type>) {
+    pub(super) fn data(&mut self) -> (Value, BTreeMap<String, Type>) {
         let (mut values, mut kinds) = (Map::new(), BTreeMap::new());
         for (name, source, by) in self.parts.data.clone() {
             let path = source.file.beside(self.sources.path(by));
@@ -188,7 +203,7 @@ impl Compiler<'_> {
         (Value::Object(values), kinds)
     }
 
-    fn scopes(&mut self, data: &BTreeMap<String, Type>) {
+    pub(super) fn scopes(&mut self, data: &BTreeMap<String, Type>) {
         let blocks = self.parts.tools.iter().flat_map(|(_, tool)| &tool.confidence);
         let blocks = self.raw.confidence.iter().chain(blocks);
         let sources = blocks.flat_map(|block| &block.from).map(source_name).collect();

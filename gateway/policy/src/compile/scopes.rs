@@ -12,7 +12,7 @@ use crate::raw::{CheckKind, SourceKind};
 
 /// A scope per phase.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Scopes {
+pub(crate) struct Scopes {
     /// Before any model: `before` rules, limits, request checks.
     pub before: Scope,
     /// Over an answer.

@@ -5,6 +5,7 @@
 mod check;
 mod conditions;
 mod confidence;
+mod draft;
 mod meaning;
 mod places;
 mod rule;
@@ -21,6 +22,7 @@ use serde_json::Value;
 pub use check::{At, Check, Kind, Root};
 pub use conditions::Condition;
 pub use confidence::{Accept, Block, ConfidenceSource, Evidence, Need};
+pub use draft::{Canary, ReturnIf, StickTo};
 pub use places::Places;
 pub use rule::{LadderTexts, Rule, RungTexts, SourceSet};
 pub use settings::{
@@ -83,6 +85,10 @@ pub struct Policy {
     pub private: Vec<String>,
     /// Every file that its decisions rest on, its own first.
     pub files: Vec<String>,
+    /// Path of the draft that is judged beside it.
+    pub shadow: Option<String>,
+    /// The draft that answers a share of its calls.
+    pub canary: Option<Canary>,
     pub(crate) data: Arc<Value>,
     pub(crate) calendars: Calendars,
     pub(crate) texts: BTreeMap<String, LadderTexts>,

@@ -140,7 +140,7 @@ fn merged(uses: Vec<ToolUse>) -> Vec<ToolUse> {
 }
 
 /// A key as text: a text as it is, all else as JSON.
-fn as_key(value: &Value) -> String {
+pub(super) fn as_key(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -4,6 +4,7 @@
 //! spend those: it says what it needs ([`Judging::next_paid`]), the engine brings it
 //! ([`Judging::take`]), until nothing is missing ([`Judging::finish`]).
 
+mod canary;
 mod checks;
 mod confidence;
 mod edited;

@@ -1,8 +1,9 @@
 //! The tables of keys as JSON Schemas, for editors: names, words, forms and what each is for.
 //!
-//! Draft 7, which every YAML language server reads. A schema allows what the loader allows by shape
-//! and refuses what it refuses by shape; what needs other files (names, conditions, types) it does
-//! not know. Written by `backstop schema`, kept beside this crate, held to the tables by a test.
+//! Draft 7, which every YAML language server reads. A schema allows what the loader allows by
+//! shape and refuses what it refuses by shape; what needs other files (names, conditions, types) it
+//! does not know. Written by `backstop schema`, kept beside this crate (those of other rooms' files
+//! too), held to the tables by a test.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -30,7 +31,14 @@ impl PartialEq for Shape {
 
 impl Eq for Shape {}
 
-/// Every kind of file that has a schema.
+impl Kind {
+    /// A kind of file whose root is `shape`, for the rooms that have files of their own.
+    pub const fn new(name: &'static str, title: &'static str, shape: &'static Shape) -> Self {
+        Self { name, title, shape }
+    }
+}
+
+/// Every kind of rules file that has a schema.
 pub const KINDS: [Kind; 5] = [
     Kind { name: "policy", title: "Backstop policy", shape: &POLICY },
     Kind { name: "fragment", title: "Backstop fragment", shape: &FRAGMENT },
@@ -225,6 +233,7 @@ fn quantity(unit: Unit) -> Json {
         Unit::MoneyRate => text(&format!("[$]{NUMBER}(k|M)? *{period}"), "$500/day"),
         Unit::Price => text(&format!("[$]{NUMBER}(k|M)? */M"), "$0.15/M"),
         Unit::Clock => text("[0-2][0-9]:[0-5][0-9] *- *[0-2][0-9]:[0-5][0-9]", "08:00-17:00"),
+        Unit::Number => json!({"type": "number", "minimum": 0}),
         Unit::Temperature => json!({"type": "number", "minimum": 0, "maximum": 2}),
     }
 }
@@ -234,7 +243,7 @@ fn file(used: FileUse) -> Json {
     let ending = match used {
         FileUse::Schema => "[.]json$",
         FileUse::Data => "[.](json|csv|txt)$",
-        FileUse::Arguments | FileUse::Fragment | FileUse::Lines => "",
+        FileUse::Arguments | FileUse::Fragment | FileUse::Draft | FileUse::Lines => "",
     };
     let plain = r"^(?!.*(^|/)[.]{0,2}(/|$))[^\\:\n]+";
     json!({"type": "string", "pattern": format!("{plain}{ending}")})

@@ -26,7 +26,7 @@ pub use gateway::{
 };
 pub use judging::{BLOCK, CHECK, ON, ROW, RULE, SOURCE, TOOL, TOOL_LIMIT};
 pub use people::{CALLER, MAIL, NOTIFY, REVIEWER, SUBSCRIPTION};
-pub use policy::{FRAGMENT, POLICY};
+pub use policy::{CANARY, FRAGMENT, POLICY, RETURN_IF};
 pub use prompt::PROMPT;
 pub use queue::{AT_DOOR, HOLD, QUEUE, QUEUE_STEP};
 pub use step::{
@@ -111,6 +111,8 @@ pub enum Unit {
     Price,
     /// `"08:00-17:00"`.
     Clock,
+    /// `1.5`: a plain number, not below 0.
+    Number,
     /// `0.2`, at most 2.
     Temperature,
 }
@@ -169,6 +171,8 @@ pub enum FileUse {
     Data,
     /// A fragment.
     Fragment,
+    /// A draft of the policy.
+    Draft,
     /// A list, one entry a line.
     Lines,
 }

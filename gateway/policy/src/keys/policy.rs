@@ -7,7 +7,7 @@ use super::{
     BUDGET, CACHE, CONVERSATION, DATA_FILE, FileUse, LIMIT, Names, PENDING, PENDING_THEN, RETAIN,
     Unit, Value, Word, shapes,
 };
-use crate::raw::{Criticality, Durability, Mode, OnDisconnect, Stream};
+use crate::raw::{Criticality, Durability, Mode, OnDisconnect, StickWord, Stream};
 
 const INPUTS: &[Word] = &[Word { name: "text", doc: "Plain text." }];
 const OUTPUTS: &[Word] = &[
@@ -25,6 +25,7 @@ const REQUEST: &[Word] = &[Word {
 }];
 
 static TOOLS: &[Value] = &[Value::Words(REQUEST), Value::Named(Names::Tool, &Value::Map(&TOOL))];
+static STICK_TO: &[Value] = &[Value::Words(StickWord::WORDS), Value::Marked];
 static FILES: &[Value] = &[Value::File(FileUse::Data), Value::Map(&DATA_FILE)];
 pub(super) static PENDINGS: &[Value] =
     &[Value::Words(super::around::PENDING_WORDS), Value::Map(&PENDING), Value::Map(&PENDING_THEN)];
@@ -114,10 +115,11 @@ shapes! {
         "retain" => Value::Map(&RETAIN),
         /// Places that are masked in pages, logs and exports unless the role may see them.
         "private" => Value::OneOrMany(&Value::Path),
-        /// A draft judged beside this policy, its flips counted.
-        "shadow" later => Value::File(FileUse::Fragment),
-        /// A draft that answers a share of the calls.
-        "canary" later => Value::Data,
+        /// A draft that is judged beside this policy, on the same answers: nobody is asked again,
+        /// nothing changes for the caller, and what would have ended otherwise is counted.
+        "shadow" => Value::File(FileUse::Draft),
+        /// A draft that answers a share of the calls, and is taken back by itself.
+        "canary" => Value::Map(&CANARY),
         /// A call that is accepted: where tests start.
         "example" => Value::Map(&EXAMPLE),
         /// Tests: what is given, and what must follow. `backstop test` runs them without a model.
@@ -144,6 +146,33 @@ shapes! {
         "rules" => Value::List(&Value::Map(&RULE)),
         /// Ladders by failure class.
         "on" => Value::Map(&ON),
+    }
+}
+
+shapes! {
+    /// A draft that answers a share of the calls.
+    CANARY = "`canary`" {
+        /// The draft, in `drafts/`.
+        "to" required => Value::File(FileUse::Draft),
+        /// Its share of the calls. A larger share keeps the calls of a smaller one.
+        "share" required => Value::Unit(Unit::Share),
+        /// What calls go together: `caller`, or an expression. Else each call is drawn by its
+        /// idempotency key or id.
+        "stick_to" => Value::OneOf(STICK_TO),
+        /// When it is taken back by itself; it comes back only under other terms, or as another
+        /// draft.
+        "return_if" => Value::Map(&RETURN_IF),
+    }
+
+    /// When a canary is taken back by itself.
+    RETURN_IF = "`return_if`" {
+        /// More than this share of its calls was put to a person.
+        "escalated_over" some => Value::Unit(Unit::Share),
+        /// More than this share of its calls failed: without an answer, or with the fallback's,
+        /// for another reason than a rule, a check or a limit.
+        "failed_over" some => Value::Unit(Unit::Share),
+        /// Over how many of its newest calls, once there are as many.
+        "after" = "100" => Value::Unit(Unit::Count),
     }
 }
 

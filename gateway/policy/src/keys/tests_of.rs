@@ -166,7 +166,7 @@ shapes! {
         "queue" => Value::Name(Names::Queue),
         /// A part of the answer.
         "answer" => Value::Data,
-        /// A part of the answer's text.
+        /// A part of the text that the caller gets: of the answer, or of the refusal.
         "text_has" => Value::Text,
     }
 }

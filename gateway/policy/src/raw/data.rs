@@ -95,6 +95,9 @@ impl Decode for Data {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FilePath(String);
 
+/// Where drafts stand.
+pub(crate) const DRAFTS: &str = "policies/drafts/";
+
 impl FilePath {
     /// The path as written.
     pub fn as_str(&self) -> &str {
@@ -104,6 +107,8 @@ impl FilePath {
     /// The path from the root of the workspace, for a file named in `by` (such as
     /// `policies/a.yaml`).
     pub fn beside(&self, by: &str) -> String {
+        // What is written in a draft means what it will mean once it is the policy.
+        let by = if by.starts_with(DRAFTS) { "policies/draft" } else { by };
         match by.rsplit_once('/') {
             Some((folder, _)) => format!("{folder}/{}", self.0),
             None => self.0.clone(),

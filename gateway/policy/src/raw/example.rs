@@ -230,7 +230,7 @@ pub struct Expect {
     pub queue: Option<Spanned<Name>>,
     /// A part of the answer.
     pub answer: Option<Data>,
-    /// A part of the answer's text.
+    /// A part of the text that the caller gets: of the answer, or of the refusal.
     pub text_has: Option<Spanned<String>>,
 }
 

@@ -5,6 +5,7 @@
 //! group of keys of the reference.
 
 mod budget;
+mod canary;
 mod check;
 mod confidence;
 mod data;
@@ -24,14 +25,17 @@ mod tool;
 
 pub(crate) use budget::PerWord;
 pub use budget::{Budget, Conversation, Limit, LimitKind, Per, Retain};
+pub(crate) use canary::StickWord;
+pub use canary::{Canary, ReturnIf, StickTo};
 pub use check::{Audience, Check, CheckKind, Must, PersonalData, SecretKinds, WordSource};
 pub use confidence::{Accept, Compare, ConfidenceBlock, ConfidenceSource, Need, SourceKind};
+pub(crate) use data::DRAFTS;
 pub use data::{Data, DataKind, DataSource, FilePath, Given};
 pub use ending::{Answer, Cache, CachePer, FallbackRow, Pending, PendingThen};
 pub use example::{Change, CheckStatus, Example, Expect, Reply, ReviewAct, Signals, Test, Verdict};
 pub use expression::{Expression, Text};
 pub use fragment::{Fragment, load_fragment};
-pub use policy::{Policy, load_policy};
+pub use policy::{Policy, load_draft, load_policy};
 pub(crate) use policy::{Stream, classes, stream};
 pub(crate) use prompt::front_matter;
 pub use prompt::{Message, MessageRole, Prompt, Temperature, load_prompt};

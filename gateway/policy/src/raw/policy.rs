@@ -3,6 +3,7 @@
 use backstop_domain::FailureClass;
 
 use super::budget::{Budget, Conversation, Limit, Retain};
+use super::canary::Canary;
 use super::check::Check;
 use super::confidence::ConfidenceBlock;
 use super::data::{Data, DataSource, FilePath};
@@ -94,6 +95,10 @@ pub struct Policy {
     pub retain: Option<Retain>,
     /// Places that are masked in pages, logs and exports.
     pub private: Vec<Spanned<Path>>,
+    /// A draft that is judged beside this one.
+    pub shadow: Option<Spanned<FilePath>>,
+    /// A draft that answers a share of the calls.
+    pub canary: Option<Spanned<Canary>>,
     /// A call that is accepted.
     pub example: Option<Spanned<Example>>,
     /// Tests.
@@ -104,6 +109,13 @@ pub struct Policy {
 
 /// Reads the policy in `file`. Every problem that the file alone can show goes to `report`.
 pub fn load_policy(sources: &Sources, file: FileId, report: &mut Report) -> Option<Policy> {
+    let policy = load_draft(sources, file, report)?;
+    check_name(&policy, &mut Decoder::new(sources, report));
+    Some(policy)
+}
+
+/// Reads a draft, whose file may have any name.
+pub fn load_draft(sources: &Sources, file: FileId, report: &mut Report) -> Option<Policy> {
     let node = yaml::parse(sources, file, report)?;
     let mut d = Decoder::new(sources, report);
     find_secrets(&node, &mut d);
@@ -112,7 +124,6 @@ pub fn load_policy(sources: &Sources, file: FileId, report: &mut Report) -> Opti
         return d.refuse(Problem::error(Code::Empty, Span::file_start(file), say));
     }
     let policy = read(&node, file, &mut d)?;
-    check_name(&policy, &mut d);
     check_ids(&policy, &mut d);
     Some(policy)
 }
@@ -127,8 +138,6 @@ fn read(node: &Node, file: FileId, d: &mut Decoder<'_>) -> Option<Policy> {
         one_step(otherwise, d);
     }
     stream(&mut f, d);
-    f.not_yet("shadow", d);
-    f.not_yet("canary", d);
     // The fields are read in the order they stand here. What is required comes last, when
     // everything else has been read and reported.
     Some(Policy {
@@ -162,6 +171,8 @@ fn read(node: &Node, file: FileId, d: &mut Decoder<'_>) -> Option<Policy> {
         on_disconnect: f.optional("on_disconnect", d),
         retain: f.optional("retain", d),
         private: f.all::<OneOrMany<_>>("private", d).0,
+        shadow: f.optional("shadow", d),
+        canary: f.optional("canary", d),
         example: f.optional("example", d),
         tests: f.all("tests", d),
         file: finished(f, file, d),

@@ -55,7 +55,7 @@ pub(super) fn unmet(expect: &Expect, seen: &Played) -> Vec<String> {
     }
     if let Some(part) = &expect.text_has {
         let text = seen.text();
-        check(differs("text", &part.value, &text, text.contains(&part.value)));
+        check(differs("text", &part.value, text, text.contains(&part.value)));
     }
     unmet
 }

@@ -54,6 +54,7 @@ pub(super) fn received(policy: &Policy, scene: &Scene) -> Received {
         mode: policy.plan.mode,
         deadline: scene.received.plus(policy.plan.deadline_ms),
         estimates: Vec::new(),
+        canary_of: None,
         held_at_door: door,
     }
 }

@@ -54,6 +54,8 @@ pub struct Played {
     pub outcome: Option<&'static str>,
     /// What was released.
     pub answer: Option<Answer>,
+    /// What the caller is told where there is no answer; empty if there is one.
+    pub told: String,
     /// Models that were asked and verdicts, in order.
     pub steps: Vec<String>,
     /// What happened, step by step, in words.
@@ -91,10 +93,12 @@ impl Played {
         self.rules().any(|fired| fired == rule)
     }
 
-    /// The text that was released; empty if none was.
-    pub fn text(&self) -> String {
-        let text = self.answer.as_ref().and_then(|answer| answer.first_text());
-        text.unwrap_or_default().to_owned()
+    /// The text that the caller gets: of the answer, or why there is none.
+    pub fn text(&self) -> &str {
+        match &self.answer {
+            Some(answer) => answer.first_text().unwrap_or_default(),
+            None => &self.told,
+        }
     }
 
     /// What was released, as a value.

@@ -44,9 +44,13 @@ const OUTPUT: &str = r#"{"type":"object","properties":{"word":{"enum":["yes","no
     "required":["word","score","name"],"additionalProperties":false}"#;
 
 fn files(beside: &str) -> Sources {
+    workspace(POLICY, beside)
+}
+
+fn workspace(policy: &str, beside: &str) -> Sources {
     let files = [
         ("policies/gateway.yaml", GATEWAY),
-        ("policies/t.yaml", POLICY),
+        ("policies/t.yaml", policy),
         ("policies/t_test.yaml", beside),
         ("policies/schemas/out.json", OUTPUT),
         ("policies/data/people.csv", "name,age:int\nAda,36\nBob,41\n"),
@@ -65,7 +69,12 @@ fn told(beside: &str) -> String {
 
 /// What the one test of that file comes to.
 fn tried(test: &str) -> Tried {
-    let sources = files(&format!("policy: t\ntests:\n  - {test}\n"));
+    tried_of(POLICY, test)
+}
+
+/// What the test comes to with another policy.
+fn tried_of(policy: &str, test: &str) -> Tried {
+    let sources = workspace(policy, &format!("policy: t\ntests:\n  - {test}\n"));
     let (workspace, report) = Workspace::load(&sources);
     let told = render::text(&report, &sources, render::Style::Plain);
     assert!(report.is_empty(), "{told}");
@@ -132,6 +141,19 @@ fn the_way_is_every_model_asked_and_every_verdict() {
     passes("{name: a, change: {output.score: 6}, expect: {way: [small, repair, small, escalate]}}");
     let wrong = tried("{name: a, expect: {way: [large, accept]}}");
     assert_eq!(wrong.failed, ["way: expected large → accept, was small → accept"]);
+}
+
+#[test]
+fn the_text_of_a_refusal_can_be_expected_like_that_of_an_answer() {
+    let reject = "then: {reject: \"Nobody knows {{ output.name }}.\"}";
+    let policy = POLICY.replacen("then: escalate", reject, 1);
+    let stranger =
+        "{name: a, change: {output.name: Eve}, expect: {outcome: refused, text_has: TEXT}}";
+    let met = tried_of(&policy, &stranger.replace("TEXT", "Nobody knows Eve."));
+    assert!(met.passed(), "{:?}", met.failed);
+    let wrong = tried_of(&policy, &stranger.replace("TEXT", "Adieu"));
+    assert_eq!(wrong.failed, ["text: expected Adieu, was Nobody knows Eve."]);
+    passes("{name: a, expect: {outcome: accepted, text_has: \"score\\\":1\"}}");
 }
 
 #[test]

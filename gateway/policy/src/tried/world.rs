@@ -49,6 +49,7 @@ pub(super) fn run(policy: &Arc<Policy>, scene: Scene, watched: bool) -> Played {
             seen.verdicts.push(Reached { given: 0, verdict, because });
             seen.steps.push(verdict.name().to_owned());
             seen.outcome = Some("refused");
+            seen.told = why;
             return seen;
         }
     };
@@ -100,6 +101,9 @@ impl World<'_> {
             self.seen.outcome = Some(ended.outcome.name());
             let answer = ended.answer.and_then(|digest| self.answers.get(&digest));
             self.seen.answer = answer.map(|(answer, _)| answer.clone());
+            if self.seen.answer.is_none() {
+                self.seen.told.clone_from(&ended.cause.text);
+            }
             self.seen.way.push(format!("ended: {}", ended.outcome.name()));
         }
     }

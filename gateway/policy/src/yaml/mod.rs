@@ -10,6 +10,8 @@ mod read;
 pub(crate) use read::parse_text;
 pub use read::{BYTES_MAX, DEPTH_MAX, NODES_MAX, parse};
 
+use serde_json::Value;
+
 use crate::source::{Span, Spanned};
 
 /// The expression key that a line begins with, and the text behind it.
@@ -128,6 +130,23 @@ impl Node {
                 entries.iter().find(|entry| entry.key.value == key).map(|entry| &entry.value)
             }
             _ => None,
+        }
+    }
+
+    /// As JSON: what it says, without places, layout and comments.
+    pub fn to_json(&self) -> Value {
+        match &self.kind {
+            Kind::List(items) => items.iter().map(Self::to_json).collect(),
+            Kind::Map(entries) => {
+                let pair = |entry: &Entry| (entry.key.value.clone(), entry.value.to_json());
+                Value::Object(entries.iter().map(pair).collect())
+            }
+            Kind::Scalar(_) if self.is_null() => Value::Null,
+            Kind::Scalar(scalar) => {
+                let bool = self.as_bool().map(Value::Bool);
+                let known = bool.or_else(|| self.as_number().map(Value::Number));
+                known.unwrap_or_else(|| Value::String(scalar.text.clone()))
+            }
         }
     }
 }

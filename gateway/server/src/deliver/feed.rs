@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use backstop_domain::{CallEvent, CallId, Digest, Envelope, Event, ReviewId, Stream};
+use backstop_domain::{CallEvent, CallId, ControlEvent, Digest, Envelope, Event, ReviewId, Stream};
 use backstop_ledger::{Ledger, ReadFailed, Recorded};
 use parking_lot::Mutex;
 
@@ -126,6 +126,10 @@ impl Feed {
                 policy: Some(received.policy.clone()),
                 revision: Some(received.revision),
             },
+            (Ok(Event::Control(ControlEvent::ShadowJudged { call, policy, .. })), ..) => {
+                let (lane, policy) = (Stream::call(call), Some(policy.clone()));
+                About { lane, policy, revision: None }
+            }
             (_, Some(call), _) => self.of_call(&call).await?,
             (_, _, Some(review)) => self.of_review(stream, &review).await?,
             _ => {

@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use super::compared::Comparison;
 use super::facts::{Fact, facts};
+use super::look::Seen;
 use super::problem::{About, Doubt, Problem};
 use super::scope::Scope;
 use super::syntax::{Constant, Form, Syntax};
@@ -61,6 +62,8 @@ pub(super) struct Checker<'s> {
     shared: BTreeMap<String, Option<Checked>>,
     /// Entries of `values` around the present point.
     inside: Vec<String>,
+    /// What was seen on the way, for editors; nothing is noted unless somebody looks.
+    seen: Option<Vec<Seen>>,
 }
 
 impl<'s> Checker<'s> {
@@ -77,11 +80,41 @@ impl<'s> Checker<'s> {
             loops: Vec::new(),
             shared: BTreeMap::new(),
             inside: Vec::new(),
+            seen: None,
+        }
+    }
+
+    /// A checker for an editor: it notes what every part is, and takes every guard as given.
+    pub(super) fn looking(scope: &'s Scope, source: &str) -> Self {
+        Self { seen: Some(Vec::new()), ..Self::new(scope, source) }
+    }
+
+    /// What was seen.
+    pub(super) fn into_seen(self) -> Vec<Seen> {
+        self.seen.unwrap_or_default()
+    }
+
+    fn is_looking(&self) -> bool {
+        self.seen.is_some()
+    }
+
+    fn saw(&mut self, range: &Range<usize>, checked: Option<&Checked>) {
+        // The ranges of a shared value count in another text.
+        if let (Some(seen), Some(checked), true) = (&mut self.seen, checked, self.inside.is_empty())
+        {
+            let (kind, place) = (checked.kind.clone(), checked.path.clone());
+            seen.push(Seen { range: range.clone(), kind, place });
         }
     }
 
     /// Checks `syntax` as a value that is used, given `known`.
     pub(super) fn check(&mut self, syntax: &Syntax, known: &Facts) -> Option<Checked> {
+        let checked = self.check_form(syntax, known);
+        self.saw(&syntax.range, checked.as_ref());
+        checked
+    }
+
+    fn check_form(&mut self, syntax: &Syntax, known: &Facts) -> Option<Checked> {
         match &syntax.form {
             Form::Variable(_) | Form::Local(_) | Form::Field(..) | Form::Index(..) => {
                 let place = self.place(syntax, known)?;
@@ -225,6 +258,9 @@ impl<'s> Checker<'s> {
     fn present(&mut self, checked: Checked, syntax: &Syntax) -> Option<Checked> {
         if !checked.kind.may_be_null() || checked.kind == Type::Null {
             return Some(checked);
+        }
+        if self.is_looking() {
+            return Some(Checked { kind: checked.kind.without_null(), ..checked });
         }
         let text = self.text(syntax);
         let help = format!("write `{text} != null &&` before it");

@@ -37,6 +37,7 @@ impl Checker<'_> {
         if known.contains(&Fact::NotNull(syntax.to_string())) {
             checked.kind = checked.kind.without_null();
         }
+        self.saw(&syntax.range, Some(&checked));
         Some(checked)
     }
 
@@ -141,7 +142,7 @@ impl Checker<'_> {
         let kind = match find(&object.kind, &name.text) {
             Found::Always(kind) => kind,
             Found::Perhaps(kind) => {
-                if !known.contains(&Fact::There(place(of, &name.text))) {
+                if !self.is_looking() && !known.contains(&Fact::There(place(of, &name.text))) {
                     self.unguarded(syntax, &object.kind);
                     return None;
                 }
@@ -222,7 +223,7 @@ impl Checker<'_> {
         let key = self.present(key?, index)?;
         let kind = match (&object.kind, &key.kind) {
             (Type::List { item, min_items, .. }, Type::Int(_) | Type::Any) => {
-                if !in_bounds(of, index, *min_items, known) {
+                if !self.is_looking() && !in_bounds(of, index, *min_items, known) {
                     self.unmeasured(of, index);
                     return None;
                 }
@@ -244,7 +245,10 @@ impl Checker<'_> {
             }
         };
         let list = matches!(object.kind, Type::List { .. }) || matches!(key.kind, Type::Int(_));
-        if !list && !known.contains(&Fact::Key(index.to_string(), of.to_string())) {
+        if !list
+            && !self.is_looking()
+            && !known.contains(&Fact::Key(index.to_string(), of.to_string()))
+        {
             let (a, b) = (self.text(of), self.text(index));
             let help = format!("write `{b} in {a} &&` before it");
             let message = format!("`{b}` may be missing from `{a}`");

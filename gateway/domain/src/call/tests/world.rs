@@ -201,6 +201,7 @@ impl World {
             deadline: Millis(self.now + self.plan.deadline_ms),
             estimates: vec![],
             traceparent: None,
+            canary_of: None,
             held_at_door: self.door.clone(),
         }
     }

@@ -65,7 +65,7 @@ fn sample_of(value: &'static Value) -> Json {
         Value::Bool | Value::Expression => json!(true),
         Value::Marked => json!("= input"),
         Value::Pattern => json!("x+"),
-        Value::Unit(Unit::Temperature) => json!(0.2),
+        Value::Unit(Unit::Number | Unit::Temperature) => json!(0.2),
         Value::Unit(unit) => {
             let schema = quantity(*unit);
             let text = schema.get("anyOf").and_then(|forms| forms.get(0)).unwrap_or(&schema);
@@ -75,6 +75,7 @@ fn sample_of(value: &'static Value) -> Json {
         Value::Name(_) => json!("name"),
         Value::File(FileUse::Schema | FileUse::Arguments) => json!("schemas/x.json"),
         Value::File(FileUse::Data) => json!("data/x.csv"),
+        Value::File(FileUse::Draft) => json!("drafts/x.yaml"),
         Value::File(_) => json!("data/x.txt"),
         Value::Path => json!("output.a"),
         Value::Data => json!(1),

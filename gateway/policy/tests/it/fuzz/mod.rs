@@ -1,7 +1,7 @@
 //! The loader on files that nobody meant: it always ends, soon, in a report, and never panics.
 //!
-//! Each input follows from a seed and its number: a workspace of this repository with a few of its
-//! files spoilt ([`mutate`]). Inputs are read in a child process, so that a stack overflow or a
+//! Each input follows from a seed and its number: a workspace of this repository, right or wrong
+//! (`tests/corpus/`), with a few of its files spoilt ([`mutate`]). Inputs are read in a child process, so that a stack overflow or a
 //! hang is told with the input that did it, and the search goes on behind it.
 //!
 //! An hour: `BACKSTOP_FUZZ_SECONDS=3600 cargo test -p backstop-policy --test it -- --ignored
@@ -247,8 +247,9 @@ fn load(files: Files) -> Result<Vec<Code>, String> {
     Ok(report.sorted().iter().map(|problem| problem.code).collect())
 }
 
-/// The workspaces that inputs are made of: each with one policy, and what belongs to it.
-fn seeds() -> Vec<Files> {
+/// The workspaces that inputs are made of, those that load and those that do not: each with one
+/// policy, and what belongs to it.
+fn seeds() -> [Vec<Files>; 2] {
     let root = workspaces::root();
     let starter = root.join("gateway/cli/src/starter");
     let file = |path: &str, name: &str| {
@@ -261,11 +262,12 @@ fn seeds() -> Vec<Files> {
         file("policies/schemas/ticket-triage.json", "ticket-triage.json"),
         file("prompts/ticket-triage.md", "prompt.md"),
     ]);
-    let mut seeds = vec![starter];
-    for workspace in [root.clone(), root.join("tests/workspace")] {
-        seeds.extend(one_policy_each(&workspaces::read(&workspace)));
+    let mut right = vec![starter];
+    for workspace in [root.clone(), root.join("tests/workspace"), root.join("tests/corpus/carried")]
+    {
+        right.extend(one_policy_each(&workspaces::read(&workspace)));
     }
-    seeds
+    [right, super::corpus::wrong().into_values().collect()]
 }
 
 /// A workspace for each policy of `files`, without the other policies.
@@ -283,15 +285,17 @@ fn one_policy_each(files: &Files) -> Vec<Files> {
 }
 
 /// Input `at` of the search that `seed` begins.
-fn input(seed: u64, at: u64, seeds: &[Files]) -> Files {
+fn input(seed: u64, at: u64, seeds: &[Vec<Files>]) -> Files {
     let mut random = Random::new(seed ^ at.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-    let mut files = random.of(seeds).clone();
+    let of = random.of(seeds);
+    let mut files = random.of(of).clone();
     let paths: Vec<String> = files.keys().cloned().collect();
     for _ in 0..=random.below(2) {
         // Mostly the policy: there is most to read in it.
         let policies: Vec<&String> = paths.iter().filter(|p| p.ends_with(".yaml")).collect();
         let path = if random.below(10) < 7 { *random.of(&policies) } else { random.of(&paths) };
-        let donor = random.of(seeds);
+        let donors = random.of(seeds);
+        let donor = random.of(donors);
         let donors: Vec<&Vec<u8>> = donor.values().collect();
         let donor = *random.of(&donors);
         let bytes = files.get(path).cloned().unwrap_or_default();

@@ -1,19 +1,23 @@
 //! A recorded call as a case: redacted, with what the models answered and what a person made of it.
 //!
 //! Redaction happens once, over everything together, so that the redacted request still has the
-//! redacted answer. Whether it does is for the caller to try: a case is only worth keeping if it
-//! replays.
+//! redacted answer. Whether it does is tried: a record is only worth keeping if it replays.
+
+mod hide;
+mod said;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use backstop_checks::text::{Finds, PersonalData, Secrets};
 use backstop_domain::{AttemptResult, CallEvent, Digest, Outcome, Purpose, Resolution};
 use backstop_engine::replay::RecordedCall;
-use backstop_policy::path::{Path, Root};
 use backstop_policy::{Answer, Policy};
+use backstop_upstream::Recordings;
 use serde_json::{Map, Value, json};
 
-use crate::suite::{Case, Who};
+use crate::run::{Setting, Tape, replay, slim};
+use crate::suite::{Case, Suite, Who};
+use hide::Hide;
 
 /// A call turned into a case.
 #[derive(Debug)]
@@ -22,17 +26,26 @@ pub struct Added {
     pub case: Case,
     /// Lines for the suite's record.
     pub record: Vec<String>,
+    /// Whether they answer the request as it is asked now; else the case is to be recorded anew.
+    pub replays: bool,
     /// How many different texts were hidden.
     pub hidden: usize,
     /// Where the truth comes from, in words.
     pub truth: &'static str,
 }
 
-/// Turns `call`, of `policy`, into the case `id`.
+/// Turns `call`, of the suite's policy, into the case `id`.
 ///
 /// # Errors
-/// In words, if the call's request or an answer was erased or cannot be read.
-pub fn add(call: &RecordedCall, policy: &Policy, id: &str) -> Result<Added, String> {
+/// In words, if the call's request or an answer was erased or cannot be read, or if the case could
+/// not be asked once it is redacted.
+pub fn add(
+    setting: &Setting,
+    suite: &Suite,
+    call: &RecordedCall,
+    id: &str,
+) -> Result<Added, String> {
+    let policy = &suite.policy;
     let (received, _) = call.received().map_err(|why| why.to_string())?;
     let stored = json_body(call, received.request, "the request")?;
     let mut case = Case::blank(id.to_owned());
@@ -44,7 +57,8 @@ pub fn add(call: &RecordedCall, policy: &Policy, id: &str) -> Result<Added, Stri
     case.caller = Some(Who { name: None, tenant: None, roles: texts_of(&part("roles")) });
     case.note = Some(format!("from a recorded call of revision {}", received.revision.short()));
     let truth = label(call, &mut case)?;
-    let lines = attempts(call, policy)?;
+    let mut lines = attempts(call, policy)?;
+    lines.extend(said::lines(setting, suite, call, &case, &lines)?);
     let mut hide = Hide::default();
     hide.private(policy, &case);
     hide.found_in(&serde_json::to_value(&case).map_err(|fault| fault.to_string())?);
@@ -52,9 +66,27 @@ pub fn add(call: &RecordedCall, policy: &Policy, id: &str) -> Result<Added, Stri
         hide.found_in(line);
     }
     let case: Case = serde_json::from_str(&hide.apply(&text(&case)?)).map_err(|f| f.to_string())?;
-    let record = lines.iter().map(|line| Ok(hide.apply(&text(line)?)));
-    let record = record.collect::<Result<_, String>>()?;
-    Ok(Added { case, record, hidden: hide.0.len(), truth })
+    let record = lines.iter().map(|line| Ok(slim(&hide.apply(&text(line)?), policy)));
+    let record: Vec<String> = record.collect::<Result<_, String>>()?;
+    let replays = replays(setting, suite, &case, &record)?;
+    Ok(Added { case, record, replays, hidden: hide.len(), truth })
+}
+
+/// Whether the redacted case gets the redacted answers.
+fn replays(
+    setting: &Setting,
+    suite: &Suite,
+    case: &Case,
+    record: &[String],
+) -> Result<bool, String> {
+    let tape = Tape::of(Arc::new(Recordings::of_lines(record.iter().cloned())?));
+    let results = replay(setting, suite, &[case], &tape, &|_, _| {}).map_err(|f| f.to_string())?;
+    if let Some(why) = results.ran.iter().find_map(|ran| ran.error.as_ref()) {
+        return Err(format!(
+            "redacted, the call could not be asked again ({why}); write the case by hand"
+        ));
+    }
+    Ok(results.ran.iter().all(|ran| ran.is_valid()))
 }
 
 fn text(value: &impl serde::Serialize) -> Result<String, String> {
@@ -148,77 +180,13 @@ fn attempts(call: &RecordedCall, policy: &Policy) -> Result<Vec<Value>, String> 
                 let body = json_body(call, *raw, "an answer of a model")?;
                 line.insert("body".to_owned(), body);
             }
-            AttemptResult::Failed { class, message, status, .. } => {
-                let failure = match status {
-                    Some(status) => json!({ "status": status, "message": message }),
-                    None => json!({ "class": class, "message": message }),
-                };
+            // By its class: a status alone does not tell a spent quota from a busy minute.
+            AttemptResult::Failed { class, message, .. } => {
+                let failure = json!({ "class": class, "message": message });
                 line.insert("failure".to_owned(), failure);
             }
         }
         lines.push(Value::Object(line));
     }
     Ok(lines)
-}
-
-/// Texts to hide, each with what stands in its place; the same text gets the same word everywhere.
-#[derive(Default)]
-struct Hide(BTreeMap<String, String>);
-
-impl Hide {
-    fn add(&mut self, text: &str, kind: &str) {
-        // A text that short stands in too many others to be replaced everywhere.
-        if text.chars().count() >= 4 && !self.0.contains_key(text) {
-            let number = self.0.len() + 1;
-            self.0.insert(text.to_owned(), format!("[{kind}-{number}]"));
-        }
-    }
-
-    /// Whatever stands where the policy says `private`.
-    fn private(&mut self, policy: &Policy, case: &Case) {
-        for path in &policy.private {
-            let Ok(path) = Path::parse(path, &[Root::Input]) else { continue };
-            for (_, value) in path.matches(&case.input) {
-                self.leaves(value);
-            }
-        }
-    }
-
-    fn leaves(&mut self, value: &Value) {
-        match value {
-            Value::String(text) => self.add(text, "private"),
-            Value::Array(items) => items.iter().for_each(|item| self.leaves(item)),
-            Value::Object(fields) => fields.values().for_each(|field| self.leaves(field)),
-            _ => {}
-        }
-    }
-
-    /// Secrets and personal data of every kind that can be found.
-    fn found_in(&mut self, value: &Value) {
-        let judges: [&dyn Finds; 2] = [&Secrets::all(), &PersonalData::all()];
-        for judge in judges {
-            for found in judge.find(value) {
-                // Of a secret only its ends are told: the whole stands at its place.
-                let at = value.pointer(&found.path).and_then(Value::as_str);
-                if let Some(whole) = at.and_then(|text| text.get(found.span.clone())) {
-                    self.add(whole, found.kind);
-                }
-            }
-        }
-    }
-
-    /// `json` with each text replaced, as it stands in JSON. Longer ones first: one may hold
-    /// another.
-    fn apply(&self, json: &str) -> String {
-        let mut order: Vec<(&String, &String)> = self.0.iter().collect();
-        order.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        let mut out = json.to_owned();
-        for (text, by) in order {
-            let quoted = Value::from(text.as_str()).to_string();
-            let inside = quoted.trim_matches('"');
-            let twice = Value::from(inside).to_string();
-            out = out.replace(inside, by).replace(twice.trim_matches('"'), by);
-        }
-        out
-    }
 }
