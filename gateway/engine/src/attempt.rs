@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use backstop_domain::{
     AttemptEnded, AttemptResult, AttemptStarted, CallEvent, Criticality, FailureClass, MicroMoney,
-    Millis, Purpose, Usage, guard::Amounts,
+    Millis, Purpose, Usage, call::Attempt, guard::Amounts,
 };
 use backstop_policy::Answer;
 use backstop_upstream::{
@@ -158,8 +158,11 @@ impl Inner {
         upstream: &Upstream,
         (usage, cost): (Usage, MicroMoney),
     ) -> Result<Permit, Box<Blocked>> {
+        // What our own stop cut off is no retry: after a crash every call in flight is asked again.
         let again = live.state.attempts.iter().any(|attempt| {
-            attempt.started.model == asking.model && attempt.started.purpose.is_answer()
+            attempt.started.model == asking.model
+                && attempt.started.purpose.is_answer()
+                && !is_cut_off(attempt)
         });
         let retries = again && asking.purpose == Purpose::Answer;
         let purpose = match (retries, live.state.received.criticality) {
@@ -254,6 +257,12 @@ impl Inner {
             raw,
         }
     }
+}
+
+/// Whether our own stop cut the attempt off.
+fn is_cut_off(attempt: &Attempt) -> bool {
+    let result = attempt.ended.as_ref().map(|ended| &ended.result);
+    matches!(result, Some(AttemptResult::Failed { class: FailureClass::Interrupted, .. }))
 }
 
 /// What it comes to when a model kept no deadline.
