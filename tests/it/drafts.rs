@@ -1,14 +1,12 @@
 //! Drafts: a shadow that is judged beside the live calls, and a canary that answers a share of them
 //! and is taken back by itself. Every call that is told here also decides again, byte for byte.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use backstop_domain::{CallEvent, ControlEvent, Digest, ShadowResult, Stream};
-use backstop_engine::Fresh;
+use backstop_domain::{CallEvent, CallId, ControlEvent, Digest, ShadowResult, Stream};
 use backstop_ledger::Ledger as _;
 use backstop_tests::bench::{
-    Bench, Setup, Told, bytes, fails, label, load, no_json, policy_text, request,
+    Bench, Setup, Told, fails, label, load, no_json, policy_text, request,
 };
 
 const DRAFT: &str = "policies/drafts/next.yaml";
@@ -69,13 +67,20 @@ async fn returned(bench: &Bench) -> Vec<String> {
     reasons.collect()
 }
 
-fn fresh(bench: &Bench, files: &BTreeMap<String, String>) -> Fresh {
-    let workspace = load(files);
-    let models = bench.engine.upstreams();
-    let named =
-        workspace.gateway.models.keys().filter_map(|name| Some((name.clone(), models.get(name)?)));
-    let models = named.collect();
-    Fresh { workspace, sources: bytes(files), models, services: BTreeMap::new() }
+/// Each call goes on under the revision that it met: the canary's to a person, the others accepted.
+async fn each_under_its_own(bench: &Bench, ids: &[CallId]) {
+    for id in ids {
+        // All of them go on from here, whoever is waited for first.
+        bench.engine.wait(id, Duration::ZERO).await.unwrap();
+    }
+    let mut drawn = 0;
+    for id in ids {
+        let told = bench.rest(id).await;
+        let canary = canary_of(&told).is_some();
+        assert_eq!(told.state(), if canary { "in_review" } else { "accepted" });
+        drawn += usize::from(canary);
+    }
+    assert!(drawn > 0, "no call was in flight under the canary");
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,15 +258,8 @@ async fn a_reload_without_the_canary_is_for_new_calls_and_its_calls_in_flight_ke
     let mut files = bench.files.clone();
     files.insert("policies/story.yaml".to_owned(), policy_text(""));
     files.remove(DRAFT);
-    bench.engine.reload(fresh(&bench, &files)).await.unwrap();
-    let mut drawn = 0;
-    for id in &ids {
-        let told = bench.rest(id).await;
-        let canary = canary_of(&told).is_some();
-        assert_eq!(told.state(), if canary { "in_review" } else { "accepted" });
-        drawn += usize::from(canary);
-    }
-    assert!(drawn > 0, "no call was in flight under the canary");
+    bench.reload(&files).await.unwrap();
+    each_under_its_own(&bench, &ids).await;
     assert_eq!(ask(&bench, 100, 20).await, 0);
     assert!(bench.engine.canaries().is_empty());
 }
@@ -279,7 +277,6 @@ fn a_call_of_a_canary_that_a_kill_cut_off_goes_on_under_its_draft_though_the_fil
             .start()
             .await;
         let mut ids = Vec::new();
-        // They are waited for one after the other, all within the deadline of the first.
         for turn in 0..3 {
             ids.push(bench.submit(&request(&format!("text {turn}"))).await.unwrap().id);
         }
@@ -290,14 +287,7 @@ fn a_call_of_a_canary_that_a_kill_cut_off_goes_on_under_its_draft_though_the_fil
     drop(first);
     life().block_on(async {
         let bench = Setup::policy("").model("small", [label("ham")]).over(&ledger).start().await;
-        let mut drawn = 0;
-        for id in &ids {
-            let told = bench.rest(id).await;
-            let canary = canary_of(&told).is_some();
-            assert_eq!(told.state(), if canary { "in_review" } else { "accepted" });
-            drawn += usize::from(canary);
-        }
-        assert!(drawn > 0, "no call was in flight under the canary");
+        each_under_its_own(&bench, &ids).await;
     });
 }
 
@@ -313,7 +303,7 @@ async fn a_draft_is_called_by_nobody_and_each_is_written_down_once() {
     let bench = with(SHADOW, STRICTER).start().await;
     assert!(bench.engine.workspace().policies.keys().eq(["story"]));
     for _ in 0..2 {
-        bench.engine.reload(fresh(&bench, &bench.files)).await.unwrap();
+        bench.reload(&bench.files).await.unwrap();
     }
     let loaded = bench.control("policy.story").await;
     let drafts: Vec<bool> = (loaded.iter())

@@ -1,9 +1,8 @@
 //! Guards: limits at the door, breakers that open and probe, retry budgets, and reloads.
 
 use backstop_domain::{ControlEvent, FailureClass as Class};
-use backstop_engine::{Fresh, Refused, ReloadRefused};
-use backstop_tests::bench::{Bench, Setup, bytes, fails, label, load, request};
-use std::collections::BTreeMap;
+use backstop_engine::{Refused, ReloadRefused};
+use backstop_tests::bench::{Setup, fails, label, request};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,15 +89,6 @@ async fn a_spent_retry_budget_goes_on_to_the_next_model() {
     assert!(bench.asked("small").len() < 40, "the retry budget never said no");
 }
 
-fn fresh(bench: &Bench, files: &BTreeMap<String, String>) -> Fresh {
-    let workspace = load(files);
-    let models = bench.engine.upstreams();
-    let named =
-        workspace.gateway.models.keys().filter_map(|name| Some((name.clone(), models.get(name)?)));
-    let models = named.collect();
-    Fresh { workspace, sources: bytes(files), models, services: BTreeMap::new() }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_reload_is_for_new_calls_and_calls_in_flight_keep_their_policy() {
     let bench = Setup::policy("rules: [{id: a, when: output.label == \"ham\", then: reject}]\n")
@@ -110,7 +100,7 @@ async fn a_reload_is_for_new_calls_and_calls_in_flight_keep_their_policy() {
     let mut files = bench.files.clone();
     let policy = files.get_mut("policies/story.yaml").unwrap();
     *policy = policy.replace("then: reject", "then: accept");
-    bench.engine.reload(fresh(&bench, &files)).await.unwrap();
+    bench.reload(&files).await.unwrap();
     assert_eq!(bench.rest(&old).await.state(), "refused");
     assert_eq!(bench.ask("new").await.state(), "accepted");
 }
@@ -124,7 +114,7 @@ async fn a_reload_that_loses_a_queue_with_open_reviews_is_refused() {
     *policy = policy.replace("{escalate: second}", "escalate");
     let gateway = files.get_mut("policies/gateway.yaml").unwrap();
     *gateway = gateway.replace("  second: {title: Second desk, due: 2h, on_expiry: reject}\n", "");
-    let refused = bench.engine.reload(fresh(&bench, &files)).await;
+    let refused = bench.reload(&files).await;
     assert!(matches!(refused, Err(ReloadRefused::QueueInUse { open: 1, .. })), "{refused:?}");
     assert!(bench.engine.workspace().gateway.queues.contains_key("second"));
 }
@@ -135,7 +125,7 @@ async fn a_reload_keeps_what_a_limit_has_counted() {
     let bench = Setup::policy(policy).start().await;
     bench.ask("one").await;
     let files = bench.files.clone();
-    bench.engine.reload(fresh(&bench, &files)).await.unwrap();
+    bench.reload(&files).await.unwrap();
     assert!(bench.submit(&request("two")).await.is_err());
 }
 

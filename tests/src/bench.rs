@@ -14,8 +14,8 @@ use backstop_domain::{
     Actor, ActorKind, CallEvent, CallId, Digest, Event, Face, Millis, ReviewId, Stream,
 };
 use backstop_engine::{
-    Admitted, Caller, Engine, Ids, Models, Parts, Refused, Services, Submit, Upstream, Verb, What,
-    model_guards, replay::Verdict, service_guards, timeouts,
+    Admitted, Caller, Engine, Fresh, Ids, Models, Parts, Refused, ReloadRefused, Services, Submit,
+    Upstream, Verb, What, model_guards, replay::Verdict, service_guards, timeouts,
 };
 use backstop_ledger::{Ledger, MemoryLedger};
 use backstop_policy::Policy;
@@ -258,6 +258,19 @@ impl Bench {
     /// [`Refused`]: there is no call.
     pub async fn submit(&self, submit: &Submit) -> Result<Admitted, Refused> {
         self.engine.submit(submit.clone()).await
+    }
+
+    /// Puts other files in force; the models stay as they are.
+    ///
+    /// # Errors
+    /// [`ReloadRefused`]: what was in force stays so.
+    pub async fn reload(&self, files: &BTreeMap<String, String>) -> Result<(), ReloadRefused> {
+        let workspace = load(files);
+        let models = self.engine.upstreams();
+        let names = workspace.gateway.models.keys();
+        let models = names.filter_map(|name| Some((name.clone(), models.get(name)?))).collect();
+        let (sources, services) = (bytes(files), BTreeMap::new());
+        self.engine.reload(Fresh { workspace, sources, models, services }).await
     }
 
     /// Waits until a call ended or rests with a person.
