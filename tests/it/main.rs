@@ -30,6 +30,7 @@ mod schemas;
 mod sdk;
 mod suites;
 mod suites_asked;
+mod suites_merged;
 mod tidy;
 mod transcripts;
 mod veil;

@@ -2,6 +2,8 @@
 
 mod keeping;
 mod recorded;
+#[cfg(test)]
+mod reference;
 mod subscriptions;
 
 use std::{
