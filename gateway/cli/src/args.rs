@@ -4,6 +4,7 @@ mod keeping;
 mod recorded;
 #[cfg(test)]
 mod reference;
+mod simulate;
 mod subscriptions;
 
 use std::{
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand};
 pub use self::{
     keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Whose},
     recorded::{Diff, Export, ReplayVerify, ReplayWhatIf},
+    simulate::Simulate,
     subscriptions::{Subscriptions, SubscriptionsAct},
 };
 
@@ -42,6 +44,8 @@ pub enum Command {
     Eval(crate::eval::args::Eval),
     /// Change each policy in one place at a time and see whether its tests notice
     Mutate(Mutate),
+    /// Play an outage, a storm of 429 or a burst on a policy, and see what its callers would see
+    Simulate(Simulate),
     /// Lay out rules files: order of keys, indentation, quotes; comments and meaning are kept
     Fmt(Fmt),
     /// Serve an editor: problems, hover, completion, definitions (LSP over stdin and stdout)

@@ -147,7 +147,8 @@ pub struct Availability {
     pub slow_ms: u64,
     /// How long it stays open first, in milliseconds; default 15 s.
     pub cool_down_ms: u64,
-    /// How long it stays open at most, in milliseconds; default 5 min.
+    /// How long it stays open at most, in milliseconds; 40 s, or
+    /// `cool_down` if that is longer: an outage of any length is over within a minute of its end.
     pub cool_down_max_ms: u64,
 }
 
@@ -159,7 +160,7 @@ impl Default for Availability {
             share: 500_000,
             slow_ms: 30_000,
             cool_down_ms: 15_000,
-            cool_down_max_ms: 300_000,
+            cool_down_max_ms: 40_000,
         }
     }
 }

@@ -152,7 +152,7 @@ shapes! {
         "share" = "50%" => Value::Unit(Unit::Share),
         /// An attempt longer than this counts as slow.
         "slow" = "30s" => Value::Unit(Unit::Time),
-        /// How long it stays open first.
+        /// How long it stays open first; longer each time that it opens again, up to 40 s.
         "cool_down" = "15s" => Value::Unit(Unit::Time),
     }
 
