@@ -158,13 +158,13 @@ shapes! {
 
     /// When the breaker for good answers opens.
     QUALITY = "`quality`" {
-        /// The time that is looked at.
+        /// The time that is looked at, 200 answers at most.
         "window" = "15min" => Value::Unit(Unit::Time),
-        /// It opens at this share of bad answers.
+        /// It opens when the share of bad answers is surely above this.
         "bad" = "30%" => Value::Unit(Unit::Share),
         /// Fewer answers than this prove nothing.
         "least" = "30" => Value::Unit(Unit::Count),
-        /// How long it stays open.
+        /// How long it stays open first; twice as long each time, an hour at most.
         "cool_down" = "5min" => Value::Unit(Unit::Time),
     }
 
