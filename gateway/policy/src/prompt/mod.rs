@@ -4,6 +4,7 @@
 //! bounded: a variable that is not there is an error and never an empty text.
 
 mod messages;
+mod nesting;
 mod render;
 mod repair;
 mod request;
@@ -76,6 +77,13 @@ impl Prompt {
         environment.set_fuel(Some(FUEL));
         let mut names = BTreeSet::new();
         for (index, part) in parts.iter().enumerate() {
+            if let Some(at) = nesting::too_deep(&part.text) {
+                let most = nesting::NESTING_MAX;
+                let message =
+                    format!("brackets and blocks stand more than {most} inside each other");
+                let at = part.span.range().start + at;
+                return Err(Fault { message, span: Span::new(part.span.file, at, at + 1) });
+            }
             environment
                 .add_template_owned(index.to_string(), part.text.clone())
                 .map_err(|error| fault(&error, part))?;
