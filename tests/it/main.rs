@@ -22,6 +22,8 @@ mod inside;
 mod keeping;
 mod kill;
 mod lsp;
+mod pauses;
+mod pauses_http;
 mod reloads;
 mod replays;
 mod replays_other;

@@ -1,6 +1,7 @@
 //! The command line: every flag has an environment variable.
 
 mod keeping;
+mod pause;
 mod recorded;
 mod subscriptions;
 
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::{
     keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Whose},
+    pause::{Pause, Resume},
     recorded::{Diff, Export, ReplayVerify, ReplayWhatIf},
     subscriptions::{Subscriptions, SubscriptionsAct},
 };
@@ -61,6 +63,10 @@ pub enum Command {
     Replay(Replay),
     /// Take back what was decided on a call: a new run from an earlier event
     Rollback(NewRun),
+    /// Hold a policy, a model, a queue or a call at a running gateway, for a reason and a time
+    Pause(Pause),
+    /// Let go on what was paused
+    Resume(Resume),
     /// What this workspace would have done to recorded calls: what flips, and because of what
     Diff(Diff),
     /// Write the ledger as JSON Lines

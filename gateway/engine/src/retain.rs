@@ -26,8 +26,9 @@ impl Engine {
             let mut pause = AT_FIRST;
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    biased;
                     () = inner.tasks.draining() => return,
+                    () = tokio::time::sleep(pause) => {}
                 }
                 pause = EVERY;
                 match inner.sweep().await {

@@ -60,6 +60,8 @@ const KINDS: &[(&str, Waiting, Keeping)] = &[
     ("call_ended",        Awaited, Beside), // what the caller is told may quote the answer
     ("run_forked",        Awaited, Beside), // the reason may quote anything
     ("compensation_requested", Rides, Inline),
+    ("call_paused",       Awaited, Beside), // the reason may quote anything
+    ("call_resumed",      Awaited, Inline),
     ("review_opened",     Awaited, Beside),
     ("review_claimed",    Awaited, Inline),
     ("review_renewed",    Awaited, Inline),

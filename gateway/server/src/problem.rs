@@ -231,6 +231,11 @@ pub fn of_refused(refused: &Refused, now: Millis) -> Problem {
                 .retry(Some(after))
                 .rates(*rates)
         }
+        Refused::Paused { until, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "policy_paused", detail)
+                .class(Some(FailureClass::Shed))
+                .retry(Some(until.since(now)))
+        }
         Refused::Unavailable { .. } => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(Some(1_000))
         }
@@ -275,6 +280,7 @@ pub fn of_review(error: &ReviewError) -> Problem {
         ReviewError::MayNotEdit(path) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "may_not_edit", detail).at(path.as_str())
         }
+        ReviewError::Paused { until, .. } => conflict("queue_paused").with("until", until.0.into()),
         ReviewError::Busy => conflict("review_busy").retry(Some(100)),
         ReviewError::Stop(stop) => of_stop(stop),
     }

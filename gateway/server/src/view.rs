@@ -44,6 +44,10 @@ pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
     {
         set("review", json!({ "id": review, "queue": queue }));
     }
+    if let Phase::Paused { paused, .. } = &state.phase {
+        let (until, reason) = (paused.until.0, veil.words(&paused.reason));
+        set("paused", json!({ "until": until, "then": paused.then, "reason": reason }));
+    }
     if state.run > 1 {
         set("runs", crate::runs::runs(state, veil).into());
     }
