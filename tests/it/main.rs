@@ -27,6 +27,7 @@ mod pauses_http;
 mod reloads;
 mod replays;
 mod replays_other;
+mod retention;
 mod runs;
 mod schemas;
 mod sdk;

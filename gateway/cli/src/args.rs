@@ -13,7 +13,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 pub use self::{
-    keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Whose},
+    keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Sweep, Whose},
     pause::{Pause, Resume},
     recorded::{Diff, Export, ReplayVerify, ReplayWhatIf},
     subscriptions::{Subscriptions, SubscriptionsAct},
@@ -83,6 +83,8 @@ pub enum Command {
     Erase(Erase),
     /// Hold calls against retention and erasure
     Hold(Hold),
+    /// Forget now what `retain` says is over, or only say what would go
+    Sweep(Sweep),
     /// How much every policy keeps
     Size(Size),
     /// How consumers of events stand at a running gateway, and what to do about it

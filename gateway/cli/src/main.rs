@@ -82,6 +82,7 @@ fn main() -> ExitCode {
         Command::Migrate(migrate) => keeping::migrate(&migrate),
         Command::Erase(erase) => erase::erase(&erase),
         Command::Hold(hold) => erase::hold(&hold),
+        Command::Sweep(sweep) => keeping::sweep(&sweep),
         Command::Size(size) => keeping::size(&size),
         Command::Subscriptions(subscriptions) => subscriptions::run(&subscriptions),
         Command::Chaos(chaos) => chaos::run(&chaos),

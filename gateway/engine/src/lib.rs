@@ -68,6 +68,7 @@ pub use rates::Rates;
 pub use recover::Recovered;
 pub use reload::{Fresh, ReloadRefused};
 pub use replaying::NoReplay;
+pub use retain::over;
 pub use reviews::{Edit, ReviewError, Verb, What};
 pub use services::Services;
 pub use stages::Stages;

@@ -6,7 +6,7 @@ use backstop_domain::{
     upcast,
 };
 
-use crate::{Append, Durability};
+use crate::{Append, Durability, retention::BodyClass};
 
 /// A body of at most this many bytes stands in its event's row, unless it may be private.
 pub const INLINE_MAX: usize = 8 * 1024;
@@ -100,6 +100,15 @@ pub fn waiting(kind: &str) -> Waiting {
 /// Where bodies of that type stand; an unlisted type counts as private.
 pub fn keeping(kind: &str) -> Keeping {
     row(kind).map_or(Beside, |(.., keeping)| *keeping)
+}
+
+/// Types that tell what a call came to and what people decided: what a compacted log still tells.
+const LASTING: [&str; 5] =
+    ["call_ended", "verdict_reached", "review_resolved", "vote_cast", "review_decided"];
+
+/// How long bodies of that type are kept.
+pub(crate) fn class(kind: &str) -> BodyClass {
+    if LASTING.contains(&kind) { BodyClass::OfDecision } else { BodyClass::OfEvent }
 }
 
 /// The version in which this binary writes that type.

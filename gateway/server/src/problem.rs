@@ -10,6 +10,7 @@ use axum::{
 };
 use backstop_domain::{FailureClass, Finding, Millis, Refusal};
 use backstop_engine::{ForkError, Rates, Refused, ReviewError, Stop};
+use backstop_ledger::Unreadable;
 use serde_json::{Map, Value, json};
 
 /// Base of the stable problem types.
@@ -246,6 +247,11 @@ pub fn of_refused(refused: &Refused, now: Millis) -> Problem {
 /// What a call that cannot be read or written comes to. The words stay in the log: they may name
 /// paths of the machine.
 pub fn of_stop(stop: &Stop) -> Problem {
+    if matches!(stop, Stop::Unreadable(Unreadable::Erased)) {
+        let detail = "the words of this call were erased, by retention or at somebody's asking; \
+                      its outcome stands in `GET /v1/calls`";
+        return Problem::new(StatusCode::GONE, "erased", detail);
+    }
     tracing::error!(error = %stop, "a request could not be carried out");
     let detail = "the ledger cannot take or give this now; nothing was acknowledged";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage", detail).retry(Some(1_000))
