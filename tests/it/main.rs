@@ -31,6 +31,7 @@ mod retention;
 mod runs;
 mod schemas;
 mod sdk;
+mod simulate;
 mod suites;
 mod suites_asked;
 mod tidy;

@@ -179,7 +179,10 @@ impl Engine {
     /// [`Engine::drain`] then waits for what runs.
     pub fn close(&self) {
         self.0.tasks.close();
-        for call in self.0.live.lock().values() {
+        let mut calls: Vec<_> = self.0.live.lock().values().cloned().collect();
+        // In order, so that a simulated life can be lived again.
+        calls.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        for call in calls {
             // Those who wait look again, and see that nobody decides here any more.
             call.shown.send_modify(|_| {});
         }
