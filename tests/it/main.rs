@@ -7,6 +7,7 @@ mod deliveries_isolation;
 mod demo;
 mod desk;
 mod diffs;
+mod disk_full;
 mod drafts;
 mod durability_acknowledged;
 mod durability_drain;
