@@ -1,6 +1,7 @@
 //! Stories about the whole gateway, in one test binary: one link, one place to look.
 
 mod bad_input;
+mod decided;
 mod deliveries;
 mod deliveries_http;
 mod deliveries_isolation;
