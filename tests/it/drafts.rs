@@ -272,12 +272,12 @@ fn a_call_of_a_canary_that_a_kill_cut_off_goes_on_under_its_draft_though_the_fil
     };
     let first = life();
     let (ledger, ids) = first.block_on(async {
-        let bench = with(&canary("failed_over: 50%").replace("share: 50%", "share: 90%"), STRICTER)
+        let bench = with(&canary("failed_over: 50%"), STRICTER)
             .slow_model("small", Duration::from_secs(5), |_, _| label("ham"))
             .start()
             .await;
         let mut ids = Vec::new();
-        for turn in 0..3 {
+        for turn in 0..12 {
             ids.push(bench.submit(&request(&format!("text {turn}"))).await.unwrap().id);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -36,6 +36,7 @@ mod sdk;
 mod simulate;
 mod suites;
 mod suites_asked;
+mod suites_merged;
 mod tidy;
 mod transcripts;
 mod veil;

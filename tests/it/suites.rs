@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A copy of the sample workspace.
-fn sample() -> Scratch {
+pub(crate) fn sample() -> Scratch {
     let scratch = Scratch::new("suites");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for folder in ["policies", "prompts", "evals"] {
@@ -15,18 +15,32 @@ fn sample() -> Scratch {
     scratch
 }
 
+/// Has git do something in a folder.
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> Output {
+    let who = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
+    Command::new("git").args(who).args(arguments).current_dir(folder).output().unwrap()
+}
+
+/// Puts everything in a folder into a repository of its own.
+pub(crate) fn keep_all(folder: &Path) {
+    for arguments in [&["init", "-q"][..], &["add", "-A"], &["commit", "-qm", "before"]] {
+        let done = git(folder, arguments);
+        assert!(done.status.success(), "git {arguments:?}: {}", words(&done));
+    }
+}
+
 fn eval(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(binary::path());
     command.arg("eval").args(arguments).current_dir(folder);
     command.env_remove("MODEL_BASE_URL").output().expect("the binary can be started")
 }
 
-fn words(output: &Output) -> String {
+pub(crate) fn words(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
     format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
 }
 
-fn change(folder: &Path, file: &str, piece: &str, by: &str) {
+pub(crate) fn change(folder: &Path, file: &str, piece: &str, by: &str) {
     let path = folder.join(file);
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(piece), "{file} has no `{piece}`");
@@ -71,15 +85,7 @@ fn a_run_that_was_stopped_goes_on_where_it_stood() {
 #[test]
 fn a_changed_prompt_stops_the_merge_as_stale_and_only_its_suite_is_run() {
     let folder = sample();
-    let git = |arguments: &[&str]| {
-        let who = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
-        let done =
-            Command::new("git").args(who).args(arguments).current_dir(folder.path()).output();
-        assert!(done.unwrap().status.success(), "git {arguments:?}");
-    };
-    git(&["init", "-q"]);
-    git(&["add", "-A"]);
-    git(&["commit", "-qm", "before"]);
+    keep_all(folder.path());
     let quiet = eval(folder.path(), &["--changed-since", "HEAD"]);
     assert_eq!(quiet.status.code(), Some(0), "{}", words(&quiet));
     assert!(words(&quiet).contains("nothing that it rests on changed"));

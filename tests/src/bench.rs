@@ -190,10 +190,12 @@ impl Setup {
     /// If the files are wrong: with every problem as an author would see it.
     pub async fn start(self) -> Bench {
         let workspace = load(&self.files);
-        // A start over an old ledger comes later than what stands in it.
-        let late = self.ledger.position().saturating_mul(1_000);
+        // A start over an old ledger comes a second after what stands in it.
+        let position = self.ledger.position();
+        let last = self.ledger.feed(position.saturating_sub(1), 1).await.expect("it can be read");
+        let starts = last.last().map_or(NOW, |last| last.envelope.at.plus(1_000));
         let clock: Arc<dyn backstop_upstream::Clock> =
-            Arc::new(MonotonicClock::starting_at(NOW.plus(late)));
+            Arc::new(MonotonicClock::starting_at(starts));
         let credential = CredentialGate::new("main", Arc::clone(&clock));
         let mut asked = BTreeMap::new();
         let mut models = BTreeMap::new();
@@ -233,7 +235,7 @@ impl Setup {
             models: Models::new(models),
             services: Services::new(services),
             clock,
-            ids: Ids::seeded(late + 7),
+            ids: Ids::seeded(position + 7),
             salt: vec![7; 32],
         });
         engine.put_in_force(workspace, &sources).await.expect("the ledger takes revisions");

@@ -3,6 +3,8 @@
 mod keeping;
 mod pause;
 mod recorded;
+#[cfg(test)]
+mod reference;
 mod subscriptions;
 
 use std::{

@@ -22,26 +22,19 @@ use crate::service::{Score, Service};
 struct Pen {
     path: PathBuf,
     file: Mutex<File>,
-    fault: Mutex<Option<std::io::Error>>,
 }
 
 impl Pen {
     fn open(path: &Path) -> Result<Self, RecordingError> {
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(|fault| RecordingError::Io(path.to_owned(), fault))?;
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file), fault: Mutex::new(None) })
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
     }
 
-    fn write(&self, text: &str) {
-        if let Err(fault) = writeln!(self.file.lock(), "{text}") {
-            self.fault.lock().get_or_insert(fault);
-        }
-    }
-
-    fn finish(&self) -> Result<(), RecordingError> {
-        match self.fault.lock().take() {
-            Some(fault) => Err(RecordingError::Io(self.path.clone(), fault)),
-            None => Ok(()),
+    /// Whoever waits for the answer gets it all the same; that the record lacks it is told at once.
+    fn write(&self, line: &str) {
+        if let Err(fault) = self.file.lock().write_all(format!("{line}\n").as_bytes()) {
+            tracing::error!(record = %self.path.display(), %fault, "an exchange is not recorded");
         }
     }
 }
@@ -64,14 +57,6 @@ impl Recorder {
         path: &Path,
     ) -> Result<Self, RecordingError> {
         Ok(Self { model, name: name.into(), pen: Pen::open(path)? })
-    }
-
-    /// Ends the recording.
-    ///
-    /// # Errors
-    /// The first fault of writing: then lines are missing.
-    pub fn finish(&self) -> Result<(), RecordingError> {
-        self.pen.finish()
     }
 
     fn write(&self, request: &AskRequest, result: &AttemptResult) {
@@ -153,14 +138,6 @@ impl ServiceRecorder {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, RecordingError> {
         Ok(Self { service, name: name.into(), pen: Pen::open(path)?, clock })
-    }
-
-    /// Ends the recording.
-    ///
-    /// # Errors
-    /// The first fault of writing: then lines are missing.
-    pub fn finish(&self) -> Result<(), RecordingError> {
-        self.pen.finish()
     }
 }
 

@@ -1,13 +1,14 @@
-//! The tables of README.md against the code that they speak of: a row too few or too many fails.
+//! The tables of README.md and of the authors' guide against the code that they speak of: a row too few
+//! or too many fails.
 
 use super::{files, root, settle};
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Rows of the table under that heading of README.md: the first cell, without backticks, and the
-/// others as they stand.
-fn rows(heading: &str) -> BTreeMap<String, String> {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+/// Rows of the table under that heading of a page: the first cell, without backticks, and the others as
+/// they stand.
+fn rows(page: &str, heading: &str) -> BTreeMap<String, String> {
+    let readme = source(page);
     let (_, section) = readme.split_once(&format!("\n## {heading}\n")).expect("the heading");
     let section = section.split("\n## ").next().unwrap_or_default();
     section
@@ -44,7 +45,7 @@ fn compare(table: &str, told: &BTreeMap<String, String>, known: &[String]) {
 }
 
 #[test]
-fn every_code_of_a_problem_stands_in_the_readme_with_its_meaning() {
+fn every_code_of_a_problem_stands_in_the_guide_with_its_meaning() {
     let known: BTreeMap<String, String> = source("gateway/policy/src/diagnostics/codes.rs")
         .lines()
         .filter_map(|line| {
@@ -54,38 +55,19 @@ fn every_code_of_a_problem_stands_in_the_readme_with_its_meaning() {
         })
         .collect();
     assert!(known.len() > 40, "only {} codes were read; mend this test", known.len());
-    assert_eq!(rows("Codes of problems in rules files"), known);
+    assert_eq!(rows("policies/README.md", "Codes of problems in rules files"), known);
 }
 
 #[test]
 fn every_outcome_stands_in_the_readme() {
     let known = names("gateway/domain/src/outcome.rs", "pub const fn name(self)");
-    compare("outcomes", &rows("How a call ends"), &known);
+    compare("outcomes", &rows("README.md", "How a call ends"), &known);
 }
 
 #[test]
 fn every_failure_class_stands_in_the_readme() {
     let known = names("gateway/domain/src/failure.rs", "pub const fn name(self)");
-    compare("failure classes", &rows("Failure classes"), &known);
-}
-
-#[test]
-fn every_variable_of_a_flag_stands_in_the_readme() {
-    let places = ["gateway/cli/src/args", "gateway/cli/src/eval/args"];
-    let of_flags = |path: &str| places.iter().any(|place| path.starts_with(place));
-    let args = files("rs").into_iter().filter(|(path, _)| of_flags(path));
-    let text: String = args.map(|(_, text)| text).collect();
-    let known: Vec<String> = text
-        .split("env = \"")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-        .map(str::to_owned)
-        .collect();
-    compare("variables", &rows("Operating it"), &known);
-    // Every flag has one; the two that only ask for another output need none.
-    let long = text.lines().filter(|line| line.contains("#[arg(") && line.contains("long"));
-    let bare: Vec<&str> = long.filter(|line| !line.contains("env =")).collect();
-    assert!(bare.len() <= 2, "a flag without an environment variable: {bare:?}");
+    compare("failure classes", &rows("README.md", "Failure classes"), &known);
 }
 
 #[test]
