@@ -34,6 +34,42 @@ async fn people_decide_at_the_desk_in_a_real_browser() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_review_and_its_call_tell_what_would_have_changed_it_as_explain_does() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let gateway = Gateway::start(&workspace);
+    let input = r#"script: [{"content": "{\"label\":\"unsure\"}"}]"#;
+    let call = gateway.caller().call("typed", "doubt", input, 10).await.unwrap();
+    let id = call.body["id"].as_str().unwrap();
+    let explained = std::process::Command::new(backstop_tests::binary::path())
+        .args(["explain", id, "--data"])
+        .arg(workspace.data())
+        .output()
+        .unwrap();
+    let explained = String::from_utf8(explained.stdout).unwrap();
+    let (_, flips) = explained.split_once("what would have changed it\n").unwrap();
+    let flips: Vec<&str> = flips.lines().map(str::trim).collect();
+    let accepted = r#"would have been accepted if output.label was "spam" (it was "unsure")"#;
+    assert!(flips.contains(&accepted), "{explained}");
+
+    let cookie = enter(gateway.url()).await;
+    let page = async |path: &str| {
+        let request = client().get(format!("{}{path}", gateway.url())).header("cookie", &cookie);
+        let text = request.send().await.unwrap().text().await.unwrap();
+        text.replace("&#34;", "\"").replace("&#39;", "'")
+    };
+    let queue = page("/reviews").await;
+    let (_, review) = queue.split_once("href=\"/reviews/").expect("the review waits");
+    let review = format!("/reviews/{}", review.split('"').next().unwrap());
+    for place in [review, format!("/calls/{id}")] {
+        let told = page(&place).await;
+        for flip in &flips {
+            assert!(told.contains(flip), "{place} does not say `{flip}`");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement; run it alone, with --nocapture"]
 async fn measure_the_queue_page_over_ten_thousand_open_reviews() {
     let upstream = Upstream::scripted().await;

@@ -1,8 +1,8 @@
 //! Guards: limits at the door, breakers that open and probe, retry budgets, and reloads.
 
-use backstop_domain::{ControlEvent, FailureClass as Class};
+use backstop_domain::{CallEvent, ControlEvent, FailureClass as Class};
 use backstop_engine::{Refused, ReloadRefused};
-use backstop_tests::bench::{Setup, fails, label, request};
+use backstop_tests::bench::{Setup, fails, label, label_at, no_json, request, says};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +66,79 @@ async fn a_breaker_opens_probes_and_closes_and_each_change_is_an_event() {
         })
         .collect();
     assert_eq!(to, ["open", "half_open", "closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_answers_one_policy_badly_is_left_alone_by_it_and_comes_back_by_trials() {
+    let policy = "models: [small, large]\non: {malformed: [next_model, fallback]}\nfallback: {answer: {label: none}}\n";
+    let bench = Setup::policy(policy)
+        .model_by("small", |_, turn| if turn < 30 { no_json() } else { label("ham") })
+        .start()
+        .await;
+    for number in 0..30 {
+        let told = bench.ask(&format!("text {number}")).await;
+        assert_eq!((told.state(), told.attempts().len()), ("accepted", 2), "by the next model");
+    }
+    let told = bench.ask("left alone").await;
+    assert_eq!((told.state(), told.attempts()), ("accepted", vec!["large answer".to_owned()]));
+    let blocked = told.events.iter().find_map(|event| match event {
+        CallEvent::AttemptBlocked { class, reason, .. } => Some((*class, reason.as_str())),
+        _ => None,
+    });
+    let reason = "the quality breaker of `small` for `story` is open";
+    assert_eq!(blocked, Some((Class::BreakerOpen, reason)));
+    assert_eq!(bench.asked("small").len(), 30);
+    let models = bench.engine.models();
+    let small = models.iter().find(|model| model.model == "small").unwrap();
+    assert_eq!(small.quality[0].state.name(), "open");
+
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    for number in 0..181 {
+        let told = bench.ask(&format!("trial {number}")).await;
+        assert_eq!(told.state(), "accepted");
+    }
+    assert_eq!(bench.asked("small").len(), 40, "one in twenty went to it");
+    assert_eq!(bench.ask("well again").await.attempts(), ["small answer"]);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let to: Vec<String> = (bench.control("model.small").await.into_iter())
+        .filter_map(|change| match change {
+            ControlEvent::BreakerChanged { to, quality_of: Some(of), .. } => {
+                assert_eq!(of.policy, "story");
+                Some(to)
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(to, ["open", "half_open", "closed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_prompt_starts_with_a_clean_slate() {
+    let bench =
+        Setup::policy("on: {malformed: [next_model]}\n").model("small", [no_json()]).start().await;
+    for number in 0..31 {
+        bench.ask(&format!("text {number}")).await;
+    }
+    assert_eq!(bench.asked("small").len(), 30);
+    let mut files = bench.files.clone();
+    files.insert("prompts/story.md".to_owned(), "Better.\n\n{{ input }}\n".to_owned());
+    bench.reload(&files).await.unwrap();
+    bench.ask("once more").await;
+    assert_eq!(bench.asked("small").len(), 31);
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubt_that_was_measured_counts_and_doubt_that_was_not_does_not() {
+    for (answer, left_alone) in
+        [(label_at("ham", 0.5), true), (says("{\"label\": \"ham\"}"), false)]
+    {
+        let policy = "confidence: {at: output.label, from: [logprobs], accept: 0.9}\non: {low_confidence: [next_model, reject]}\n";
+        let bench = Setup::policy(policy).model("small", [answer]).start().await;
+        for number in 0..31 {
+            bench.ask(&format!("text {number}")).await;
+        }
+        assert_eq!(bench.asked("small").len(), if left_alone { 30 } else { 31 });
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ mod pause;
 mod recorded;
 #[cfg(test)]
 mod reference;
+mod simulate;
 mod subscriptions;
 
 use std::{
@@ -18,6 +19,7 @@ pub use self::{
     keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Sweep, Whose},
     pause::{Pause, Resume},
     recorded::{Diff, Export, ReplayVerify, ReplayWhatIf},
+    simulate::Simulate,
     subscriptions::{Subscriptions, SubscriptionsAct},
 };
 
@@ -44,6 +46,8 @@ pub enum Command {
     Eval(crate::eval::args::Eval),
     /// Change each policy in one place at a time and see whether its tests notice
     Mutate(Mutate),
+    /// Play an outage, a storm of 429 or a burst on a policy, and see what its callers would see
+    Simulate(Simulate),
     /// Lay out rules files: order of keys, indentation, quotes; comments and meaning are kept
     Fmt(Fmt),
     /// Serve an editor: problems, hover, completion, definitions (LSP over stdin and stdout)

@@ -25,12 +25,8 @@ pub fn run(args: &Explain) -> Result<ExitCode> {
     print!("{}", explain::text(&explain::explain(&story)));
     println!();
     println!("{}", style::bold("what would have changed it"));
-    match changes(&args.data, &events)? {
-        WhatIf::Flips(flips) if flips.is_empty() => {
-            println!("  {}", style::faint("no single change was found that would have"));
-        }
-        WhatIf::Flips(flips) => flips.iter().for_each(|flip| println!("  {flip}")),
-        WhatIf::Unknown(why) => println!("  {}", style::faint(&format!("cannot be told: {why}"))),
+    for line in changes(&args.data, &events)?.lines() {
+        println!("  {line}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -36,6 +36,7 @@ mod schema;
 mod secrets;
 mod serve;
 mod signals;
+mod simulate;
 mod style;
 mod subscriptions;
 mod test;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         Command::Test(test) => test::run(&test),
         Command::Eval(eval) => eval::run(&eval),
         Command::Mutate(mutate) => mutate::run(&mutate),
+        Command::Simulate(wanted) => simulate::run(&wanted),
         Command::Fmt(fmt) => fmt::run(&fmt),
         Command::Lsp => lsp::run(),
         Command::Schema(schema) => schema::run(&schema),

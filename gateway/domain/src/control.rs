@@ -10,7 +10,7 @@ use crate::{CallId, Digest, Millis};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "body", rename_all = "snake_case")]
 pub enum ControlEvent {
-    /// A breaker went from one state to another.
+    /// A breaker of a model went from one state to another.
     BreakerChanged {
         /// The model.
         model: String,
@@ -23,6 +23,10 @@ pub enum ControlEvent {
         /// When it is next tried, if it is open.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Millis>,
+        /// For whom: the quality breaker of that policy. Absent: the availability breaker, which
+        /// is everybody's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quality_of: Option<QualityOf>,
     },
     /// A credential was latched by a quota or sign-in error, or let go again.
     LatchChanged {
@@ -140,6 +144,15 @@ pub enum ControlEvent {
         #[serde(default)]
         masked: bool,
     },
+}
+
+/// Whose answers a quality breaker looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QualityOf {
+    /// The policy.
+    pub policy: String,
+    /// The revision of it: another prompt or schema starts anew.
+    pub revision: Digest,
 }
 
 /// What came of judging a draft beside a call.

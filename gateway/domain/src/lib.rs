@@ -32,7 +32,7 @@ pub use call::{
     Act, Ask, CallState, Decision, Illegal, Phase, ReviewSpec, RungRef, SkipReason, Skipped, Step,
     Topic, next,
 };
-pub use control::{ControlEvent, ShadowResult};
+pub use control::{ControlEvent, QualityOf, ShadowResult};
 pub use digest::{Digest, canonical};
 pub use envelope::{Actor, ActorKind, ENGINE, Envelope, Event, ReadError};
 pub use event::{

@@ -12,8 +12,8 @@ use backstop_domain::{
 };
 use backstop_policy::Answer;
 use backstop_upstream::{
-    Answer as Provided, AskRequest, AttemptResult as Result_, Blocked, Failure, Permit,
-    Purpose as GatePurpose, Settle, Timer,
+    Answer as Provided, AskRequest, Asker, AttemptResult as Result_, Blocked, Failure, Permit,
+    Purpose as GatePurpose, Rating, Settle, Timer, Wish,
 };
 use serde_json::Value;
 
@@ -64,6 +64,8 @@ pub(crate) struct Over {
     /// Until when the model's gate holds everybody: to retry before that is to be held back.
     until: Option<Millis>,
     took: Duration,
+    /// What the model's quality breaker waits to hear of an answer.
+    rating: Option<Rating>,
 }
 
 impl Inner {
@@ -106,11 +108,11 @@ impl Inner {
             result = begun.upstream.model.ask(&begun.request) => result,
             () = tokio::time::sleep(self.longest(&begun.request)) => overdue(),
         };
-        begun.permit.settle(&result);
+        let rating = begun.permit.settle(&result);
         self.changes.take(begun.upstream.gate.take_changes());
         let until = begun.upstream.gate.not_before();
         let Begun { number, model, reserved, .. } = begun;
-        Some(Over { number, model, reserved, result, until, took: sent.elapsed() })
+        Some(Over { number, model, reserved, result, until, took: sent.elapsed(), rating })
     }
 
     /// How long an attempt is waited for at most: models keep the deadline themselves, and say
@@ -131,7 +133,10 @@ impl Inner {
             Result_::Failed(failure) => (self.failed(live, failure, over.until), None),
         };
         let said = match &result {
-            AttemptResult::Answered { .. } => Ok(attempt),
+            AttemptResult::Answered { .. } => {
+                live.answers.keep_rating(attempt, over.rating);
+                Ok(attempt)
+            }
             AttemptResult::Failed { message, .. } => Err(message.clone()),
         };
         let usage = match settle {
@@ -176,7 +181,10 @@ impl Inner {
         };
         let hold_ms = live.state.deadline.since(self.clock.now()).saturating_add(60_000);
         let amounts = Amounts { requests: 1, tokens: usage.total(), cost };
-        upstream.gate.acquire(amounts, purpose, hold_ms)
+        // Votes and judges are not judged themselves.
+        let asker = Asker { policy: &live.policy.name, revision: live.policy.plan.revision };
+        let asker = asking.purpose.is_answer().then_some(asker);
+        upstream.gate.acquire(Wish { estimate: amounts, purpose, hold_ms, asker })
     }
 
     async fn started(

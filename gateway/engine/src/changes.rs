@@ -114,6 +114,15 @@ fn stream(change: &ControlEvent) -> Option<Stream> {
 
 fn seen(change: &ControlEvent) {
     match change {
+        ControlEvent::BreakerChanged { model, from, to, reason, quality_of: Some(of), .. } => {
+            metrics::counter!(
+                "backstop_quality_breaker_changes_total",
+                "model" => model.clone(), "policy" => of.policy.clone(), "to" => to.clone(),
+            )
+            .increment(1);
+            let policy = &of.policy;
+            tracing::warn!(model, policy, from, to, reason, "a quality breaker changed");
+        }
         ControlEvent::BreakerChanged { model, from, to, reason, .. } => {
             metrics::counter!(
                 "backstop_breaker_changes_total", "model" => model.clone(), "to" => to.clone(),

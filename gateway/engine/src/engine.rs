@@ -139,9 +139,15 @@ impl Engine {
         &self.0.ids
     }
 
-    /// How every model stands.
+    /// How every model stands; its quality breakers for the policies in force.
     pub fn models(&self) -> Vec<GateSnapshot> {
-        self.0.models.snapshots()
+        let workspace = self.0.workspace.load();
+        let revision = |policy: &str| Some(workspace.policies.get(policy)?.plan.revision);
+        let mut snapshots = self.0.models.snapshots();
+        for gate in &mut snapshots {
+            gate.quality.retain(|one| revision(&one.policy) == Some(one.revision));
+        }
+        snapshots
     }
 
     /// Calls in memory: those that go on, and those in review that somebody waits for.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use backstop_domain::{
     Price,
-    guard::{BreakerRules, RetryRules},
+    guard::{BreakerRules, QualityRules, RetryRules},
 };
-use backstop_policy::gateway_file::{Availability, Model, Prices, Service};
+use backstop_policy::gateway_file::{Availability, Model, Prices, Quality, Service};
 use backstop_upstream::{ModelGuards, ServiceGuards, Timeouts};
 
 use crate::limit_rules::limit_rules;
@@ -16,6 +16,7 @@ pub fn model_guards(name: &str, model: &Model) -> ModelGuards {
     ModelGuards {
         name: name.to_owned(),
         breaker: breaker(&model.availability),
+        quality: quality(&model.quality),
         limits: limit_rules(&model.limits),
         retry: RetryRules { share: model.retry.share, ..RetryRules::default() },
         price: model.price.map(price),
@@ -50,6 +51,16 @@ fn breaker(availability: &Availability) -> BreakerRules {
         cool_down_ms: availability.cool_down_ms,
         cool_down_max_ms: availability.cool_down_max_ms,
         ..BreakerRules::default()
+    }
+}
+
+fn quality(quality: &Quality) -> QualityRules {
+    QualityRules {
+        window_ms: quality.window_ms,
+        bad: quality.bad,
+        least: u64::from(quality.least),
+        cool_down_ms: quality.cool_down_ms,
+        cool_down_max_ms: quality.cool_down_max_ms,
     }
 }
 

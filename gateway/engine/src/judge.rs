@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use backstop_domain::{
-    Basis, CallEvent, FullLimit, Judged, Paid, Purpose, Source, Subject,
+    Basis, CallEvent, FailureClass, FullLimit, Judged, Paid, Purpose, Source, Status, Subject,
     call::{affordable, verdict_on},
 };
 use backstop_policy::{
@@ -71,10 +71,22 @@ impl Inner {
         }
         let (mut judged, answer) = judging.finish();
         (judged.basis.paid, judged.basis.full) = (paid, full);
+        self.rate(live, &judged);
         keep(live, &answer);
         live.stages.checks += started.elapsed().saturating_sub(live.stages.model - asked);
         self.apply(live, CallEvent::AnswerJudged(judged))?;
         Ok(false)
+    }
+
+    /// Tells the quality breaker of the model what its answer was worth to this policy.
+    fn rate(&self, live: &mut Live, judged: &Judged) {
+        let attempt = judged.subject.attempt.filter(|_| judged.subject.source == Source::Model);
+        let Some(rating) = attempt.and_then(|attempt| live.answers.take_rating(attempt)) else {
+            return;
+        };
+        if let Some(bad) = is_bad(judged) {
+            self.changes.take(rating.rate(bad));
+        }
     }
 
     /// Judges what a person made of an answer. Nothing is asked for that: paid checks judge models.
@@ -300,6 +312,28 @@ impl Inner {
         };
         let bytes = self.stored(*raw).await?;
         Ok(bytes.as_deref().and_then(backstop_upstream::completion_of))
+    }
+}
+
+/// Whether the model did bad work: no JSON, not to the schema, or a signal below its threshold.
+/// `None`: what came says nothing about that. A signal that is missing may be our own doing (a vote
+/// that the budget or the load did not allow), so it is no proof against the model.
+fn is_bad(judged: &Judged) -> Option<bool> {
+    match judged.shape {
+        Some(FailureClass::Malformed | FailureClass::Schema) => return Some(true),
+        Some(_) => return None,
+        None => {}
+    }
+    let doubted = judged.findings.iter().any(|finding| {
+        finding.status == Status::Fail && finding.class == Some(FailureClass::LowConfidence)
+    });
+    let measured = judged.signals.iter().any(|signal| {
+        signal.value.zip(signal.accept).is_some_and(|(value, accept)| value < accept)
+    });
+    match (doubted, measured) {
+        (false, _) => Some(false),
+        (true, true) => Some(true),
+        (true, false) => None,
     }
 }
 

@@ -3,13 +3,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use backstop_domain::Digest;
-use backstop_upstream::Answer as Provided;
+use backstop_upstream::{Answer as Provided, Rating};
 
 /// Answers of one call.
 #[derive(Default)]
 pub(crate) struct Answers {
     bytes: HashMap<Digest, Arc<[u8]>>,
     provided: HashMap<u32, Arc<Provided>>,
+    ratings: HashMap<u32, Rating>,
 }
 
 impl Answers {
@@ -31,5 +32,17 @@ impl Answers {
     /// What the provider sent for an attempt.
     pub fn provided(&self, attempt: u32) -> Option<Arc<Provided>> {
         self.provided.get(&attempt).cloned()
+    }
+
+    /// Keeps what a quality breaker waits to hear of an attempt's answer.
+    pub fn keep_rating(&mut self, attempt: u32, rating: Option<Rating>) {
+        if let Some(rating) = rating {
+            self.ratings.insert(attempt, rating);
+        }
+    }
+
+    /// What is to be told of an attempt's answer; once, however often it is judged.
+    pub fn take_rating(&mut self, attempt: u32) -> Option<Rating> {
+        self.ratings.remove(&attempt)
     }
 }

@@ -9,10 +9,12 @@ mod record;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use backstop_checks::Schema;
 use backstop_domain::{CallEvent, CallId, Digest, Stream, Verdict};
 use backstop_ledger::Recorded;
 use backstop_policy::Policy;
-use backstop_policy::tried::{Played, Scene};
+use backstop_policy::tried::{Attempt, Played, Scene};
+use serde_json::Value;
 
 use crate::{engine::Engine, live::Stop};
 
@@ -25,6 +27,19 @@ pub enum WhatIf {
     Flips(Vec<Flip>),
     /// It cannot be told, for that reason.
     Unknown(String),
+}
+
+impl WhatIf {
+    /// As people read it, a line for each change; one line if there is none, or it cannot be told.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Flips(flips) if flips.is_empty() => {
+                vec!["no single change was found that would have".to_owned()]
+            }
+            Self::Flips(flips) => flips.iter().map(ToString::to_string).collect(),
+            Self::Unknown(why) => vec![format!("cannot be told: {why}")],
+        }
+    }
 }
 
 /// One change that would have led elsewhere.
@@ -113,15 +128,31 @@ impl Ground<'_> {
         }
     }
 
+    /// Whether a changed call is still one to the schemas: what is not would be sent back for that
+    /// alone, which tells nothing of the rules.
+    fn fits(&self, scene: &Scene) -> bool {
+        let output = |scene: &Scene| match scene.attempts.last() {
+            Some(Attempt::Answers(answer, _)) => answer.first_value(true),
+            _ => None,
+        };
+        let fits = |schema: Option<&Schema>, value: Option<Value>| {
+            schema.zip(value).is_none_or(|(schema, value)| schema.is_valid(&value))
+        };
+        let (input_schema, output_schema) =
+            (self.policy.input_schema(), self.policy.output_schema());
+        fits(input_schema, Some(scene.input.clone()))
+            && (fits(output_schema, output(scene)) || !fits(output_schema, output(self.scene)))
+    }
+
     /// The claim as a flip, if deciding again bears it out.
     fn proven(&self, claim: &claims::Claim) -> Option<Flip> {
         let play = |change: &claims::Change| {
             let mut scene = self.scene.clone();
-            change.put_into(&mut scene).then(|| scene.play(self.policy))
+            (change.put_into(&mut scene) && self.fits(&scene)).then(|| scene.play(self.policy))
         };
         let far = self.result(&play(&claim.far)?)?;
         let near = match &claim.near {
-            Some(near) => self.result(&play(near)?),
+            Some(near) => play(near).and_then(|played| self.result(&played)),
             None => None,
         };
         if near.is_some() {

@@ -9,6 +9,7 @@ pub mod import;
 pub mod mutate;
 pub mod report;
 pub mod run;
+pub mod simulate;
 pub mod stats;
 pub mod suite;
 pub mod test;

@@ -68,6 +68,17 @@ fn gauges(app: &App) {
             let labels = [("model", gate.model.clone()), ("state", state.to_owned())];
             metrics::gauge!("backstop_breaker", &labels).set(is);
         }
+        for one in &gate.quality {
+            for state in ["closed", "open", "half_open"] {
+                let is = f64::from(u8::from(one.state.name() == state));
+                let labels = [
+                    ("model", gate.model.clone()),
+                    ("policy", one.policy.clone()),
+                    ("state", state.to_owned()),
+                ];
+                metrics::gauge!("backstop_quality_breaker", &labels).set(is);
+            }
+        }
     }
 }
 

@@ -22,8 +22,9 @@ mod stream;
 mod transport;
 
 pub use adapters::{
-    Blocked, CredentialGate, GateSnapshot, GuardedService, LimitPermit, LimitSet, ModelGate,
-    ModelGuards, Permit, Purpose, Refused, ServiceGuards, acquire_all,
+    Asker, Blocked, CredentialGate, GateSnapshot, GuardedService, LimitPermit, LimitSet, ModelGate,
+    ModelGuards, Permit, Purpose, QualityStanding, Rating, Refused, ServiceGuards, Wish,
+    acquire_all,
 };
 pub use answer::{Answer, Choice, LogProb, ToolCall, completion_of};
 pub use client::{Endpoint, EndpointConfig, EndpointError, HeaderText, HttpModel, ModelConfig};

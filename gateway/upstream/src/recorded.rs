@@ -38,6 +38,7 @@ use crate::classify::{Delivered, classify};
 use crate::clock::Clock;
 use crate::model::{AskRequest, BoxFuture, Model};
 use crate::outcome::{AttemptResult, Failure, Settle, Timer, Timing};
+use crate::simulated::refused;
 
 /// Fields of a request that change nothing about its answer.
 const IDLE_FIELDS: [&str; 10] = [
@@ -348,11 +349,8 @@ impl Recorded {
                     status: Some(status), code, message, retry_after_ms, ..
                 }),
             ) => {
-                if let Some(wait) = retry_after_ms {
-                    headers.insert("retry-after-ms", (*wait).into());
-                }
-                let error = json!({"message": message, "code": code, "type": null, "param": null});
-                (*status, json!({"error": error}).to_string())
+                let (code, said) = (code.as_deref(), message.as_deref());
+                return refused(*status, code, said, *retry_after_ms, timing, self.clock.now());
             }
             (_, _, failure) => {
                 let failure = failure.clone().unwrap_or_default();

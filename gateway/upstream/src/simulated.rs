@@ -1,13 +1,16 @@
-//! A model for tests: it answers what a closure says, and counts how often it was asked.
+//! A model for tests and simulations: it answers what a closure says, and counts how often it was
+//! asked.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use backstop_domain::FailureClass;
+use backstop_domain::{FailureClass, Millis};
 use bytes::Bytes;
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::classify::{Delivered, classify};
 use crate::model::{AskRequest, BoxFuture, Model};
 use crate::outcome::{AttemptResult, Failure, Timing};
 
@@ -94,4 +97,22 @@ pub fn from_body(body: Value) -> AttemptResult {
 /// A failure of that class as a result.
 pub fn failed(class: FailureClass) -> AttemptResult {
     AttemptResult::Failed(Failure::new(class, format!("simulated {class}")))
+}
+
+/// An error of a provider, classified as any other is. `wait_ms` is what it asks callers to wait.
+pub fn refused(
+    status: u16,
+    code: Option<&str>,
+    message: Option<&str>,
+    wait_ms: Option<u64>,
+    timing: Timing,
+    now: Millis,
+) -> AttemptResult {
+    let mut headers = HeaderMap::new();
+    if let Some(wait) = wait_ms {
+        headers.insert("retry-after-ms", wait.into());
+    }
+    let error = json!({"message": message, "code": code, "type": null, "param": null});
+    let body = Bytes::from(json!({"error": error}).to_string());
+    classify(Delivered { status, headers, body, cut: None, timing }, now, None)
 }

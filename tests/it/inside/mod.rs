@@ -16,7 +16,7 @@ use std::{
 use backstop_domain::{
     Actor, ActorKind, CallEvent, CallId, CallState, Digest, Event, Face, Millis, Phase, ReviewId,
     Stream,
-    guard::{BreakerRules, RetryRules},
+    guard::{BreakerRules, QualityRules, RetryRules},
 };
 use backstop_engine::{
     Admitted, Caller, Engine, Ids, InForce, Models, Parts, Refused, Services, Snapshot, Submit,
@@ -132,6 +132,7 @@ impl World {
         let guards = ModelGuards {
             name: "one".to_owned(),
             breaker: BreakerRules { failures: 100_000, ..BreakerRules::default() },
+            quality: QualityRules { bad: 1_000_000, ..QualityRules::default() },
             limits: Vec::new(),
             retry: RetryRules::default(),
             price: None,

@@ -12,7 +12,7 @@ use std::{
 
 use backstop_domain::{
     FailureClass, Millis,
-    guard::{BreakerRules, RetryRules},
+    guard::{BreakerRules, QualityRules, RetryRules},
 };
 use backstop_engine::{Engine, Ids, Models, Parts, Services, Upstream};
 use backstop_ledger::MemoryLedger;
@@ -166,6 +166,7 @@ async fn start(seed: u64, disk: &Disk, clock: &Arc<Jumping>) -> Result<Engine, S
         let guards = ModelGuards {
             name: name.to_owned(),
             breaker: BreakerRules::default(),
+            quality: QualityRules::default(),
             limits: Vec::new(),
             retry: RetryRules::default(),
             price: None,

@@ -136,7 +136,14 @@ fn what_guards_and_operators_did_survives_its_json() {
     let (model, reason) = ("small".to_string(), "5 in a row".to_string());
     let (from, to) = ("closed".to_string(), "open".to_string());
     let events = [
-        ControlEvent::BreakerChanged { model, from, to, reason, until: Some(Millis(9)) },
+        ControlEvent::BreakerChanged {
+            model,
+            from,
+            to,
+            reason,
+            until: Some(Millis(9)),
+            quality_of: None,
+        },
         ControlEvent::LatchChanged {
             provider: "main".to_string(),
             until: None,

@@ -52,7 +52,7 @@ impl Default for BreakerRules {
             least: 10,
             slow_ms: 30_000,
             cool_down_ms: 15_000,
-            cool_down_max_ms: 300_000,
+            cool_down_max_ms: 40_000,
             probes: 3,
             probe_ms: 30_000,
         }

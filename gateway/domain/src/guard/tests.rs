@@ -13,3 +13,4 @@ mod breaker;
 mod gcra;
 mod holds;
 mod limits;
+mod quality;

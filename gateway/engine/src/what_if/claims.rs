@@ -141,8 +141,9 @@ fn compared(ground: &Ground<'_>, made: &Made) -> Vec<Claim> {
         };
         let alone = vec![path.clone()];
         let twins = twins(ground, &path);
+        let all = listed(ground, &path, is, turned);
         for paths in std::iter::once(alone).chain(twins) {
-            claims.push(claim(ground, &paths, is, &turned));
+            claims.extend(all.iter().map(|turned| claim(ground, &paths, is, turned)));
         }
     }
     claims
@@ -173,6 +174,24 @@ fn claim(ground: &Ground<'_>, paths: &[Path], is: &Value, turned: &Turned) -> Cl
         asked_next: None,
         distance: distance.saturating_add(paths.len() as u64),
     }
+}
+
+/// Where the schema lists the values of a place, each of the others is a claim of its own: a value
+/// that is made up would be no answer, and `anything but` would speak of them all.
+fn listed(ground: &Ground<'_>, path: &Path, is: &Value, turned: Turned) -> Vec<Turned> {
+    let schema = match path.root {
+        Root::Input => ground.policy.input_schema(),
+        Root::Output => ground.policy.output_schema(),
+        _ => None,
+    };
+    let place = backstop_checks::path::Path::with_root(&path.to_string()).ok();
+    let listed = schema.zip(place).map(|(schema, (_, place))| schema.allowed_at(&place));
+    let listed = listed.unwrap_or_default();
+    if turned.near.is_some() || listed.is_empty() || listed.contains(&turned.far) {
+        return vec![turned];
+    }
+    let others = listed.into_iter().filter(|value| value != is);
+    others.map(|far| Turned { how: shown(&far), far, near: None }).collect()
 }
 
 /// The same field of input and output, where a rule holds them to each other: both would differ.

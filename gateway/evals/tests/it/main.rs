@@ -12,6 +12,7 @@ mod gates;
 mod proven;
 mod replays;
 mod services;
+mod simulated;
 mod slim;
 mod speed;
 mod statistics;

@@ -8,9 +8,9 @@ use backstop_domain::{
     Compensation, ControlEvent, Criticality, Decision, Digest, Drawn, Effect, Ended, Envelope,
     Escalation, Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, FullLimit, Judged,
     MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, PauseEnd, Paused,
-    Priority, Purpose, Reason, Received, Requested, Resolution, Resolved, ReviewEvent, ReviewId,
-    ReviewKind, ReviewSpec, RunEnd, RungRef, Scored, ShadowResult, Show, Signal, SkipReason,
-    Skipped, Source, Status, Stream, Subject, Usage, Verdict, effect_key,
+    Priority, Purpose, QualityOf, Reason, Received, Requested, Resolution, Resolved, ReviewEvent,
+    ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Scored, ShadowResult, Show, Signal,
+    SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, effect_key,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
 };
 use backstop_ledger::{Ledger, MemoryLedger, NewEvent, Transaction};
@@ -394,6 +394,7 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
         to: "open".into(),
         reason: "5 failures in a row".into(),
         until: Some(Millis(START + 15_000)),
+        quality_of: None,
     };
     let latch = ControlEvent::LatchChanged {
         provider: "acme".into(),
@@ -435,7 +436,22 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
     let signed_in = ControlEvent::SignedIn { by: "password".into() };
     let out = ControlEvent::SignedOut;
     let controls = [breaker, latch, loaded, redelivered, erased, acted, viewed, signed_in, out];
-    controls.into_iter().map(|event| ("", event)).chain(draft_examples()).collect()
+    let plain = controls.into_iter().map(|event| ("", event));
+    plain.chain([("quality", quality_example())]).chain(draft_examples()).collect()
+}
+
+fn quality_example() -> ControlEvent {
+    ControlEvent::BreakerChanged {
+        model: "small".into(),
+        from: "closed".into(),
+        to: "open".into(),
+        reason: "14 of its newest 30 answers were bad".into(),
+        until: Some(Millis(START + 300_000)),
+        quality_of: Some(QualityOf {
+            policy: "invoice-triage".into(),
+            revision: Digest::of(b"revision"),
+        }),
+    }
 }
 
 fn draft_examples() -> [(&'static str, ControlEvent); 3] {

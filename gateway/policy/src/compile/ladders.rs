@@ -68,9 +68,11 @@ impl Compiler<'_> {
         let rungs: Vec<Option<Rung>> = match class {
             Class::Transport | Class::Overloaded => vec![Some(retry), Some(next), fallback],
             Class::Timeout | Class::Quota | Class::Misconfigured => vec![Some(next), fallback],
-            Class::Throttled | Class::Limit | Class::Budget | Class::BreakerOpen => {
+            Class::Throttled | Class::Limit | Class::Budget => {
                 vec![Some(wait), Some(next), fallback]
             }
+            // A model that keeps failing is not waited for while another one could answer.
+            Class::BreakerOpen => vec![Some(next), Some(wait), fallback],
             Class::InvalidRequest => vec![Some(Rung::Reject)],
             Class::Declined | Class::LowConfidence => vec![escalate],
             Class::Truncated => vec![Some(retry), fallback],

@@ -147,7 +147,8 @@ pub struct Availability {
     pub slow_ms: u64,
     /// How long it stays open first, in milliseconds; default 15 s.
     pub cool_down_ms: u64,
-    /// How long it stays open at most, in milliseconds; default 5 min.
+    /// How long it stays open at most, in milliseconds; 40 s, or
+    /// `cool_down` if that is longer: an outage of any length is over within a minute of its end.
     pub cool_down_max_ms: u64,
 }
 
@@ -159,7 +160,7 @@ impl Default for Availability {
             share: 500_000,
             slow_ms: 30_000,
             cool_down_ms: 15_000,
-            cool_down_max_ms: 300_000,
+            cool_down_max_ms: 40_000,
         }
     }
 }
@@ -188,13 +189,21 @@ pub struct Quality {
     pub bad: u32,
     /// Fewer answers than this prove nothing; default 30.
     pub least: u32,
-    /// How long it stays open, in milliseconds; default 5 min.
+    /// How long it stays open first, in milliseconds; default 5 min.
     pub cool_down_ms: u64,
+    /// How long it stays open at most, in milliseconds; default an hour.
+    pub cool_down_max_ms: u64,
 }
 
 impl Default for Quality {
     fn default() -> Self {
-        Self { window_ms: 900_000, bad: 300_000, least: 30, cool_down_ms: 300_000 }
+        Self {
+            window_ms: 900_000,
+            bad: 300_000,
+            least: 30,
+            cool_down_ms: 300_000,
+            cool_down_max_ms: 3_600_000,
+        }
     }
 }
 
@@ -202,14 +211,13 @@ impl Decode for Quality {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let usual = Self::default();
         let mut fields = Fields::open(node, &keys::QUALITY, d)?;
-        let quality = Self {
-            window_ms: time_or(&mut fields, "window", usual.window_ms, d),
-            bad: fields.or("bad", Share(usual.bad), d).0,
-            least: small(&mut fields, "least", usual.least, d),
-            cool_down_ms: time_or(&mut fields, "cool_down", usual.cool_down_ms, d),
-        };
+        let window_ms = time_or(&mut fields, "window", usual.window_ms, d);
+        let bad = fields.or("bad", Share(usual.bad), d).0;
+        let least = small(&mut fields, "least", usual.least, d);
+        let cool_down_ms = time_or(&mut fields, "cool_down", usual.cool_down_ms, d);
         fields.finish(d);
-        Some(quality)
+        let cool_down_max_ms = usual.cool_down_max_ms.max(cool_down_ms);
+        Some(Self { window_ms, bad, least, cool_down_ms, cool_down_max_ms })
     }
 }
 

@@ -152,19 +152,19 @@ shapes! {
         "share" = "50%" => Value::Unit(Unit::Share),
         /// An attempt longer than this counts as slow.
         "slow" = "30s" => Value::Unit(Unit::Time),
-        /// How long it stays open first.
+        /// How long it stays open first; longer each time that it opens again, up to 40 s.
         "cool_down" = "15s" => Value::Unit(Unit::Time),
     }
 
     /// When the breaker for good answers opens.
     QUALITY = "`quality`" {
-        /// The time that is looked at.
+        /// The time that is looked at, 200 answers at most.
         "window" = "15min" => Value::Unit(Unit::Time),
-        /// It opens at this share of bad answers.
+        /// It opens when the share of bad answers is surely above this.
         "bad" = "30%" => Value::Unit(Unit::Share),
         /// Fewer answers than this prove nothing.
         "least" = "30" => Value::Unit(Unit::Count),
-        /// How long it stays open.
+        /// How long it stays open first; twice as long each time, an hour at most.
         "cool_down" = "5min" => Value::Unit(Unit::Time),
     }
 

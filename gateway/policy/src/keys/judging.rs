@@ -213,7 +213,7 @@ shapes! {
         /// The budget cannot pay for what is next.
         "budget" = "[wait, next_model, fallback]" => LADDER,
         /// The model rests because it kept failing.
-        "breaker_open" = "[wait, next_model, fallback]" => LADDER,
+        "breaker_open" = "[next_model, wait, fallback]" => LADDER,
         /// The load level, or the caller's limits at the door. Without a ladder it is refused
         /// there.
         "shed" => LADDER,

@@ -13,6 +13,7 @@ use backstop_ledger::{Keeping, Recorded, ReviewFilter, keeping};
 use serde::Deserialize;
 
 use super::{
+    flips::flips,
     frame::{Frame, shown, viewed},
     review::Plain,
     trouble::Trouble,
@@ -80,6 +81,7 @@ struct Page {
     output: Option<Plain>,
     lines: Vec<explain::Line>,
     way: String,
+    flips: Vec<String>,
     events: Vec<Event>,
     reviews: Vec<Asked1>,
     masked: bool,
@@ -109,7 +111,8 @@ pub async fn show(
         phase: row.phase.name(),
     });
     let reviews = reviews.collect();
-    let page = page(&app, &visitor, &call, &veil, &events, reviews, &how);
+    let would = flips(&app, &id, &veil).await?;
+    let page = Page { flips: would, ..page(&app, &visitor, &call, &veil, &events, reviews, &how) };
     let masked = !veil.is_lifted();
     Ok(shown(&app, &visitor, &page, viewed("call", Some(id.as_str()), masked)))
 }
@@ -149,6 +152,7 @@ fn page(
         output: seen.get("output").map(|output| Plain::of(output, "", &[])),
         lines: if veil.is_lifted() { explain::explain(events) } else { Vec::new() },
         way: explain::way(events),
+        flips: Vec::new(),
         events: events.iter().map(|one| event(one, start, veil)).collect(),
         reviews,
         masked: !veil.is_lifted(),

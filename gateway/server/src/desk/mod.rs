@@ -10,6 +10,7 @@ mod call;
 mod charts;
 mod drafts;
 mod fields;
+mod flips;
 mod frame;
 mod overview;
 mod policies;

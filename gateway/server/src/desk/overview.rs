@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
-use backstop_domain::{Millis, Outcome};
+use backstop_domain::{Millis, Outcome, guard::BreakerState};
 use backstop_engine::Stop;
 use backstop_ledger::{CallFilter, CallSummary};
 
@@ -48,6 +48,14 @@ struct Model {
     bad: u64,
     slow: u64,
     rests: String,
+    quality: Vec<Quality>,
+}
+
+/// How a policy finds a model's answers, once they are not simply good enough.
+struct Quality {
+    policy: String,
+    state: &'static str,
+    told: String,
 }
 
 struct Queue {
@@ -212,7 +220,22 @@ fn models(app: &App, now: Millis) -> Vec<Model> {
         .map(|gate| {
             let until = gate.not_before.into_iter().chain(gate.latched.map(|(_, until)| until));
             let until = until.max().filter(|until| *until > now);
+            let quality = gate.quality.iter().filter(|one| one.state.name() != "closed");
+            let quality = quality.map(|one| Quality {
+                policy: one.policy.clone(),
+                state: one.state.name(),
+                told: match one.state {
+                    BreakerState::Open { until } => words::span(until.since(now)),
+                    _ => format!(
+                        "{} of {} trials good",
+                        one.answers.saturating_sub(one.bad),
+                        one.answers
+                    ),
+                },
+            });
+            let quality = quality.collect();
             Model {
+                quality,
                 name: gate.model,
                 state: gate.breaker.name(),
                 good: gate.good,

@@ -1,17 +1,18 @@
 //! The gate before one model: everything that may say "not now", asked in one order.
 //!
-//! Credential latch, not-before, retry budget, breaker, limits. The breaker comes before the
-//! limits, so that an open circuit costs no tokens. What is refused leaves nothing taken.
+//! Credential latch, not-before, retry budget, quality breaker, availability breaker, limits. The
+//! breakers come before the limits, so that an open circuit costs no tokens. What is refused leaves
+//! nothing taken.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use backstop_domain::guard::{
     Amounts, Breaker, BreakerRules, BreakerState, Change, LatchCause, LimitRule, NotBefore,
-    RetryBudget, RetryRules, Standing, Ticket,
+    QualityRules, QualityTicket, RetryBudget, RetryRules, Standing, Ticket,
 };
 use backstop_domain::plan::Price;
-use backstop_domain::{ControlEvent, FailureClass, Millis};
+use backstop_domain::{ControlEvent, Digest, FailureClass, Millis, QualityOf};
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -19,6 +20,7 @@ use rand::{RngExt, SeedableRng};
 use crate::adapters::credential::CredentialGate;
 use crate::adapters::limit_set::{LimitSet, Refused};
 use crate::adapters::permit::Permit;
+use crate::adapters::quality::{Asker, Qualities, QualityStanding, told};
 use crate::clock::Clock;
 
 /// Changes that wait for the engine at most; older ones give way.
@@ -31,6 +33,8 @@ pub struct ModelGuards {
     pub name: String,
     /// Its availability breaker.
     pub breaker: BreakerRules,
+    /// Its quality breakers, one for each revision that asks it.
+    pub quality: QualityRules,
     /// Its limits; they mirror the provider's.
     pub limits: Vec<LimitRule>,
     /// Its retry budget.
@@ -48,6 +52,20 @@ pub enum Purpose {
     Retry,
     /// A retry of sheddable work: it leaves half of the budget to others.
     SheddableRetry,
+}
+
+/// One attempt that asks for leave.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// What it is estimated to take.
+    pub estimate: Amounts,
+    /// What it is to the retry budget.
+    pub purpose: Purpose,
+    /// Milliseconds after which a permit that nobody settled gives its places back: the deadline
+    /// and a minute.
+    pub hold_ms: u64,
+    /// Whose quality breaker it passes; `None` for what is judged by nobody, such as a vote.
+    pub asker: Option<Asker<'a>>,
 }
 
 /// A guard of ours does not let an attempt out.
@@ -82,6 +100,8 @@ pub struct GateSnapshot {
     pub not_before: Option<Millis>,
     /// Why and until when its credential rests.
     pub latched: Option<(LatchCause, Millis)>,
+    /// How the policies that ask it find its answers.
+    pub quality: Vec<QualityStanding>,
     /// Each limit by name, and how it stands.
     pub limits: Vec<(String, Standing)>,
     /// Whether a retry would be allowed.
@@ -103,6 +123,7 @@ pub(crate) struct GateState {
     pub(crate) not_before: NotBefore,
     pub(crate) price: Option<Price>,
     pub(crate) dice: SmallRng,
+    quality: Qualities,
     retry: RetryBudget,
     changes: VecDeque<ControlEvent>,
 }
@@ -121,6 +142,7 @@ impl ModelGate {
             not_before: NotBefore::default(),
             price: guards.price,
             dice: SmallRng::seed_from_u64(seed),
+            quality: Qualities::new(guards.quality),
             retry: RetryBudget::new(guards.retry),
             changes: VecDeque::new(),
         };
@@ -138,17 +160,11 @@ impl ModelGate {
         Arc::clone(&self.credential)
     }
 
-    /// Asks leave for one attempt that is estimated to take `estimate`. A permit that nobody
-    /// settles gives its places back after `hold_ms` milliseconds: the deadline and a minute.
+    /// Asks leave for one attempt.
     ///
     /// # Errors
     /// [`Blocked`] by the first guard that refuses; nothing is taken then.
-    pub fn acquire(
-        self: &Arc<Self>,
-        estimate: Amounts,
-        purpose: Purpose,
-        hold_ms: u64,
-    ) -> Result<Permit, Box<Blocked>> {
+    pub fn acquire(self: &Arc<Self>, wish: Wish<'_>) -> Result<Permit, Box<Blocked>> {
         let now = self.clock.now();
         self.check_credential()?;
         let mut state = self.state.lock();
@@ -156,20 +172,28 @@ impl ModelGate {
             let which = format!("`{}` asked everybody to wait", self.name);
             return Err(blocked(FailureClass::Throttled, Some(until), which));
         }
-        if !state.may_retry(now, purpose) {
+        if !state.may_retry(now, wish.purpose) {
             let which = format!("the retry budget of `{}` is spent", self.name);
             return Err(blocked(FailureClass::Limit, None, which));
         }
-        let ticket = self.pass_breaker(&mut state, now)?;
+        let quality = self.pass_quality(&mut state, now, wish.asker)?;
+        let ticket = match self.pass_breaker(&mut state, now) {
+            Ok(ticket) => ticket,
+            Err(blocked) => {
+                state.unsent(quality.as_ref());
+                return Err(blocked);
+            }
+        };
         let keys = vec![Some(self.name.as_str()); self.limits.len()];
-        match self.limits.acquire(&keys, estimate, hold_ms) {
+        match self.limits.acquire(&keys, wish.estimate, wish.hold_ms) {
             Ok(limits) => {
-                state.spend(now, purpose);
+                state.spend(now, wish.purpose);
                 drop(state);
-                Ok(Permit::new(Arc::clone(self), ticket, limits, estimate))
+                Ok(Permit::new(Arc::clone(self), (ticket, quality), limits, wish.estimate))
             }
             Err(refused) => {
                 let change = state.give_back(now, ticket);
+                state.unsent(quality.as_ref());
                 self.report(&mut state, change);
                 let which = format!("limit `{}` of `{}`", refused.limit, self.name);
                 let blocked = blocked(FailureClass::Limit, refused.until, which);
@@ -206,6 +230,7 @@ impl ModelGate {
     pub fn reload(&self, guards: ModelGuards) {
         let mut state = self.state.lock();
         state.breaker.reload(guards.breaker);
+        state.quality.reload(guards.quality);
         state.slow_ms = guards.breaker.slow_ms;
         state.price = guards.price;
         state.retry.reload(guards.retry);
@@ -237,6 +262,7 @@ impl ModelGate {
             slow,
             not_before: state.not_before.blocked(now),
             latched,
+            quality: state.quality.standings(now),
             limits,
             may_retry: state.may_retry(now, Purpose::Retry),
         }
@@ -267,6 +293,37 @@ impl ModelGate {
         })
     }
 
+    fn pass_quality(
+        &self,
+        state: &mut GateState,
+        now: Millis,
+        asker: Option<Asker<'_>>,
+    ) -> Result<Option<(Digest, QualityTicket)>, Box<Blocked>> {
+        let Some(asker) = asker else { return Ok(None) };
+        let (admitted, change) = state.quality.admit(now, asker);
+        if let Some(change) = change {
+            let of = QualityOf { policy: asker.policy.to_owned(), revision: asker.revision };
+            state.push(told(&self.name, of, change));
+        }
+        match admitted {
+            Ok(ticket) => Ok(Some((asker.revision, ticket))),
+            Err(closed) => {
+                let (name, policy, is) = (&self.name, asker.policy, closed.state.name());
+                let which = format!("the quality breaker of `{name}` for `{policy}` is {is}");
+                Err(blocked(FailureClass::BreakerOpen, closed.until, which))
+            }
+        }
+    }
+
+    /// Takes what became of an answer.
+    pub(crate) fn rate(&self, revision: Digest, ticket: &QualityTicket, bad: bool) {
+        let now = self.clock.now();
+        let mut state = self.state.lock();
+        if let Some((of, change)) = state.quality.rate(now, revision, ticket, bad) {
+            state.push(told(&self.name, of, change));
+        }
+    }
+
     pub(crate) fn report(&self, state: &mut GateState, change: Option<Change>) {
         if let Some(change) = change {
             let until =
@@ -277,6 +334,7 @@ impl ModelGate {
                 to: change.to.name().to_owned(),
                 reason: change.cause.to_owned(),
                 until,
+                quality_of: None,
             });
         }
     }
@@ -294,6 +352,13 @@ impl GateState {
     pub(crate) fn give_back(&mut self, now: Millis, ticket: Ticket) -> Option<Change> {
         let dice = self.dice.random();
         self.breaker.record(now, ticket, backstop_domain::guard::Sample::Neutral, None, dice)
+    }
+
+    /// Gives a trial of a quality breaker to the next caller: this one is not sent.
+    pub(crate) fn unsent(&mut self, quality: Option<&(Digest, QualityTicket)>) {
+        if let Some((revision, ticket)) = quality {
+            self.quality.unsent(*revision, ticket);
+        }
     }
 
     fn may_retry(&mut self, now: Millis, purpose: Purpose) -> bool {

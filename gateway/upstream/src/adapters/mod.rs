@@ -7,11 +7,13 @@ mod credential;
 mod gate;
 mod limit_set;
 mod permit;
+mod quality;
 mod request_rate;
 mod service_gate;
 
 pub use credential::CredentialGate;
-pub use gate::{Blocked, GateSnapshot, ModelGate, ModelGuards, Purpose};
+pub use gate::{Blocked, GateSnapshot, ModelGate, ModelGuards, Purpose, Wish};
 pub use limit_set::{LimitPermit, LimitSet, Refused, acquire_all};
 pub use permit::Permit;
+pub use quality::{Asker, QualityStanding, Rating};
 pub use service_gate::{GuardedService, ServiceGuards};

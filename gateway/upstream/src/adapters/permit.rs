@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use backstop_domain::guard::{Amounts, Sample, Ticket};
+use backstop_domain::guard::{Amounts, QualityTicket, Sample, Ticket};
 use backstop_domain::plan::Price;
-use backstop_domain::{FailureClass, MicroMoney};
+use backstop_domain::{Digest, FailureClass, MicroMoney};
 use rand::RngExt;
 
 use crate::adapters::gate::ModelGate;
 use crate::adapters::limit_set::LimitPermit;
+use crate::adapters::quality::Rating;
 use crate::outcome::{AttemptResult, Failure, Settle, Timer};
 
 /// How long a 429 without a hint holds everybody, in milliseconds.
@@ -24,6 +25,7 @@ const JITTER_PERCENT: u64 = 10;
 pub struct Permit {
     gate: Arc<ModelGate>,
     ticket: Option<Ticket>,
+    quality: Option<(Digest, QualityTicket)>,
     limits: Option<LimitPermit>,
     estimate: Amounts,
 }
@@ -31,15 +33,16 @@ pub struct Permit {
 impl Permit {
     pub(crate) fn new(
         gate: Arc<ModelGate>,
-        ticket: Ticket,
+        (ticket, quality): (Ticket, Option<(Digest, QualityTicket)>),
         limits: LimitPermit,
         estimate: Amounts,
     ) -> Self {
-        Self { gate, ticket: Some(ticket), limits: Some(limits), estimate }
+        Self { gate, ticket: Some(ticket), quality, limits: Some(limits), estimate }
     }
 
-    /// Tells every guard how the attempt went, and charges what it used.
-    pub fn settle(mut self, result: &AttemptResult) {
+    /// Tells every guard how the attempt went, and charges what it used. If an answer came that
+    /// somebody judges, its quality is still to be told.
+    pub fn settle(mut self, result: &AttemptResult) -> Option<Rating> {
         let gate = Arc::clone(&self.gate);
         let latched = gate.credential.record(result);
         let now = gate.clock.now();
@@ -65,10 +68,13 @@ impl Permit {
             (Some(limits), _) => limits.settle(actual),
             (None, _) => {}
         }
+        let (revision, ticket) = self.quality.take().filter(|_| result.answer().is_some())?;
+        Some(Rating { gate, revision, ticket })
     }
 
     /// Gives everything back: the request was never sent, by our own choice.
     pub fn cancel(mut self) {
+        self.gate.state.lock().unsent(self.quality.as_ref());
         if let Some(limits) = self.limits.take() {
             limits.cancel();
         }

@@ -105,6 +105,7 @@ impl GuardedService {
                 to: change.to.name().to_owned(),
                 reason: change.cause.to_owned(),
                 until,
+                quality_of: None,
             });
         }
     }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use backstop_domain::guard::{
-    Amounts, BreakerRules, BreakerState, Cap, LimitRule, Quantity, Rate, RetryRules,
+    Amounts, BreakerRules, BreakerState, Cap, LimitRule, QualityRules, Quantity, Rate, RetryRules,
 };
 use backstop_domain::plan::Price;
-use backstop_domain::{ControlEvent, FailureClass, MicroMoney};
+use backstop_domain::{ControlEvent, Digest, FailureClass, MicroMoney};
 use backstop_upstream::simulated::{failed, text};
 use backstop_upstream::{
-    AttemptResult, Blocked, CredentialGate, Failure, ModelGate, ModelGuards, Permit, Purpose,
-    Settle, Timer,
+    Asker, AttemptResult, Blocked, CredentialGate, Failure, ModelGate, ModelGuards, Permit,
+    Purpose, Rating, Settle, Timer, Wish,
 };
 
 use crate::bench::{Hand, NOW};
@@ -31,6 +31,7 @@ fn yard() -> Yard {
     let guards = |name: &str| ModelGuards {
         name: name.to_owned(),
         breaker: BreakerRules::default(),
+        quality: QualityRules::default(),
         limits: vec![
             LimitRule {
                 name: "tokens".to_owned(),
@@ -64,16 +65,29 @@ impl Yard {
     fn acquire(&self) -> Result<Permit, Box<Blocked>> {
         let cost = MicroMoney(1_000);
         let estimate = Amounts { requests: 1, tokens: 1_000, cost };
-        self.gate.acquire(estimate, Purpose::First, HOLD)
+        self.gate.acquire(wish(estimate, Purpose::First))
     }
 
     fn ask(&self, result: &AttemptResult) {
-        self.acquire().unwrap().settle(result);
+        let unrated = self.acquire().unwrap().settle(result);
+        assert!(unrated.is_none(), "nobody judges it");
+    }
+
+    /// An answer to a policy, which judges it.
+    fn answer(&self, policy: &str) -> Result<Rating, Box<Blocked>> {
+        let asker = Some(Asker { policy, revision: Digest::of(policy.as_bytes()) });
+        let wish = Wish { asker, ..wish(Amounts::default(), Purpose::First) };
+        Ok(self.gate.acquire(wish)?.settle(&text("fine")).unwrap())
     }
 
     fn remaining(&self) -> Vec<u64> {
         self.gate.snapshot().limits.iter().map(|(_, standing)| standing.remaining).collect()
     }
+}
+
+/// What nobody judges.
+const fn wish(estimate: Amounts, purpose: Purpose) -> Wish<'static> {
+    Wish { estimate, purpose, hold_ms: HOLD, asker: None }
 }
 
 fn failure(class: FailureClass, change: impl FnOnce(&mut Failure)) -> AttemptResult {
@@ -130,7 +144,7 @@ fn five_failures_open_the_breaker_and_the_change_is_reported_once() {
     assert_eq!(blocked.class, FailureClass::BreakerOpen);
     let until = blocked.until.unwrap().since(NOW);
     assert!((12_000..=18_000).contains(&until), "{until}");
-    assert!(yard.sibling.acquire(Amounts::default(), Purpose::First, HOLD).is_ok());
+    assert!(yard.sibling.acquire(wish(Amounts::default(), Purpose::First)).is_ok());
     let changes = yard.gate.take_changes();
     let [ControlEvent::BreakerChanged { model, from, to, .. }] = changes.as_slice() else {
         panic!("{changes:?}")
@@ -156,7 +170,7 @@ fn a_limit_that_refuses_does_not_use_up_the_probe() {
     }
     yard.clock.turn(18_000);
     let large = Amounts { requests: 1, tokens: 20_000, cost: MicroMoney(0) };
-    let blocked = yard.gate.acquire(large, Purpose::First, HOLD).err().unwrap();
+    let blocked = yard.gate.acquire(wish(large, Purpose::First)).err().unwrap();
     assert_eq!(blocked.class, FailureClass::Limit);
     assert!(yard.acquire().is_ok(), "the next caller probes");
 }
@@ -181,7 +195,7 @@ fn a_spent_quota_rests_the_credential_for_every_model_that_uses_it() {
     let yard = yard();
     yard.ask(&failed(FailureClass::Quota));
     assert_eq!(yard.acquire().err().unwrap().class, FailureClass::Quota);
-    let blocked = yard.sibling.acquire(Amounts::default(), Purpose::First, HOLD).err().unwrap();
+    let blocked = yard.sibling.acquire(wish(Amounts::default(), Purpose::First)).err().unwrap();
     assert_eq!(blocked.class, FailureClass::Quota);
     assert!(matches!(yard.gate.take_changes().as_slice(), [ControlEvent::LatchChanged { .. }]));
     yard.clock.turn(600_000);
@@ -221,7 +235,7 @@ fn hurried_callers_cannot_close_the_model_for_everybody() {
 #[test]
 fn retries_end_when_their_budget_does() {
     let yard = yard();
-    let retry = || yard.gate.acquire(Amounts::default(), Purpose::Retry, HOLD);
+    let retry = || yard.gate.acquire(wish(Amounts::default(), Purpose::Retry));
     for _ in 0..3 {
         retry().unwrap().cancel();
     }
@@ -241,4 +255,55 @@ fn an_isolated_model_is_out_of_use_until_it_is_released() {
     yard.gate.release();
     assert!(yard.acquire().is_ok());
     assert_eq!(yard.gate.take_changes().len(), 2);
+}
+
+#[test]
+fn bad_answers_close_a_model_for_the_policy_that_got_them_and_for_no_other() {
+    let yard = yard();
+    let mut changes = Vec::new();
+    for _ in 0..30 {
+        changes.extend(yard.answer("mail").unwrap().rate(true));
+        assert!(yard.answer("invoices").unwrap().rate(false).is_empty());
+    }
+    let [ControlEvent::BreakerChanged { model, to, until, quality_of: Some(of), .. }] =
+        changes.as_slice()
+    else {
+        panic!("{changes:?}")
+    };
+    assert_eq!((model.as_str(), to.as_str(), of.policy.as_str()), ("small", "open", "mail"));
+    assert_eq!(*until, Some(NOW.plus(300_000)));
+    let blocked = yard.answer("mail").err().unwrap();
+    assert_eq!((blocked.class, blocked.until), (FailureClass::BreakerOpen, None));
+    assert!(blocked.which.contains("`mail`"), "{}", blocked.which);
+    assert!(yard.answer("invoices").is_ok());
+    assert!(yard.acquire().is_ok(), "nor for what nobody judges");
+    let snapshot = yard.gate.snapshot();
+    assert_eq!((snapshot.breaker, snapshot.quality.len()), (BreakerState::Closed, 2));
+}
+
+#[test]
+fn a_trial_that_another_guard_stops_is_for_the_next_caller() {
+    let yard = yard();
+    for _ in 0..30 {
+        yard.answer("mail").unwrap().rate(true);
+    }
+    yard.clock.turn(300_000);
+    for _ in 0..5 {
+        yard.ask(&failed(FailureClass::Overloaded));
+    }
+    let blocked = yard.answer("mail").err().unwrap();
+    assert!(!blocked.which.contains("quality"), "{}", blocked.which);
+    yard.clock.turn(18_000);
+    assert!(yard.answer("mail").is_ok(), "the trial was not spent");
+    let blocked = yard.answer("mail").err().unwrap();
+    assert!(blocked.which.contains("quality"), "one in twenty: {}", blocked.which);
+}
+
+#[test]
+fn an_attempt_without_an_answer_says_nothing_about_quality() {
+    let yard = yard();
+    let asker = Some(Asker { policy: "mail", revision: Digest::of(b"mail") });
+    let wish = Wish { asker, ..wish(Amounts::default(), Purpose::First) };
+    let permit = yard.gate.acquire(wish).unwrap();
+    assert!(permit.settle(&failed(FailureClass::Transport)).is_none());
 }

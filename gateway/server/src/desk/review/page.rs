@@ -13,6 +13,7 @@ use super::{
     super::{
         board::View,
         drafts::Draft,
+        flips::flips,
         frame::{Frame, Notice, shown, viewed},
         queue,
         trouble::Trouble,
@@ -122,6 +123,7 @@ struct Proof {
     attempts: Attempts,
     lines: Vec<Line>,
     way: String,
+    flips: Vec<String>,
     past: Vec<Past>,
 }
 
@@ -289,6 +291,7 @@ async fn proof(
         attempts: attempts(app, matter).await?,
         lines: if matter.veil.is_lifted() { explain::explain(&matter.events) } else { Vec::new() },
         way: explain::way(&matter.events),
+        flips: flips(app, &matter.call.id, &matter.veil).await?,
         past: parts::past(app, visitor, matter, view).await?,
     })
 }
