@@ -114,7 +114,7 @@ fn client() -> reqwest::Client {
 }
 
 /// Signs `ada` in; the session's cookie.
-async fn enter(url: &str) -> String {
+pub async fn enter(url: &str) -> String {
     let told = client().get(format!("{url}/sign-in")).send().await.unwrap();
     let of = |answer: &reqwest::Response| {
         let cookie = answer.headers()["set-cookie"].to_str().unwrap();

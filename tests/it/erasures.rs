@@ -135,7 +135,7 @@ async fn what_is_held_outlives_erasure_and_retention() {
     assert_eq!(holds[&held].reason, "case 17");
     let refused = erasures.erase(&Whose::Call(held.clone()), &ada(), "no", false).await;
     assert!(matches!(refused, Err(EraseRefused::Held { reason, .. }) if reason == "case 17"));
-    let over = Retention { bodies_unused_since: Some(Millis(u64::MAX)), ..Retention::default() };
+    let over = Retention::all(Millis(u64::MAX >> 1));
     while ledger.sweep(over).await.unwrap().more {}
     let left = everything(&ledger).await;
     assert!(left.contains("the disputed one") && !left.contains("an ordinary one"));

@@ -131,3 +131,36 @@ async fn words_are_erased_and_held_beside_the_gateway_and_without_it() {
         assert!(!found, "`{name}` is still in the file");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_says_first_what_would_go_and_a_running_gateway_is_left_to_itself() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let running = Gateway::start(&workspace);
+    running.caller().call("typed", "one", &format!("one {HAM}"), 10).await.unwrap();
+    let data = workspace.data();
+    let paths = [("--data", data.as_path()), ("--workspace", workspace.path())];
+    let (fine, words) = run(&["sweep", "--dry-run"], &paths);
+    assert!(
+        fine && words.contains("requests and answers") && words.contains("nothing was forgotten"),
+        "{words}"
+    );
+    let (fine, words) = run(&["sweep"], &paths);
+    assert!(!fine && words.contains("stop it first"), "{words}");
+    running.kill();
+    // A moment later everything is over.
+    workspace.write("policies/gateway.yaml", &std::fs::read_to_string(workspace.path().join("policies/gateway.yaml")).unwrap()
+        .replace("http: {body: 1MB}", "http: {body: 1MB}\nstore: {kind: sqlite, retain: {bodies: 1ms, events: 1ms, labels: 1ms}}"));
+    let before = gateway::verify(&data).unwrap();
+    let (fine, words) = run(&["sweep", "--dry-run"], &paths);
+    assert!(fine && !words.contains("answers                 0"), "{words}");
+    let (fine, words) = run(&["sweep"], &paths);
+    assert!(fine && words.contains("forgotten"), "{words}");
+    let after = gateway::verify(&data).unwrap();
+    assert_ne!(before, after, "calls are told to be erased");
+    let (_, words) = run(&["sweep", "--dry-run"], &paths);
+    assert!(
+        !words.contains("KiB") || words.lines().skip(1).take(3).all(|line| line.contains(" 0 ")),
+        "{words}"
+    );
+}

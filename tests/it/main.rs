@@ -1,12 +1,14 @@
 //! Stories about the whole gateway, in one test binary: one link, one place to look.
 
 mod bad_input;
+mod decided;
 mod deliveries;
 mod deliveries_http;
 mod deliveries_isolation;
 mod demo;
 mod desk;
 mod diffs;
+mod disk_full;
 mod drafts;
 mod durability_acknowledged;
 mod durability_drain;
@@ -22,12 +24,16 @@ mod inside;
 mod keeping;
 mod kill;
 mod lsp;
+mod pauses;
+mod pauses_http;
 mod reloads;
 mod replays;
 mod replays_other;
+mod retention;
 mod runs;
 mod schemas;
 mod sdk;
+mod simulate;
 mod suites;
 mod suites_asked;
 mod suites_merged;

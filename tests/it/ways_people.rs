@@ -169,12 +169,20 @@ async fn what_its_time_is_over_for_is_forgotten_and_what_still_waits_is_not() {
     };
     tokio::time::sleep(Duration::from_secs(39 * 86_400)).await;
     assert_eq!(erased(&ended).await, 0, "the policy asked for forty days");
+    let answer = async || {
+        let kept = bench.engine.call(&ended.snapshot.id).await.unwrap().unwrap();
+        kept.answer
+    };
+    assert!(answer().await.is_some());
     tokio::time::sleep(Duration::from_secs(2 * 86_400)).await;
-    assert!(erased(&ended).await > 0);
+    assert_eq!(answer().await, None);
+    assert_eq!(erased(&ended).await, 0, "what happened is told for 400 days");
     let waiting = bench.ask("another").await;
     assert_eq!(waiting.state(), "in_review");
     tokio::time::sleep(Duration::from_secs(60 * 86_400)).await;
     assert_eq!(erased(&waiting).await, 0, "a person still has to read it");
+    let decided = bench.decide(&waiting, "ada", What::Approve).await.unwrap();
+    assert_eq!(decided.state(), "approved", "and can be decided again to the same");
 }
 
 #[tokio::test(start_paused = true)]

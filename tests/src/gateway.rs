@@ -5,9 +5,9 @@ use crate::{Caller, Workspace, binary, workspace};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the gateway may take until it listens, recovery of a ledger included.
 const START_MAX: Duration = Duration::from_secs(60);
@@ -30,10 +30,24 @@ impl Gateway {
 
     /// As [`Self::start`], with more environment.
     pub fn start_with(workspace: &Workspace, environment: &[(&str, &str)]) -> Self {
+        Self::run(Command::new(binary::path()), workspace, environment)
+    }
+
+    /// As [`Self::start`], after these lines of `sh`: limits, another file system. They know the data
+    /// folder as `$BACKSTOP_DATA`. It is the shell's own process in the end.
+    pub fn start_after(lines: &str, workspace: &Workspace) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-ec").arg(format!("{lines}\nexec \"$@\"")).arg("sh").arg(binary::path());
+        let data = workspace.data();
+        let data = data.to_str().expect("a path of ours is text");
+        Self::run(command, workspace, &[("BACKSTOP_DATA", data)])
+    }
+
+    fn run(mut command: Command, workspace: &Workspace, environment: &[(&str, &str)]) -> Self {
         fs::create_dir_all(workspace.data()).expect("the data folder can be made");
         let log = workspace.data().join("gateway.log");
         let errors = File::options().create(true).append(true).open(&log).expect("a log");
-        let mut child = Command::new(binary::path())
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0", "--workspace"])
             .arg(workspace.path())
             .arg("--data")
@@ -72,6 +86,23 @@ impl Gateway {
     /// A caller with another key, or none.
     pub fn caller_with(&self, key: Option<&str>) -> Caller {
         Caller::new(&self.url, key)
+    }
+
+    /// Asks it to stop; how it ended, if it did in time.
+    ///
+    /// # Panics
+    /// If it cannot be asked.
+    pub fn stop(mut self, longest: Duration) -> Option<ExitStatus> {
+        let told = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(told.expect("kill can be started").success(), "it is there to be told");
+        let end = Instant::now() + longest;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
     }
 
     /// Ends it at once, as a power cut would: no handler runs, nothing is flushed.

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// What a client asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,6 +78,8 @@ pub struct History(Mutex<Vec<Line>>);
 enum Line {
     Asked(Act),
     Told(usize, Told),
+    Heard { consumer: String, place: u64, event: String },
+    Waited { what: String, longest: Duration, took: Duration },
 }
 
 /// The place of an act in the history.
@@ -92,12 +95,23 @@ pub struct Figures {
     pub answered: usize,
     /// Acts that the gateway refused.
     pub refused: usize,
+    /// Events that consumers were given.
+    pub heard: usize,
+    /// Waits that ended.
+    pub waits: usize,
 }
+
+/// What a wait may last beyond what was asked for: a slow disk, and a machine that is.
+pub const WAIT_SLACK: Duration = Duration::from_secs(120);
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { acts, answered, refused } = self;
-        write!(f, "{acts} acts, {answered} answered, {refused} of them refused")
+        let Self { acts, answered, refused, heard, waits } = self;
+        write!(
+            f,
+            "{acts} acts, {answered} answered, {refused} of them refused; {heard} events heard, \
+             {waits} waits ended"
+        )
     }
 }
 
@@ -135,6 +149,24 @@ impl History {
         self.0.lock().unwrap().push(Line::Told(ticket.0, told));
     }
 
+    /// A consumer of the feed is given an event, which stands at that place of it.
+    ///
+    /// # Panics
+    /// Never: nobody panics while it is held.
+    pub fn heard(&self, consumer: &str, place: u64, event: &str) {
+        let (consumer, event) = (consumer.to_owned(), event.to_owned());
+        self.0.lock().unwrap().push(Line::Heard { consumer, place, event });
+    }
+
+    /// Somebody waited, at most so long as they asked for, and was let go.
+    ///
+    /// # Panics
+    /// Never: nobody panics while it is held.
+    pub fn waited(&self, what: &str, longest: Duration, took: Duration) {
+        let what = what.to_owned();
+        self.0.lock().unwrap().push(Line::Waited { what, longest, took });
+    }
+
     /// Whether a gateway that keeps its promises could have told all this.
     ///
     /// # Errors
@@ -156,6 +188,15 @@ impl History {
                         .told(*asked, act, told)
                         .map_err(|why| format!("line {place}: {why}"))?;
                 }
+                Line::Heard { consumer, place, event } => {
+                    checker.heard(consumer, *place, event)?;
+                }
+                Line::Waited { what, longest, took } => {
+                    checker.figures.waits += 1;
+                    if *took > *longest + WAIT_SLACK {
+                        return Err(format!("{what} was to wait {longest:?} and took {took:?}"));
+                    }
+                }
             }
         }
         checker.decided_once()?;
@@ -171,9 +212,28 @@ struct Checker {
     /// What held of a call when an act on it was asked for.
     then: BTreeMap<usize, BTreeMap<String, (u64, bool)>>,
     reviews: BTreeMap<String, Decided>,
+    /// What each consumer was given, in order.
+    heard: BTreeMap<String, Vec<String>>,
 }
 
 impl Checker {
+    /// A consumer hears of everything in order; what it was given before it may be given again.
+    fn heard(&mut self, consumer: &str, place: u64, event: &str) -> Result<(), String> {
+        self.figures.heard += 1;
+        let all = self.heard.entry(consumer.to_owned()).or_default();
+        let next = all.len() as u64 + 1;
+        if place == next {
+            all.push(event.to_owned());
+            return Ok(());
+        }
+        let before = place.checked_sub(1).and_then(|index| all.get(usize::try_from(index).ok()?));
+        match before {
+            Some(before) if before == event => Ok(()),
+            Some(before) => Err(format!("{consumer} was given {before} at {place}, now {event}")),
+            None => Err(format!("{consumer} was given {place} where {next} comes")),
+        }
+    }
+
     fn asked(&mut self, place: usize, act: &Act) {
         self.figures.acts += 1;
         let now = |floor: &Floor| (floor.run, floor.ended);
@@ -312,6 +372,30 @@ mod tests {
         history.tell(fork, seen("c1", 2, None));
         history.tell(early, seen("c1", 1, Some("accepted")));
         history.check().unwrap();
+    }
+
+    #[test]
+    fn a_gap_another_order_and_another_event_are_noticed_and_a_repeat_is_not() {
+        let heard = |all: &[(u64, &str)]| {
+            let history = History::default();
+            all.iter().for_each(|(place, event)| history.heard("one", *place, event));
+            history.check().map(|figures| figures.heard)
+        };
+        assert_eq!(heard(&[(1, "a"), (2, "b"), (1, "a"), (2, "b"), (3, "c")]), Ok(5));
+        heard(&[(1, "a"), (3, "c")]).unwrap_err();
+        heard(&[(2, "b"), (1, "a")]).unwrap_err();
+        heard(&[(1, "a"), (2, "b"), (1, "b")]).unwrap_err();
+    }
+
+    #[test]
+    fn a_wait_that_lasts_is_noticed() {
+        let waited = |took: u64| {
+            let history = History::default();
+            history.waited("c1", Duration::from_secs(20), Duration::from_secs(took));
+            history.check()
+        };
+        waited(139).unwrap();
+        waited(141).unwrap_err();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line: every flag has an environment variable.
 
 mod keeping;
+mod pause;
 mod recorded;
 #[cfg(test)]
 mod reference;
@@ -15,7 +16,8 @@ use std::{
 use clap::{Parser, Subcommand};
 
 pub use self::{
-    keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Whose},
+    keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Sweep, Whose},
+    pause::{Pause, Resume},
     recorded::{Diff, Export, ReplayVerify, ReplayWhatIf},
     simulate::Simulate,
     subscriptions::{Subscriptions, SubscriptionsAct},
@@ -67,6 +69,10 @@ pub enum Command {
     Replay(Replay),
     /// Take back what was decided on a call: a new run from an earlier event
     Rollback(NewRun),
+    /// Hold a policy, a model, a queue or a call at a running gateway, for a reason and a time
+    Pause(Pause),
+    /// Let go on what was paused
+    Resume(Resume),
     /// What this workspace would have done to recorded calls: what flips, and because of what
     Diff(Diff),
     /// Write the ledger as JSON Lines
@@ -83,6 +89,8 @@ pub enum Command {
     Erase(Erase),
     /// Hold calls against retention and erasure
     Hold(Hold),
+    /// Forget now what `retain` says is over, or only say what would go
+    Sweep(Sweep),
     /// How much every policy keeps
     Size(Size),
     /// How consumers of events stand at a running gateway, and what to do about it

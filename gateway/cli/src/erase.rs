@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     args::{Erase, Hold, HoldAct, Whose},
-    build, style,
+    build, running, style,
 };
 
 /// Erases, or says what would go.
@@ -25,7 +25,7 @@ pub fn erase(args: &Erase) -> Result<ExitCode> {
         if let Some(url) = &whose.url {
             let mut body = body(whose);
             body.insert("dry_run".to_owned(), args.dry_run.into());
-            let answer = ask(whose, &format!("{url}/v1/erasures"), Some(&body)).await?;
+            let answer = ask(whose, url, "/v1/erasures", Some(body.into())).await?;
             println!("{}", serde_json::to_string_pretty(&answer)?);
             return Ok(());
         }
@@ -54,10 +54,10 @@ pub fn hold(args: &Hold) -> Result<ExitCode> {
     run(async {
         if let Some(url) = &whose.url {
             let answer = match args.act {
-                HoldAct::List => ask(whose, &format!("{url}/v1/holds"), None).await?,
-                HoldAct::Add => ask(whose, &format!("{url}/v1/holds"), Some(&body(whose))).await?,
+                HoldAct::List => ask(whose, url, "/v1/holds", None).await?,
+                HoldAct::Add => ask(whose, url, "/v1/holds", Some(body(whose).into())).await?,
                 HoldAct::Remove => {
-                    ask(whose, &format!("{url}/v1/holds/release"), Some(&body(whose))).await?
+                    ask(whose, url, "/v1/holds/release", Some(body(whose).into())).await?
                 }
             };
             println!("{}", serde_json::to_string_pretty(&answer)?);
@@ -142,21 +142,6 @@ fn body(whose: &Whose) -> Map<String, Value> {
     sent.map(|(name, value)| (name.to_owned(), value.as_str().into())).collect()
 }
 
-async fn ask(whose: &Whose, url: &str, body: Option<&Map<String, Value>>) -> Result<Value> {
-    let client = reqwest::Client::builder().no_proxy().build()?;
-    let mut request = match body {
-        Some(body) => client.post(url).json(body),
-        None => client.get(url),
-    };
-    if let Some(key) = &whose.key {
-        request = request.bearer_auth(key);
-    }
-    let response = request.send().await.with_context(|| format!("cannot reach {url}"))?;
-    let fine = response.status().is_success();
-    let answer: Value = response.json().await.context("no JSON came back")?;
-    if !fine {
-        let detail = answer.get("detail").and_then(Value::as_str).unwrap_or("no reason given");
-        bail!("refused: {detail}");
-    }
-    Ok(answer)
+async fn ask(whose: &Whose, url: &str, place: &str, body: Option<Value>) -> Result<Value> {
+    running::ask(url, whose.key.as_deref(), place, body.as_ref()).await
 }

@@ -2,13 +2,13 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::Result;
-use backstop_ledger::Copied;
+use anyhow::{Context as _, Result};
+use backstop_ledger::{Copied, Ledger as _, Options, SqliteLedger};
 use comfy_table::{Table, presets};
 
 use crate::{
-    args::{Backup, Migrate, Restore, Size},
-    style,
+    args::{Backup, Migrate, Restore, Size, Sweep},
+    build, files, serve, style,
 };
 
 /// Copies a data folder.
@@ -53,6 +53,38 @@ pub fn migrate(args: &Migrate) -> Result<ExitCode> {
             println!("as it was, it stands in `{}`", backup.display());
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Forgets what its time is over for, as a running gateway does every hour; or says what that is.
+pub fn sweep(args: &Sweep) -> Result<ExitCode> {
+    let workspace = serve::load(&files::read(&args.workspace)?)?;
+    let retention = backstop_engine::over(&workspace, build::clock().now());
+    let over = backstop_ledger::over(&args.data, retention)?;
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(vec!["time is over for", "how many", "KiB"]);
+    for (what, (count, bytes)) in [
+        ("requests and answers", over.bodies),
+        ("words of events", over.events),
+        ("words of outcomes and decisions", over.labels),
+    ] {
+        table.add_row(vec![what.into(), count.to_string(), bytes.div_ceil(1024).to_string()]);
+    }
+    table.add_row(vec!["idempotency keys".into(), over.keys.to_string(), String::new()]);
+    println!("{table}");
+    if args.dry_run {
+        println!("{}", style::warn("nothing was forgotten"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let ledger = SqliteLedger::open(&args.data, &Options::default())
+        .context("a running gateway does this by itself; stop it first, or say `--dry-run`")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        while ledger.sweep(retention).await?.more {}
+        anyhow::Ok(())
+    })?;
+    println!("{}", style::good("forgotten"));
     Ok(ExitCode::SUCCESS)
 }
 

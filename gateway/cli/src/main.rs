@@ -26,9 +26,11 @@ mod keeping;
 mod key;
 mod lsp;
 mod mutate;
+mod pause;
 mod records;
 mod reload;
 mod replay;
+mod running;
 mod runs;
 mod schema;
 mod secrets;
@@ -74,12 +76,15 @@ fn main() -> ExitCode {
         Command::Replay(args::Replay::ResumeFrom(run)) => runs::resume_from(&run),
         Command::Replay(args::Replay::Redeliver(again)) => subscriptions::redeliver(again),
         Command::Rollback(run) => runs::rollback(&run),
+        Command::Pause(held) => pause::pause(&held),
+        Command::Resume(held) => pause::resume(&held),
         Command::Head(head) => head::run(&head),
         Command::Backup(backup) => keeping::backup(&backup),
         Command::Restore(restore) => keeping::restore(&restore),
         Command::Migrate(migrate) => keeping::migrate(&migrate),
         Command::Erase(erase) => erase::erase(&erase),
         Command::Hold(hold) => erase::hold(&hold),
+        Command::Sweep(sweep) => keeping::sweep(&sweep),
         Command::Size(size) => keeping::size(&size),
         Command::Subscriptions(subscriptions) => subscriptions::run(&subscriptions),
         Command::Chaos(chaos) => chaos::run(&chaos),

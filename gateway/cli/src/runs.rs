@@ -1,18 +1,16 @@
 //! `backstop rollback` and `backstop replay resume-from`: a new run of a call at a running gateway.
 //! Without a place to start from, the places are listed.
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use crate::{
-    args::{NewRun, Running},
-    serve, style,
+    args::NewRun,
+    running::{asked, items, number, text},
+    serve,
 };
-
-/// Longest wait for an answer of the gateway.
-const WAIT: Duration = Duration::from_secs(120);
 
 /// Rolls a call back; 0 once its new run has started.
 pub fn rollback(args: &NewRun) -> Result<ExitCode> {
@@ -35,7 +33,7 @@ fn new_run(args: &NewRun, route: &str, body: impl Fn(u64, &str) -> Value) -> Res
             bail!("say why, with `--reason`: it stands in the call's history");
         };
         let place = format!("/v1/calls/{}/{route}", args.call);
-        let call = asked(&args.at, &place, Some(body(seq, reason))).await?;
+        let call = asked(&args.at, &place, Some(&body(seq, reason))).await?;
         println!("{}", told(&call));
         Ok(ExitCode::SUCCESS)
     })
@@ -76,36 +74,4 @@ fn told(call: &Value) -> String {
         review => format!(", asked as {review} in `{}`", text(call, "/review/queue")),
     };
     format!("{id} is in run {run}: {state}{review}")
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn number(value: &Value, pointer: &str) -> u64 {
-    value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
-}
-
-fn items<'a>(value: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    value.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-/// What the gateway answers; what it refuses is said in its own words.
-async fn asked(at: &Running, place: &str, body: Option<Value>) -> Result<Value> {
-    let client = reqwest::Client::builder().no_proxy().timeout(WAIT).build()?;
-    let url = format!("{}{place}", at.url.trim_end_matches('/'));
-    let mut request = match &body {
-        Some(body) => client.post(&url).json(body),
-        None => client.get(&url),
-    };
-    if let Some(key) = &at.key {
-        request = request.bearer_auth(key);
-    }
-    let response = request.send().await.with_context(|| format!("cannot reach {url}"))?;
-    let status = response.status();
-    let answer: Value = response.json().await.context("no JSON came back")?;
-    if !status.is_success() {
-        bail!("{}: {}", style::error(status.as_str()), text(&answer, "/detail"));
-    }
-    Ok(answer)
 }

@@ -142,7 +142,7 @@ impl Event {
 }
 
 /// Every type of a call's stream.
-pub const CALL_TYPES: [&str; 22] = [
+pub const CALL_TYPES: [&str; 24] = [
     "call_received",
     "duplicate_joined",
     "request_judged",
@@ -165,6 +165,8 @@ pub const CALL_TYPES: [&str; 22] = [
     "call_ended",
     "run_forked",
     "compensation_requested",
+    "call_paused",
+    "call_resumed",
 ];
 
 /// Every type of a review's stream.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AttemptEnded, AttemptStarted, Basis, Compensation, Criticality, Decision, Digest, Drawn,
-    Effect, Ended, FailureClass, Finding, Forked, MicroMoney, Millis, Mode, ReviewId, RunEnd,
-    Scored, Subject, Usage,
+    Effect, Ended, FailureClass, Finding, Forked, MicroMoney, Millis, Mode, Paused, ReviewId,
+    RunEnd, Scored, Subject, Usage,
 };
 
 /// What happened to a call.
@@ -117,6 +117,13 @@ pub enum CallEvent {
         /// In the order of release; never empty.
         compensations: Vec<Compensation>,
     },
+    /// An operator holds the call where it is.
+    CallPaused(Paused),
+    /// It goes on from there, by an operator's word or because the time is over.
+    CallResumed {
+        /// Name of the state that it goes on in.
+        state: String,
+    },
 }
 
 impl CallEvent {
@@ -145,6 +152,8 @@ impl CallEvent {
             Self::CallEnded(_) => "call_ended",
             Self::RunForked(_) => "run_forked",
             Self::CompensationRequested { .. } => "compensation_requested",
+            Self::CallPaused(_) => "call_paused",
+            Self::CallResumed { .. } => "call_resumed",
         }
     }
 }

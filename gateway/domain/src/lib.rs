@@ -46,6 +46,6 @@ pub use outcome::{
 };
 pub use plan::{Budget, Criticality, Mode, ModelPlan, OnExpiry, Plan, Price, RESERVE_MS, Usage};
 pub use review::{Decide, Opened, Reason, Refusal, ReviewEvent, ReviewKind, ReviewState};
-pub use run::{Compensation, Effect, ForkKind, Forked, RunEnd, effect_key};
+pub use run::{Compensation, Effect, ForkKind, Forked, PauseEnd, Paused, RunEnd, effect_key};
 pub use units::{MicroMoney, Millis, Signal};
 pub use verdict::{Escalation, Ladder, Priority, Rung, Show, Verdict};

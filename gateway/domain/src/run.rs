@@ -46,6 +46,28 @@ impl ForkKind {
     }
 }
 
+/// A call is held where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// Until when, at most.
+    pub until: Millis,
+    /// What becomes of it when nobody has let it go on by then.
+    pub then: PauseEnd,
+    /// Why, in the words of whoever asked for it.
+    pub reason: String,
+}
+
+/// What becomes of a paused call when its time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseEnd {
+    /// It is cancelled: whoever held it had a reason.
+    #[default]
+    Cancel,
+    /// It goes on.
+    Resume,
+}
+
 /// How a run ended, as it is told beside another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunEnd {

@@ -18,6 +18,7 @@ use crate::{
     engine::{Engine, Inner},
     keys::Hold,
     live::{Live, LiveCall, Stop},
+    pause::Held,
     pinned::Pinned,
     rates::Rates,
 };
@@ -127,6 +128,16 @@ pub enum Refused {
         never: bool,
         /// How the caller stands.
         rates: Rates,
+    },
+    /// An operator holds the policy.
+    #[error("policy `{policy}` is paused: {reason}")]
+    Paused {
+        /// The policy.
+        policy: String,
+        /// Why.
+        reason: String,
+        /// Until when, at most.
+        until: Millis,
     },
     /// The gateway does not take calls now.
     #[error("{why}")]
@@ -249,7 +260,7 @@ impl Inner {
             cost: first.cost,
         });
         // The door is the policy's own, whichever revision answers.
-        let entered = self.door.enter(&own.policy, &own.facts, &submit, amounts);
+        let entered = self.enter(&own, &submit, amounts, now)?;
         let Pinned { policy, facts, request } = drawn.unwrap_or(own);
         let (Entered { permits, rates }, held_at_door) = match entered {
             Ok(entered) => (entered, None),
@@ -300,6 +311,22 @@ impl Inner {
     }
 }
 
+impl Inner {
+    /// Through the policy's door, unless an operator or a limit holds it shut.
+    fn enter(
+        &self,
+        own: &Pinned,
+        submit: &Submit,
+        amounts: Amounts,
+        now: Millis,
+    ) -> Result<Result<Entered, Shut>, Refused> {
+        match self.pauses.of("policy", &own.policy.name, now) {
+            Some(paused) => Ok(Err(paused.at_the_door(&own.policy)?)),
+            None => Ok(self.door.enter(&own.policy, &own.facts, submit, amounts)),
+        }
+    }
+}
+
 /// The policy's class, or a lower one that the caller asked for or is held to.
 fn class(policy: &Policy, submit: &Submit) -> Criticality {
     let highest = submit.caller.highest.unwrap_or(Criticality::Critical);
@@ -309,6 +336,22 @@ fn class(policy: &Policy, submit: &Submit) -> Criticality {
 
 fn deadline_ms(policy: &Policy, submit: &Submit) -> u64 {
     submit.deadline_ms.map_or(policy.plan.deadline_ms, |asked| asked.min(policy.plan.deadline_ms))
+}
+
+impl Held {
+    /// A paused policy takes its `on.shed`, if it names one.
+    fn at_the_door(self, policy: &Policy) -> Result<Shut, Refused> {
+        let Self { until, reason, .. } = self;
+        if !policy
+            .plan
+            .ladders
+            .contains_key(&backstop_domain::Plan::class_ladder(FailureClass::Shed))
+        {
+            return Err(Refused::Paused { policy: policy.name.clone(), reason, until });
+        }
+        let which = format!("policy `{}` is paused: {reason}", policy.name);
+        Ok(Shut { which, until: Some(until), never: false, rates: Rates::default() })
+    }
 }
 
 /// A policy that names a ladder for it gets the call although the door is shut.

@@ -83,6 +83,9 @@ impl Inner {
         let Some(upstream) = self.models.get(&asking.model) else {
             return Ok(Err(Models::unknown(&asking.model)));
         };
+        if let Some(paused) = self.paused_model(&asking.model) {
+            return Ok(Err(paused));
+        }
         let reserved = estimate(live, &asking);
         let passed = self.pass_gate(live, &asking, &upstream, reserved);
         self.changes.take(upstream.gate.take_changes());
@@ -100,9 +103,10 @@ impl Inner {
     pub(crate) async fn send(&self, call: &LiveCall, begun: Begun) -> Option<Over> {
         let sent = crate::stages::stopwatch();
         let result = tokio::select! {
+            biased;
+            () = call.cancelled.cancelled() => return None,
             result = begun.upstream.model.ask(&begun.request) => result,
             () = tokio::time::sleep(self.longest(&begun.request)) => overdue(),
-            () = call.cancelled.cancelled() => return None,
         };
         let rating = begun.permit.settle(&result);
         self.changes.take(begun.upstream.gate.take_changes());

@@ -37,6 +37,7 @@ impl Inner {
                 self.record_change(&mut seqs, change).await;
             }
             tokio::select! {
+                biased;
                 () = self.changes.come.notified() => {}
                 () = self.tasks.draining() => return,
             }

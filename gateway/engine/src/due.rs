@@ -130,9 +130,10 @@ impl Inner {
             due.for_each_concurrent(AT_ONCE, |review| self.come_due(review)).await;
             let nap = self.due.next().map_or(NAP, |at| until(self.clock.now(), at).min(NAP));
             tokio::select! {
-                () = tokio::time::sleep(nap) => {}
-                () = self.due.earlier.notified() => {}
+                biased;
                 () = self.tasks.draining() => return,
+                () = self.due.earlier.notified() => {}
+                () = tokio::time::sleep(nap) => {}
             }
         }
     }

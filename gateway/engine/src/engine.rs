@@ -26,6 +26,7 @@ use crate::{
     keys::Keys,
     live::{LiveCall, Snapshot, Stop},
     models::Models,
+    pause::Pauses,
     services::Services,
     shadow::Shadows,
     tasks::Tasks,
@@ -74,6 +75,7 @@ pub(crate) struct Inner {
     pub desk_log: DeskLog,
     pub canaries: Canaries,
     pub shadows: Shadows,
+    pub pauses: Pauses,
     /// Calls whose run panicked in this process.
     pub panicked: Mutex<HashSet<CallId>>,
     /// Calls in memory.
@@ -110,6 +112,7 @@ impl Engine {
             desk_log: DeskLog::default(),
             canaries: Canaries::default(),
             shadows: Shadows::default(),
+            pauses: Pauses::default(),
             panicked: Mutex::default(),
             live: Mutex::new(HashMap::new()),
             keys: Keys::default(),
@@ -182,7 +185,10 @@ impl Engine {
     /// [`Engine::drain`] then waits for what runs.
     pub fn close(&self) {
         self.0.tasks.close();
-        for call in self.0.live.lock().values() {
+        let mut calls: Vec<_> = self.0.live.lock().values().cloned().collect();
+        // In order, so that a simulated life can be lived again.
+        calls.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        for call in calls {
             // Those who wait look again, and see that nobody decides here any more.
             call.shown.send_modify(|_| {});
         }

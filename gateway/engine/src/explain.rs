@@ -123,7 +123,9 @@ fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
         CallEvent::OutcomeRevised { .. }
         | CallEvent::EffectsReleased { .. }
         | CallEvent::RunForked(_)
-        | CallEvent::CompensationRequested { .. } => runs::sentence(event),
+        | CallEvent::CompensationRequested { .. }
+        | CallEvent::CallPaused(_)
+        | CallEvent::CallResumed { .. } => runs::sentence(event),
     }
 }
 

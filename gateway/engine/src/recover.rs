@@ -46,6 +46,7 @@ impl Engine {
             recovered.reviews += 1;
         }
         inner.remember_tools().await?;
+        inner.remember_pauses().await?;
         for open in inner.ledger.open_calls().await? {
             match inner.carry_on(&open).await {
                 Ok(true) => recovered.calls += 1,

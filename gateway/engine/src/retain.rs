@@ -1,10 +1,12 @@
-//! Forgetting on time: idempotency keys, requests and answers whose time is over. Events stay, and
-//! so do their digests; what an open call or review rests on stays too.
+//! Forgetting on time: idempotency keys, requests and answers whose time is over, then the words
+//! of events but for outcomes and decisions, then theirs. Envelopes and digests stay; what an open
+//! call or review rests on stays too.
 
 use std::time::Duration;
 
 use backstop_domain::Millis;
 use backstop_ledger::{ReadFailed, Retention, Swept};
+use backstop_policy::Retain;
 
 use crate::{
     engine::{Engine, Inner},
@@ -26,8 +28,9 @@ impl Engine {
             let mut pause = AT_FIRST;
             loop {
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    biased;
                     () = inner.tasks.draining() => return,
+                    () = tokio::time::sleep(pause) => {}
                 }
                 pause = EVERY;
                 match inner.sweep().await {
@@ -45,10 +48,8 @@ impl Inner {
     async fn sweep(&self) -> Result<Swept, ReadFailed> {
         let mut all = Swept::default();
         loop {
-            let kept_ms = longest(&self.workspace.load());
-            let before = Some(Millis(self.clock.now().0.saturating_sub(kept_ms)));
-            let over =
-                Retention { keys_of_calls_ended_before: before, bodies_unused_since: before };
+            let now = self.clock.now();
+            let over = over(&self.workspace.load(), now);
             let swept = self.ledger.sweep(over).await?;
             all.keys += swept.keys;
             all.bodies += swept.bodies;
@@ -60,9 +61,22 @@ impl Inner {
     }
 }
 
-/// The longest that anybody asked to keep bodies, in milliseconds: bodies are shared, by digest, so
-/// none goes before the last who may need it.
-fn longest(workspace: &InForce) -> u64 {
-    let own = workspace.policies.values().filter_map(|policy| policy.retain.bodies_ms);
-    own.fold(workspace.gateway.store.retain.bodies_ms, u64::max)
+/// What may be forgotten at that time. Bodies are shared, by digest, so none goes before the last
+/// who may need it: the longest that anybody asked for counts.
+pub fn over(workspace: &InForce, now: Millis) -> Retention {
+    let longest = |all: u64, own: fn(&Retain) -> Option<u64>| {
+        let own = workspace.policies.values().filter_map(|policy| own(&policy.retain));
+        Millis(now.0.saturating_sub(own.fold(all, u64::max)))
+    };
+    let gateway = workspace.gateway.store.retain;
+    let bodies = longest(gateway.bodies_ms, |own| own.bodies_ms);
+    // What happened is told for as long as anything of it is kept, and how it ended longest.
+    let events = longest(gateway.events_ms, |own| own.events_ms).min(bodies);
+    let labels = longest(gateway.labels_ms, |own| own.labels_ms).min(events);
+    Retention {
+        keys_of_calls_ended_before: Some(bodies),
+        bodies_unused_since: Some(bodies),
+        events_unused_since: Some(events),
+        labels_unused_since: Some(labels),
+    }
 }

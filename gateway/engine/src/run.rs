@@ -74,11 +74,14 @@ impl Inner {
                 Ok(Then::On) => {}
                 Ok(Then::Rest) => return self.park(call),
                 Ok(Then::Sleep(time)) => {
+                    // In order, here and wherever the engine waits for several things, so that a
+                    // simulated life can be lived again.
                     tokio::select! {
-                        () = tokio::time::sleep(time) => {}
-                        () = call.woken.notified() => {}
-                        () = call.cancelled.cancelled() => {}
+                        biased;
                         () = self.tasks.draining() => return self.lay_down(&call).await,
+                        () = call.cancelled.cancelled() => {}
+                        () = call.woken.notified() => {}
+                        () = tokio::time::sleep(time) => {}
                     }
                 }
                 Err(stop) => return self.broken(&call, &stop),
@@ -245,8 +248,9 @@ impl Inner {
     /// Carries a call on from disk, after a while.
     pub(crate) async fn start_over(self: Arc<Self>, id: CallId) {
         tokio::select! {
-            () = tokio::time::sleep(WHILE) => {}
+            biased;
             () = self.tasks.draining() => return,
+            () = tokio::time::sleep(WHILE) => {}
         }
         match self.resume(&id).await {
             Ok(Some(call)) => {

@@ -56,6 +56,7 @@ impl Inner {
         let Some(mut waiting) = self.shadows.receive.lock().take() else { return };
         loop {
             let id = tokio::select! {
+                biased;
                 id = waiting.recv() => id,
                 () = self.tasks.draining() => return,
             };

@@ -142,6 +142,7 @@ impl Inner {
                 return Err(Stop::Broken(why.clone()));
             }
             tokio::select! {
+                biased;
                 moved = position.changed() => {
                     moved.map_err(|_| Stop::Broken("the ledger is closed".to_owned()))?;
                 }

@@ -6,7 +6,7 @@ use backstop_domain::{
     upcast,
 };
 
-use crate::{Append, Durability};
+use crate::{Append, Durability, retention::BodyClass};
 
 /// A body of at most this many bytes stands in its event's row, unless it may be private.
 pub const INLINE_MAX: usize = 8 * 1024;
@@ -60,6 +60,8 @@ const KINDS: &[(&str, Waiting, Keeping)] = &[
     ("call_ended",        Awaited, Beside), // what the caller is told may quote the answer
     ("run_forked",        Awaited, Beside), // the reason may quote anything
     ("compensation_requested", Rides, Inline),
+    ("call_paused",       Awaited, Beside), // the reason may quote anything
+    ("call_resumed",      Awaited, Inline),
     ("review_opened",     Awaited, Beside),
     ("review_claimed",    Awaited, Inline),
     ("review_renewed",    Awaited, Inline),
@@ -98,6 +100,15 @@ pub fn waiting(kind: &str) -> Waiting {
 /// Where bodies of that type stand; an unlisted type counts as private.
 pub fn keeping(kind: &str) -> Keeping {
     row(kind).map_or(Beside, |(.., keeping)| *keeping)
+}
+
+/// Types that tell what a call came to and what people decided: what a compacted log still tells.
+const LASTING: [&str; 5] =
+    ["call_ended", "verdict_reached", "review_resolved", "vote_cast", "review_decided"];
+
+/// How long bodies of that type are kept.
+pub(crate) fn class(kind: &str) -> BodyClass {
+    if LASTING.contains(&kind) { BodyClass::OfDecision } else { BodyClass::OfEvent }
 }
 
 /// The version in which this binary writes that type.

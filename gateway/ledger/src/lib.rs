@@ -30,11 +30,11 @@ pub use query::{
     CallFilter, CallsPage, Cursor, KeyBinding, Recorded, ReviewFilter, ReviewsPage, StoredBody,
     Unreadable,
 };
-pub use retention::{Retention, Swept};
+pub use retention::{Over, Retention, Swept};
 pub use sqlite::{
     BackupError, BodiesByDigest, Break, CommitStep, Copied, Counts, Faults, Head, Migrated,
-    Offline, Options, Report, SqliteLedger, backup, head, lacks, migrate, read_body, read_stream,
-    rebuild_summaries, restore, sizes, verify,
+    Offline, Options, Report, SqliteLedger, backup, head, lacks, migrate, over, read_body,
+    read_stream, rebuild_summaries, restore, sizes, verify,
 };
 pub use subscription::{Again, Delivery, DeliveryFilter, Progress, Standing};
 pub use summary::{CallPhase, CallSummary, ReviewPhase, ReviewSummary};

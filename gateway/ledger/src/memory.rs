@@ -18,8 +18,9 @@ use crate::{
     AppendError, CallBodies, CallFilter, CallSummary, CallsPage, Committed, Delivery,
     DeliveryFilter, KeyBinding, KeyClaim, Ledger, Pending, Progress, Reading, Recorded, Retention,
     ReviewFilter, ReviewSummary, ReviewsPage, Scope, Size, Standing, StorageFault, StoredBody,
-    Swept, Transaction, Unreadable,
+    Swept, Transaction, Unreadable, kinds,
     query::{FEED_MAX, bounded, cut},
+    retention::BodyClass,
     seal::{Sealed, Tip, seal},
     validate,
 };
@@ -57,6 +58,7 @@ struct Kept {
 struct KeptBody {
     body: StoredBody,
     used: Millis,
+    class: BodyClass,
 }
 
 impl Default for MemoryLedger {
@@ -135,7 +137,8 @@ impl State {
         let first = self.tip.position + 1;
         let at = transaction.last_time();
         for body in transaction.bodies {
-            self.keep_body(body.digest(), body.bytes().to_vec(), body.is_private(), at);
+            let (bytes, private) = (body.bytes().to_vec(), body.is_private());
+            self.keep_body(body.digest(), bytes, private, at, BodyClass::Plain);
         }
         if let Some(KeyClaim { scope, key, fingerprint, call }) = transaction.key {
             self.keys.insert((scope, key), KeyBinding { call, fingerprint });
@@ -188,14 +191,23 @@ impl State {
         }
     }
 
-    fn keep_body(&mut self, digest: Digest, bytes: Vec<u8>, private: bool, at: Millis) {
+    fn keep_body(
+        &mut self,
+        digest: Digest,
+        bytes: Vec<u8>,
+        private: bool,
+        at: Millis,
+        class: BodyClass,
+    ) {
         let kept = self.bodies.entry(digest).or_insert_with(|| KeptBody {
             body: StoredBody { bytes: None, private: false },
             used: at,
+            class,
         });
         kept.body.bytes = Some(bytes);
         kept.body.private |= private;
         kept.used = kept.used.max(at);
+        kept.class = kept.class.max(class);
     }
 
     fn keep(&mut self, mut envelope: Envelope, text: Option<String>, event: Event) {
@@ -212,7 +224,8 @@ impl State {
         }
         match (envelope.body_digest, text) {
             (Some(digest), Some(text)) => {
-                self.keep_body(digest, text.into_bytes(), true, envelope.at);
+                let class = kinds::class(&envelope.kind);
+                self.keep_body(digest, text.into_bytes(), true, envelope.at, class);
             }
             (_, text) => envelope.body = text.and_then(|text| serde_json::from_str(&text).ok()),
         }
@@ -227,36 +240,6 @@ impl State {
         });
         let event = if erased { Err(Unreadable::Erased) } else { Ok(kept.event.clone()) };
         Recorded { envelope: kept.envelope.clone(), event }
-    }
-
-    fn sweep(&mut self, retention: Retention) -> Swept {
-        let mut swept = Swept::default();
-        if let Some(before) = retention.keys_of_calls_ended_before {
-            let kept = self.keys.len();
-            let calls = &self.calls;
-            self.keys.retain(|_, binding| {
-                let ended = calls.get(&binding.call).and_then(|call| call.ended);
-                ended.is_none_or(|ended| ended >= before)
-            });
-            swept.keys = (kept - self.keys.len()) as u64;
-        }
-        if let Some(before) = retention.bodies_unused_since {
-            let in_use = self.oldest_in_use().map_or(before, |oldest| oldest.min(before));
-            let held: HashSet<Digest> = self.kept_back.iter().map(|(digest, _)| *digest).collect();
-            let old = self.bodies.iter_mut().filter(|(digest, kept)| {
-                kept.body.private && kept.used < in_use && !held.contains(digest)
-            });
-            swept.bodies = old.filter_map(|(_, kept)| kept.body.bytes.take()).count() as u64;
-        }
-        swept
-    }
-
-    /// When the oldest call was received that is open, or has an open review.
-    fn oldest_in_use(&self) -> Option<Millis> {
-        let open = self.reviews.values().filter(|review| review.phase.is_open());
-        let reviewed = open.filter_map(|review| self.calls.get(&review.call));
-        let calls = self.calls.values().filter(|call| call.is_open());
-        calls.chain(reviewed).map(|call| call.received).min()
     }
 }
 

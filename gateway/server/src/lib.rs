@@ -21,6 +21,7 @@ mod listen;
 mod metrics;
 mod openai;
 mod ops;
+mod pauses;
 mod problem;
 mod query;
 mod replay;

@@ -52,6 +52,12 @@ fn gauges(app: &App) {
     let refused = f64::from(u8::from(app.reload.lock().is_some()));
     metrics::gauge!("backstop_reload_refused").set(refused);
     app.deliveries.gauges(app.engine.clock().now());
+    let held = app.engine.pauses();
+    for kind in ["policy", "model", "queue"] {
+        let of = |(target, _): &&(String, _)| target.split('/').next() == Some(kind);
+        metrics::gauge!("backstop_paused", "what" => kind)
+            .set(held.iter().filter(of).count() as f64);
+    }
     for (policy, answers) in app.engine.canaries() {
         let answers = f64::from(u8::from(answers));
         metrics::gauge!("backstop_canary", "policy" => policy).set(answers);

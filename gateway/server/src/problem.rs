@@ -10,6 +10,7 @@ use axum::{
 };
 use backstop_domain::{FailureClass, Finding, Millis, Refusal};
 use backstop_engine::{ForkError, Rates, Refused, ReviewError, Stop};
+use backstop_ledger::Unreadable;
 use serde_json::{Map, Value, json};
 
 /// Base of the stable problem types.
@@ -231,6 +232,11 @@ pub fn of_refused(refused: &Refused, now: Millis) -> Problem {
                 .retry(Some(after))
                 .rates(*rates)
         }
+        Refused::Paused { until, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "policy_paused", detail)
+                .class(Some(FailureClass::Shed))
+                .retry(Some(until.since(now)))
+        }
         Refused::Unavailable { .. } => {
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry(Some(1_000))
         }
@@ -241,6 +247,11 @@ pub fn of_refused(refused: &Refused, now: Millis) -> Problem {
 /// What a call that cannot be read or written comes to. The words stay in the log: they may name
 /// paths of the machine.
 pub fn of_stop(stop: &Stop) -> Problem {
+    if matches!(stop, Stop::Unreadable(Unreadable::Erased)) {
+        let detail = "the words of this call were erased, by retention or at somebody's asking; \
+                      its outcome stands in `GET /v1/calls`";
+        return Problem::new(StatusCode::GONE, "erased", detail);
+    }
     tracing::error!(error = %stop, "a request could not be carried out");
     let detail = "the ledger cannot take or give this now; nothing was acknowledged";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "storage", detail).retry(Some(1_000))
@@ -275,6 +286,7 @@ pub fn of_review(error: &ReviewError) -> Problem {
         ReviewError::MayNotEdit(path) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "may_not_edit", detail).at(path.as_str())
         }
+        ReviewError::Paused { until, .. } => conflict("queue_paused").with("until", until.0.into()),
         ReviewError::Busy => conflict("review_busy").retry(Some(100)),
         ReviewError::Stop(stop) => of_stop(stop),
     }

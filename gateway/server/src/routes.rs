@@ -10,8 +10,8 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    app::App, calls, desk, erasures, events, face, feed, openai, ops, problem::Problem, replay,
-    reviews, runs, subscriptions,
+    app::App, calls, desk, erasures, events, face, feed, openai, ops, pauses, problem::Problem,
+    replay, reviews, runs, subscriptions,
 };
 
 /// Every route, over that app.
@@ -36,6 +36,8 @@ pub fn routes(app: App) -> Router {
         .route("/v1/reviews/{id}/decide", post(reviews::decide))
         .route("/v1/reviews/{id}/undo", post(reviews::undo))
         .route("/v1/reviews/{id}/comments", post(reviews::comment))
+        .route("/v1/pauses", get(pauses::list).post(pauses::start))
+        .route("/v1/pauses/end", post(pauses::end))
         .route("/v1/events", get(feed::feed))
         .route("/v1/erasures", post(erasures::erase))
         .route("/v1/holds", get(erasures::holds).post(erasures::hold))

@@ -1,6 +1,6 @@
 //! A call as the calls API shows it, to whoever it is.
 
-use backstop_domain::{AttemptResult, Effect, Leaving, Phase, call::Attempt, effect_key};
+use backstop_domain::{AttemptResult, Effect, Ended, Leaving, Phase, call::Attempt, effect_key};
 use backstop_engine::Snapshot;
 use backstop_policy::Answer;
 use serde_json::{Map, Value, json};
@@ -44,6 +44,10 @@ pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
     {
         set("review", json!({ "id": review, "queue": queue }));
     }
+    if let Phase::Paused { paused, .. } = &state.phase {
+        let (until, reason) = (paused.until.0, veil.words(&paused.reason));
+        set("paused", json!({ "until": until, "then": paused.then, "reason": reason }));
+    }
     if state.run > 1 {
         set("runs", crate::runs::runs(state, veil).into());
     }
@@ -55,29 +59,36 @@ pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
         set("durability", "relaxed".into());
     }
     if let Some(ended) = state.ended() {
-        set("outcome", ended.outcome.name().into());
-        set("answered_by", ended.answered_by.name().into());
-        set("ended_at", state.at.0.into());
-        let mut cause = ended.cause.clone();
-        cause.text = veil.words(&cause.text).to_owned();
-        set("cause", json!(cause));
-        if ended.unreviewed {
-            set("unreviewed", true.into());
-        }
-        if let Some((answer, unchecked)) = leaving(snapshot) {
-            let answer = veil.answer(answer);
-            set("output", answer.as_ref().map_or_else(|| MASK.into(), output));
-            let tools = answer.as_ref().map(|answer| tool_calls(snapshot, answer));
-            let tools = tools.unwrap_or_default();
-            if !tools.is_empty() {
-                set("tool_calls", tools.into());
-            }
-            if unchecked {
-                set("unchecked", true.into());
-            }
-        }
+        end(snapshot, ended, veil, set);
     }
     Value::Object(view)
+}
+
+/// How it ended, and what may leave of it.
+fn end(snapshot: &Snapshot, ended: &Ended, veil: &Veil, mut set: impl FnMut(&str, Value)) {
+    set("outcome", ended.outcome.name().into());
+    set("answered_by", ended.answered_by.name().into());
+    set("ended_at", snapshot.state.at.0.into());
+    let mut cause = ended.cause.clone();
+    cause.text = veil.words(&cause.text).to_owned();
+    set("cause", json!(cause));
+    if ended.unreviewed {
+        set("unreviewed", true.into());
+    }
+    if let Some((answer, unchecked)) = leaving(snapshot) {
+        let answer = veil.answer(answer);
+        set("output", answer.as_ref().map_or_else(|| MASK.into(), output));
+        let tools = answer.as_ref().map(|answer| tool_calls(snapshot, answer));
+        let tools = tools.unwrap_or_default();
+        if !tools.is_empty() {
+            set("tool_calls", tools.into());
+        }
+        if unchecked {
+            set("unchecked", true.into());
+        }
+    } else if ended.answer.is_some() {
+        set("output_erased", true.into());
+    }
 }
 
 fn findings(found: &[backstop_domain::Finding], veil: &Veil) -> Value {

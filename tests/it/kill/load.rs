@@ -1,10 +1,14 @@
-//! One client under load: new calls, repeats, decisions, cancellations, until nobody answers.
+//! One client under load: new calls, repeats, decisions, cancellations, new runs, until nobody
+//! answers.
 
 use super::record::Record;
+use backstop_tests::history::{Act, Seen, Told};
 use backstop_tests::{Caller, Gateway, workspace};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Acts at random on one gateway.
 pub struct Client {
@@ -25,11 +29,12 @@ impl Client {
     /// Acts until the gateway is gone. `name` makes its keys its own.
     pub async fn run(mut self, name: String) {
         for number in 0.. {
-            let done = match self.dice.random_range(0..10) {
+            let done = match self.dice.random_range(0..12) {
                 0..6 => self.call(&format!("{name}-{number}")).await,
                 6..8 => self.repeat().await,
                 8 => self.decide().await,
-                _ => self.cancel().await,
+                9 => self.cancel().await,
+                _ => self.start_anew().await,
             };
             if done.is_err() {
                 return;
@@ -38,9 +43,16 @@ impl Client {
     }
 
     async fn call(&self, key: &str) -> reqwest::Result<()> {
-        let answer = self.caller.call("typed", key, &input(key), 2).await?;
+        let body = input(key);
+        let ticket = self.record.history.ask(Act::Call { key: key.to_owned(), body: body.clone() });
+        let started = Instant::now();
+        let answer = self.caller.call("typed", key, &body, 2).await?;
+        self.record.history.waited(key, Duration::from_secs(2), started.elapsed());
         match answer.status.as_u16() {
-            200 | 202 => self.record.learn(key, &answer.body),
+            200 | 202 => {
+                self.record.history.tell(ticket, Told::Seen(seen(&answer.body)));
+                self.record.learn(key, &answer.body);
+            }
             // A refusal at the door is no call; a failure to store is one that never was.
             429 | 503 => {}
             other => panic!("{key}: {other} {}", answer.text),
@@ -58,9 +70,12 @@ impl Client {
     async fn decide(&mut self) -> reqwest::Result<()> {
         for fact in self.record.sample(&mut self.dice, 3) {
             let Some(review) = review_of(&self.caller, &fact.call).await? else { continue };
+            let ticket = self.record.history.ask(Act::Decide { review: review.clone() });
             let decided = self.reviewer.approve(&review).await?;
             if decided.status.is_success() {
-                self.record.promise(&fact.call, "approved");
+                let decision = Some("ada approved".to_owned());
+                self.record.history.tell(ticket, Told::Done { decision });
+                self.record.promise(&fact.call, decided.body["generation"].as_u64(), "approved");
             }
         }
         Ok(())
@@ -69,12 +84,60 @@ impl Client {
     async fn cancel(&mut self) -> reqwest::Result<()> {
         for fact in self.record.sample(&mut self.dice, 1) {
             let path = format!("/v1/calls/{}/cancel", fact.call);
+            let ticket = self.record.history.ask(Act::Cancel { call: fact.call.clone() });
             let answer = self.caller.post(&path, &serde_json::json!({})).await?;
+            if answer.status.is_success() {
+                self.record.history.tell(ticket, Told::Seen(seen(&answer.body)));
+            }
             if answer.status.is_success() && answer.body["outcome"] == "cancelled" {
-                self.record.promise(&fact.call, "cancelled");
+                self.record.promise(&fact.call, answer.body["run"].as_u64(), "cancelled");
             }
         }
         Ok(())
+    }
+
+    /// A new run of some call, rolled back to or resumed from any of its checkpoints.
+    async fn start_anew(&mut self) -> reqwest::Result<()> {
+        for fact in self.record.sample(&mut self.dice, 1) {
+            let path = format!("/v1/calls/{}", fact.call);
+            let found = self.caller.get(&format!("{path}/checkpoints")).await?;
+            let starts = found.body["checkpoints"].as_array().cloned().unwrap_or_default();
+            let Some(most) = starts.len().checked_sub(1) else { continue };
+            let seq = &starts[self.dice.random_range(0..=most)]["seq"];
+            let ticket = self.record.history.ask(Act::Fork { call: fact.call.clone() });
+            let answer = match self.dice.random_bool(0.5) {
+                true => {
+                    let body = json!({ "to_seq": seq, "reason": "wrong" });
+                    self.caller.post(&format!("{path}/rollback"), &body).await?
+                }
+                false => {
+                    let mode = "resume_from";
+                    let body = json!({ "mode": mode, "from_seq": seq, "reason": "wrong" });
+                    self.caller.post(&format!("{path}/replay"), &body).await?
+                }
+            };
+            match answer.status.as_u16() {
+                200 | 202 => {
+                    self.record.history.tell(ticket, Told::Seen(seen(&answer.body)));
+                    self.record.learn(&fact.key, &answer.body);
+                }
+                // It is being worked on, another run came first, or it cannot be stored.
+                409 | 422 => self.record.history.tell(ticket, Told::Refused),
+                503 => {}
+                other => panic!("{}: {other} {}", fact.call, answer.text),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a call stands, as an answer tells it.
+pub fn seen(body: &Value) -> Seen {
+    let outcome = body["outcome"].as_str().map(str::to_owned);
+    Seen {
+        call: body["id"].as_str().expect("an answer names its call").to_owned(),
+        run: body["run"].as_u64().expect("a call has a run"),
+        end: outcome.map(|outcome| (outcome, body["output"].to_string())),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Killed in the middle of anything, the gateway keeps every word it gave (invariants 2 and 3).
 //!
-//! Callers, reviewers and cancellations run against the real binary; SIGKILL comes at a random
-//! time; it starts again on the same folder. What it acknowledged is remembered here, outside, and
-//! must be there afterwards: same call, same outcome, same answer; no key makes a second call;
-//! every open call reaches an end; every call and every review has one; a consumer of events hears of
-//! every call, in order; backups that are killed too are whole or not there; the chain verifies. More:
+//! Callers, reviewers, cancellations and rollbacks run against the real binary; SIGKILL comes at a
+//! random time; it starts again on the same folder. What it acknowledged is remembered here,
+//! outside, and must be there afterwards: same call, same outcome and answer of its run; no key
+//! makes a second call; every open call reaches an end; every run and every review has one; a consumer of events
+//! hears of every call, in order; backups that are killed too are whole or not there; the chain
+//! verifies. More:
 //! `BACKSTOP_KILLS=1000 cargo test -p backstop-tests --release --test it -- --ignored kill`
 
 mod hears;
@@ -97,6 +98,7 @@ async fn settle(workspace: &Workspace, record: &Record, ears: Option<&Ears>) {
         assert_eq!(again.body["id"], fact.call, "the key {} made a second call", fact.key);
         assert_eq!(again.body["output"], fact.seen["output"], "{} answered anew", fact.key);
     }
+    let told = record.history.check().expect("a gateway that keeps its word could tell this");
     let counted = whole::each_once(&caller).await;
     let heard = match ears {
         Some(ears) => ears.heard_everything(&caller).await,
@@ -105,7 +107,7 @@ async fn settle(workspace: &Workspace, record: &Record, ears: Option<&Ears>) {
     gateway.kill();
     let verified = gateway::verify(&workspace.data()).expect("the ledger is whole");
     println!("{} calls acknowledged; {}", ended.len(), record.summary());
-    println!("{counted}\n{heard}\n{verified}");
+    println!("{told}\n{counted}\n{heard}\n{verified}");
 }
 
 /// The call once it has ended; reviews in its way are approved.

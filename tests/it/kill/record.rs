@@ -1,13 +1,14 @@
 //! What the gateway acknowledged, remembered outside of it. It believes answers only: a request
 //! without one may or may not have happened.
 
+use backstop_tests::History;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-/// What must never change about a call once its outcome was told.
+/// What must never change about a run of a call once its outcome was told.
 const FINAL: [&str; 3] = ["outcome", "answered_by", "output"];
 
 /// One acknowledged call.
@@ -19,8 +20,8 @@ pub struct Fact {
     pub call: String,
     /// The newest answer about it that told an outcome; else the first answer.
     pub seen: Value,
-    /// A cancellation or decision was acknowledged: the outcome that it leads to.
-    pub promised: Option<&'static str>,
+    /// A cancellation or decision was acknowledged: the run, and the outcome that it leads to.
+    pub promised: Option<(u64, &'static str)>,
 }
 
 impl Fact {
@@ -29,22 +30,30 @@ impl Fact {
         if now["id"] != *self.call {
             return Some(format!("was {}, is {}", self.call, now["id"]));
         }
-        let ended = !self.seen["outcome"].is_null();
+        let run = |body: &Value| body["run"].as_u64().unwrap_or(1);
+        if run(now) < run(&self.seen) {
+            return Some(format!("was in run {}, is in run {}", self.seen["run"], now["run"]));
+        }
+        let ended = !self.seen["outcome"].is_null() && run(now) == run(&self.seen);
         for name in FINAL.into_iter().filter(|_| ended) {
             if now[name] != self.seen[name] {
                 return Some(format!("{name} was {}, is {}", self.seen[name], now[name]));
             }
         }
-        let broken = self
-            .promised
-            .filter(|promised| !now["outcome"].is_null() && now["outcome"] != *promised);
-        broken.map(|promised| format!("{promised} was acknowledged, it is {}", now["outcome"]))
+        let broken = self.promised.filter(|(of, promised)| {
+            *of == run(now) && !now["outcome"].is_null() && now["outcome"] != *promised
+        });
+        broken.map(|(_, promised)| format!("{promised} was acknowledged, it is {}", now["outcome"]))
     }
 }
 
-/// Every acknowledged call, by key.
+/// Every acknowledged call, by key, and everything that was asked and told.
 #[derive(Debug, Default)]
-pub struct Record(Mutex<BTreeMap<String, Fact>>);
+pub struct Record {
+    facts: Mutex<BTreeMap<String, Fact>>,
+    /// For the checker.
+    pub history: History,
+}
 
 impl Record {
     /// Remembers an answer about the call of `key`.
@@ -53,12 +62,15 @@ impl Record {
     /// If it contradicts an earlier one.
     pub fn learn(&self, key: &str, body: &Value) {
         let call = body["id"].as_str().expect("an answer names its call").to_owned();
-        let mut facts = self.0.lock().unwrap();
+        let mut facts = self.facts.lock().unwrap();
         if let Some(fact) = facts.get_mut(key) {
-            if let Some(difference) = fact.contradicts(body) {
+            // An answer may be older than one that came first: the history's checker knows which.
+            let newer = body["run"].as_u64() > fact.seen["run"].as_u64();
+            let ends = body["run"] == fact.seen["run"] && !body["outcome"].is_null();
+            if let Some(difference) = fact.contradicts(body).filter(|_| newer || ends) {
                 panic!("{key}: {difference}");
             }
-            if !body["outcome"].is_null() {
+            if newer || ends {
                 fact.seen = body.clone();
             }
             return;
@@ -68,16 +80,16 @@ impl Record {
     }
 
     /// Remembers that an act on `call` was acknowledged, which leads to `outcome`.
-    pub fn promise(&self, call: &str, outcome: &'static str) {
-        let mut facts = self.0.lock().unwrap();
+    pub fn promise(&self, call: &str, run: Option<u64>, outcome: &'static str) {
+        let mut facts = self.facts.lock().unwrap();
         if let Some(fact) = facts.values_mut().find(|fact| fact.call == call) {
-            fact.promised = Some(outcome);
+            fact.promised = run.map(|run| (run, outcome));
         }
     }
 
     /// Everything.
     pub fn all(&self) -> Vec<Fact> {
-        self.0.lock().unwrap().values().cloned().collect()
+        self.facts.lock().unwrap().values().cloned().collect()
     }
 
     /// Some of it, at random.
@@ -110,6 +122,8 @@ fn a_changed_answer_and_a_broken_promise_are_noticed() {
     let changed = serde_json::json!({ "id": "c1", "outcome": "accepted", "output": { "a": 2 } });
     assert!(fact.contradicts(&changed).unwrap().contains("output"));
     assert!(fact.contradicts(&serde_json::json!({ "id": "c2" })).is_some());
-    fact.promised = Some("cancelled");
+    let later = serde_json::json!({ "id": "c1", "run": 2, "outcome": "rejected" });
+    assert_eq!(fact.contradicts(&later), None, "another run, another outcome");
+    fact.promised = Some((1, "cancelled"));
     assert!(fact.contradicts(&told).unwrap().contains("cancelled was acknowledged"));
 }

@@ -1,4 +1,4 @@
-//! The whole ledger, read through the feed: one call per key, one end per call, one per review.
+//! The whole ledger, read through the feed: one call per key, one end per run, one per review.
 
 use backstop_tests::Caller;
 use std::collections::BTreeMap;
@@ -9,10 +9,11 @@ const PAGE: usize = 1000;
 /// Counts every event, whether or not anybody was told of it; the figures in words.
 ///
 /// # Panics
-/// If a key has two calls, a call two ends or none, or a review two decisions.
+/// If a key has two calls, a run two ends, or a review two decisions.
 pub async fn each_once(caller: &Caller) -> String {
     let mut keys: BTreeMap<String, u32> = BTreeMap::new();
-    let mut ends: BTreeMap<String, u32> = BTreeMap::new();
+    let mut ends: BTreeMap<(String, u64), u32> = BTreeMap::new();
+    let mut newest: BTreeMap<String, u64> = BTreeMap::new();
     let mut decisions: BTreeMap<String, i32> = BTreeMap::new();
     let (mut after, mut events) = (0, 0);
     loop {
@@ -20,13 +21,15 @@ pub async fn each_once(caller: &Caller) -> String {
         let listed = page.body["events"].as_array().expect("a page of events");
         for event in listed {
             let stream = event["stream"].as_str().expect("an event names its stream").to_owned();
+            let run = event["run"].as_u64().expect("an event names its run");
             match event["type"].as_str().expect("an event has a type") {
                 "call_received" => {
                     let key = event["body"]["key"].as_str().expect("every call has a key");
                     *keys.entry(key.to_owned()).or_default() += 1;
-                    ends.entry(stream).or_default();
+                    newest.insert(stream, 1);
                 }
-                "call_ended" => *ends.entry(stream).or_default() += 1,
+                "run_forked" => drop(newest.insert(stream, run)),
+                "call_ended" => *ends.entry((stream, run)).or_default() += 1,
                 "review_decided" | "review_expired" | "review_withdrawn" => {
                     *decisions.entry(stream).or_default() += 1;
                 }
@@ -43,16 +46,18 @@ pub async fn each_once(caller: &Caller) -> String {
     for (key, calls) in &keys {
         assert_eq!(*calls, 1, "the key {key} made {calls} calls");
     }
-    for (call, times) in &ends {
-        assert!(*times <= 1, "{call} ended {times} times");
+    for ((call, run), times) in &ends {
+        assert!(*times <= 1, "run {run} of {call} ended {times} times");
     }
     for (review, times) in &decisions {
         assert!(*times <= 1, "{review} was decided {times} times");
     }
-    let open = ends.values().filter(|times| **times == 0).count();
-    let (calls, reviews) = (ends.len(), decisions.len());
+    let ended = |(call, run): (&String, &u64)| ends.contains_key(&(call.clone(), *run));
+    let open = newest.iter().filter(|newest| !ended(*newest)).count();
+    let (calls, reviews) = (newest.len(), decisions.len());
+    let further: u64 = newest.values().map(|run| run - 1).sum();
     format!(
         "{events} events: {calls} calls, {open} of them nobody was told of and still open, \
-             {reviews} reviews decided; each once"
+             {further} further runs, {reviews} reviews decided; each once"
     )
 }

@@ -99,6 +99,20 @@ pub enum HoldAct {
     List,
 }
 
+/// `backstop sweep`
+#[derive(Debug, clap::Args)]
+pub struct Sweep {
+    /// Folder of the ledger; with `--dry-run` a gateway may be running on it
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
+    /// Folder with policies/ and prompts/: their `retain` says how long things are kept
+    #[arg(long, env = "BACKSTOP_WORKSPACE", default_value = ".")]
+    pub workspace: PathBuf,
+    /// Only say what would go
+    #[arg(long, env = "BACKSTOP_DRY_RUN")]
+    pub dry_run: bool,
+}
+
 /// `backstop size`
 #[derive(Debug, clap::Args)]
 pub struct Size {

@@ -3,6 +3,22 @@
 use crate::{CallEvent, CallState, Effect, Ended, Millis, Outcome, Phase, RunEnd};
 
 impl CallState {
+    /// Events that end, supersede or hold a run.
+    pub(super) fn of_the_run(&mut self, event: &CallEvent, at: Millis) -> Option<()> {
+        match event {
+            CallEvent::OutcomeRevised { from, to } => self.revised(from, to, at),
+            CallEvent::EffectsReleased { effects } => self.effects(effects, at),
+            CallEvent::CallEnded(ended) => self.end(ended, at),
+            CallEvent::CompensationRequested { compensations } => {
+                (self.run > 1 && !compensations.is_empty()).then_some(())
+            }
+            CallEvent::CallPaused(paused) => self.pause(paused, at),
+            CallEvent::CallResumed { state } => self.resume(state, at),
+            // A new run needs all that happened before, so `fold` itself sees to it.
+            _ => None,
+        }
+    }
+
     /// At once, or after the undo window of the decision that led here.
     pub(super) fn ending(&self, ended: &Ended) -> Phase {
         let window = self.resolved.as_ref().filter(|_| ended.outcome.is_a_persons());
@@ -18,14 +34,14 @@ impl CallState {
     }
 
     /// Tool calls leave with the end that follows, so it must have an answer.
-    pub(super) fn effects(&mut self, effects: &[Effect], at: Millis) -> Option<()> {
+    fn effects(&mut self, effects: &[Effect], at: Millis) -> Option<()> {
         let ending = self.ending_at(at).is_some_and(|ended| ended.answer.is_some());
         (ending && !effects.is_empty()).then_some(())?;
         self.effects = effects.to_vec();
         Some(())
     }
 
-    pub(super) fn end(&mut self, ended: &Ended, at: Millis) -> Option<()> {
+    fn end(&mut self, ended: &Ended, at: Millis) -> Option<()> {
         let lawful = match ended.outcome {
             Outcome::Cancelled => ended.answer.is_none(),
             _ => self.ending_at(at) == Some(ended),
@@ -45,7 +61,7 @@ impl CallState {
         }
     }
 
-    pub(super) fn revised(&mut self, from: &RunEnd, to: &RunEnd, at: Millis) -> Option<()> {
+    fn revised(&mut self, from: &RunEnd, to: &RunEnd, at: Millis) -> Option<()> {
         let decided = self.ending_at(at).map(|ended| RunEnd::of(self.run, ended));
         let cancelled = to.outcome == Outcome::Cancelled && to.answer.is_none();
         let lawful = to.run == self.run && (cancelled || decided.as_ref() == Some(to));

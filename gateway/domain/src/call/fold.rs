@@ -146,14 +146,13 @@ impl CallState {
                 self.interim = Some(*digest);
                 Some(())
             }
-            CallEvent::OutcomeRevised { from, to } => self.revised(from, to, at),
-            CallEvent::EffectsReleased { effects } => self.effects(effects, at),
-            CallEvent::CallEnded(ended) => self.end(ended, at),
-            // `fold` itself sees to it: it needs all that happened before.
-            CallEvent::RunForked(_) => None,
-            CallEvent::CompensationRequested { compensations } => {
-                (self.run > 1 && !compensations.is_empty()).then_some(())
-            }
+            CallEvent::OutcomeRevised { .. }
+            | CallEvent::EffectsReleased { .. }
+            | CallEvent::CallEnded(_)
+            | CallEvent::RunForked(_)
+            | CallEvent::CompensationRequested { .. }
+            | CallEvent::CallPaused(_)
+            | CallEvent::CallResumed { .. } => self.of_the_run(event, at),
         }
     }
 

@@ -141,23 +141,12 @@ impl CallState {
         Some(way)
     }
 
-    /// The same at the start of a new run, with a fresh budget; `None` where none may start: while
-    /// a model is asked, in the middle of a person's word, and once the end is decided.
+    /// The same at the start of a new run, with a fresh budget; `None` where none may start.
     fn restarted(mut self) -> Option<Self> {
-        let humans = |source: Source| source == Source::Human;
-        let free = self.in_flight().is_none()
-            && match &self.phase {
-                Phase::Releasing { .. } | Phase::Ending(_) | Phase::Ended(_) => false,
-                Phase::Checking { subject } | Phase::Masking { subject, .. } => {
-                    !humans(subject.source)
-                }
-                Phase::Deciding(Topic::Resolved) => false,
-                Phase::Deciding(Topic::Answer) => {
-                    !self.judged.as_ref().is_some_and(|judged| humans(judged.subject.source))
-                }
-                _ => true,
-            };
-        free.then_some(())?;
+        if let Phase::Paused { before, .. } = self.phase {
+            self.phase = *before;
+        }
+        self.is_between_steps().then_some(())?;
         if let Phase::InReview { rest, .. } = &self.phase {
             // Nobody is asked by the old review any more: its people are asked anew.
             let reviews = self.people.iter().chain(rest).cloned().collect();
@@ -169,5 +158,22 @@ impl CallState {
         self.effects.clear();
         (self.revises, self.revised) = (None, None);
         Some(self)
+    }
+
+    /// Whether nothing is half done: no model is asked, no person's word is being carried out, and
+    /// no end is decided.
+    pub(super) fn is_between_steps(&self) -> bool {
+        let humans = |source: Source| source == Source::Human;
+        let judged = self.judged.as_ref().map(|judged| judged.subject.source);
+        self.in_flight().is_none()
+            && match &self.phase {
+                Phase::Releasing { .. } | Phase::Ending(_) | Phase::Ended(_) => false,
+                Phase::Checking { subject } | Phase::Masking { subject, .. } => {
+                    !humans(subject.source)
+                }
+                Phase::Deciding(Topic::Resolved) => false,
+                Phase::Deciding(Topic::Answer) => !judged.is_some_and(humans),
+                _ => true,
+            }
     }
 }

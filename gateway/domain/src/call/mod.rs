@@ -12,6 +12,7 @@ mod fold;
 mod fork;
 mod next;
 mod offer;
+mod pause;
 mod resolve;
 mod state;
 #[cfg(test)]

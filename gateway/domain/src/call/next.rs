@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, string::ToString, vec::Vec};
 
-use super::{budget::affordable, decide::decide};
+use super::{budget::affordable, decide::decide, pause};
 use crate::{
     Ask, AttemptEnded, AttemptResult, CallEvent, CallState, Ended, FailureClass, Millis, Phase,
     Plan, ReviewSpec, SkipReason, Subject,
@@ -62,6 +62,9 @@ pub fn next(plan: &Plan, state: &CallState) -> Step {
         }
         Phase::Waiting { until, .. } => {
             Step::Sleep { until: *until, then: Box::new(CallEvent::WaitEnded) }
+        }
+        Phase::Paused { paused, before, .. } => {
+            Step::Sleep { until: paused.until, then: Box::new(pause::over(state, paused, before)) }
         }
         Phase::Checking { subject } => Step::Judge(subject.clone()),
         Phase::Masking { subject, checks } => {

@@ -1,12 +1,12 @@
 //! What is known of a call: everything that a later decision rests on, and nothing else.
 
-use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 
 use super::fork::Folded;
 use crate::{
     Ask, AttemptEnded, AttemptStarted, Digest, Effect, Ended, FailureClass, Finding, Interim,
-    Judged, Leaving, MicroMoney, Millis, Received, ReleaseError, Resolved, ReviewId, ReviewSpec,
-    RunEnd, RungRef, Source, Subject, outcome,
+    Judged, Leaving, MicroMoney, Millis, Paused, Received, ReleaseError, Resolved, ReviewId,
+    ReviewSpec, RunEnd, RungRef, Source, Subject, outcome,
 };
 
 /// A call, as its events so far make it.
@@ -95,6 +95,15 @@ pub enum Phase {
         /// What of whom.
         ask: Ask,
     },
+    /// An operator holds it.
+    Paused {
+        /// Since when.
+        since: Millis,
+        /// Until when, what then, and why.
+        paused: Paused,
+        /// Where it goes on.
+        before: Box<Self>,
+    },
     /// An answer is judged.
     Checking {
         /// The answer.
@@ -148,7 +157,7 @@ impl Phase {
         match self {
             Self::Admitted => "admitted",
             Self::Attempting { .. } => "attempting",
-            Self::Waiting { .. } => "waiting",
+            Self::Waiting { .. } | Self::Paused { .. } => "waiting",
             Self::LookingUp { .. }
             | Self::Checking { .. }
             | Self::Masking { .. }

@@ -1,6 +1,6 @@
 //! What stands between two runs of a call, in words.
 
-use backstop_domain::{CallEvent, ForkKind, RunEnd};
+use backstop_domain::{CallEvent, ForkKind, PauseEnd, RunEnd};
 
 /// The sentence of an event between runs; `None` for every other event.
 pub(super) fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
@@ -27,6 +27,17 @@ pub(super) fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
                 .map(|one| format!("`{}` for `{}`, released as {}", one.by, one.tool, one.effect));
             Some(("what was released is to be made good".into(), lines.collect()))
         }
+        CallEvent::CallPaused(paused) => {
+            let then = match paused.then {
+                PauseEnd::Cancel => "then it is cancelled",
+                PauseEnd::Resume => "then it goes on",
+            };
+            Some((
+                format!("the call was paused; {then}"),
+                vec![format!("reason: {}", paused.reason)],
+            ))
+        }
+        CallEvent::CallResumed { state } => Some((format!("the call goes on: {state}"), vec![])),
         _ => None,
     }
 }

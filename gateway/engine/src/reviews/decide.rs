@@ -28,6 +28,7 @@ impl Inner {
         if is_same_again(&review, verb) {
             return Err(Refusal::Repeated.into());
         }
+        self.queue_is_open(&review.opened.queue)?;
         if review.opened.kind == ReviewKind::Audit {
             return self.decide_audit(id, review, verb).await;
         }

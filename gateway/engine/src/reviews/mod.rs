@@ -80,6 +80,16 @@ pub enum ReviewError {
     /// A path was changed that may not be.
     #[error("`{0}` may not be edited in this review")]
     MayNotEdit(String),
+    /// An operator holds the queue.
+    #[error("queue `{queue}` is paused: {reason}")]
+    Paused {
+        /// The queue.
+        queue: String,
+        /// Why.
+        reason: String,
+        /// Until when, at most.
+        until: Millis,
+    },
     /// Somebody else was faster, again and again.
     #[error("the review is being changed by somebody else: look at it anew")]
     Busy,
@@ -103,6 +113,9 @@ impl Engine {
     /// [`ReviewError`]; nothing has changed then.
     pub async fn claim(&self, id: &ReviewId, actor: Actor) -> Result<ReviewState, ReviewError> {
         let by = actor.id.clone();
+        if let Some(review) = self.0.review(id).await? {
+            self.0.queue_is_open(&review.opened.queue)?;
+        }
         self.0.command(id, actor, |review, now| review.claim(&by, now)).await
     }
 
@@ -237,6 +250,13 @@ impl Engine {
 pub(crate) const TRIES: usize = 8;
 
 impl Inner {
+    /// Nobody claims or decides in a queue that an operator holds.
+    pub(crate) fn queue_is_open(&self, queue: &str) -> Result<(), ReviewError> {
+        let Some(held) = self.pauses.of("queue", queue, self.clock.now()) else { return Ok(()) };
+        let (queue, reason, until) = (queue.to_owned(), held.reason, held.until);
+        Err(ReviewError::Paused { queue, reason, until })
+    }
+
     pub(crate) async fn review(&self, id: &ReviewId) -> Result<Option<ReviewState>, Stop> {
         let mut state = None;
         for recorded in self.ledger.stream(&Stream::review(id), 0).await? {

@@ -1,10 +1,10 @@
-//! Erasures and holds of the ledger in memory.
+//! What the ledger in memory forgets, erases and holds.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use backstop_domain::{CallId, Digest, Stream};
+use backstop_domain::{CallId, Digest, Millis, Stream};
 
-use crate::{CallBodies, KeepingChange, OwnBody, Size, erasure::digests};
+use crate::{CallBodies, KeepingChange, OwnBody, Retention, Size, Swept, erasure::digests};
 
 use super::{Kept, State};
 
@@ -87,6 +87,40 @@ impl State {
             });
         }
         policies
+    }
+
+    /// Forgets what its time is over for.
+    pub(super) fn sweep(&mut self, retention: Retention) -> Swept {
+        let mut swept = Swept::default();
+        if let Some(before) = retention.keys_of_calls_ended_before {
+            let kept = self.keys.len();
+            let calls = &self.calls;
+            self.keys.retain(|_, binding| {
+                let ended = calls.get(&binding.call).and_then(|call| call.ended);
+                ended.is_none_or(|ended| ended >= before)
+            });
+            swept.keys = (kept - self.keys.len()) as u64;
+        }
+        let in_use = self.oldest_in_use();
+        let held: HashSet<Digest> = self.kept_back.iter().map(|(digest, _)| *digest).collect();
+        for (class, before) in retention.by_class() {
+            let Some(before) = before else { continue };
+            let before = in_use.map_or(before, |oldest| oldest.min(before));
+            let old = self.bodies.iter_mut().filter(|(digest, kept)| {
+                let over = kept.class == class && kept.used < before;
+                over && kept.body.private && !held.contains(digest)
+            });
+            swept.bodies += old.filter_map(|(_, kept)| kept.body.bytes.take()).count() as u64;
+        }
+        swept
+    }
+
+    /// When the oldest call was received that is open, or has an open review.
+    fn oldest_in_use(&self) -> Option<Millis> {
+        let open = self.reviews.values().filter(|review| review.phase.is_open());
+        let reviewed = open.filter_map(|review| self.calls.get(&review.call));
+        let calls = self.calls.values().filter(|call| call.is_open());
+        calls.chain(reviewed).map(|call| call.received).min()
     }
 
     /// Every digest that an event names, that of its own body included.

@@ -3,7 +3,7 @@
 use backstop_domain::{Digest, Event, Millis, Stream};
 use rusqlite::{Connection, params};
 
-use crate::{CallSummary, KeyClaim, ReviewSummary, seal::Sealed};
+use crate::{CallSummary, KeyClaim, ReviewSummary, kinds, retention::BodyClass, seal::Sealed};
 
 use super::rows::{actor_word, call, review};
 
@@ -34,7 +34,10 @@ pub(super) fn event(connection: &Connection, sealed: &Sealed<'_>) -> rusqlite::R
         envelope.hash.as_bytes(),
     ])?;
     match (envelope.body_digest, &sealed.text) {
-        (Some(digest), Some(text)) => body(connection, digest, text.as_bytes(), true, envelope.at),
+        (Some(digest), Some(text)) => {
+            let class = kinds::class(&envelope.kind);
+            body(connection, digest, text.as_bytes(), true, envelope.at, class)
+        }
         _ => Ok(()),
     }
 }
@@ -46,13 +49,16 @@ pub(super) fn body(
     bytes: &[u8],
     private: bool,
     at: Millis,
+    class: BodyClass,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO bodies (digest, bytes, private, used) VALUES (?1, ?2, ?3, ?4) \
+    let sql = "INSERT INTO bodies (digest, bytes, private, used, class) \
+               VALUES (?1, ?2, ?3, ?4, ?5) \
                ON CONFLICT (digest) DO UPDATE SET bytes = coalesce(bytes, excluded.bytes), \
-               private = max(private, excluded.private), used = max(used, excluded.used)";
+               private = max(private, excluded.private), used = max(used, excluded.used), \
+               class = max(class, excluded.class)";
     connection
         .prepare_cached(sql)?
-        .execute(params![digest.as_bytes(), bytes, private, at.0])
+        .execute(params![digest.as_bytes(), bytes, private, at.0, class as u8])
         .map(drop)
 }
 

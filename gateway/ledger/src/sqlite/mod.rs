@@ -50,7 +50,7 @@ pub use self::{
     faults::{CommitStep, Faults},
     migrate::{Migrated, migrate},
     offline::{BodiesByDigest, Offline},
-    read::{read_body, read_stream, sizes},
+    read::{over, read_body, read_stream, sizes},
     rebuild::rebuild_summaries,
     verify::{Break, Head, Report, head, lacks, verify},
 };

@@ -9,14 +9,15 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use crate::{
-    CallFilter, CallSummary, CallsPage, Cursor, OpenError, ReadFailed, Reading, Recorded,
-    ReviewFilter, ReviewSummary, ReviewsPage, Size, StoredBody,
+    CallFilter, CallSummary, CallsPage, Cursor, OpenError, Over, ReadFailed, Reading, Recorded,
+    Retention, ReviewFilter, ReviewSummary, ReviewsPage, Size, StoredBody,
     query::{FEED_MAX, bounded},
 };
 
 use super::{
     erase, open,
     rows::{self, clamped, summary},
+    schema, sweep,
 };
 
 /// What a read gives.
@@ -95,6 +96,18 @@ pub fn sizes(folder: &Path) -> Result<BTreeMap<String, Size>, OpenError> {
     let path = folder.join(open::DATABASE);
     std::fs::metadata(&path).map_err(|error| OpenError::Folder(folder.to_owned(), error))?;
     Ok(erase::sizes(&open::reader(&path)?)?)
+}
+
+/// What a sweep would forget now. It changes nothing, and may be asked beside a running gateway.
+///
+/// # Errors
+/// [`OpenError`] if there is no ledger there, another Backstop wrote it, or it cannot be read.
+pub fn over(folder: &Path, retention: Retention) -> Result<Over, OpenError> {
+    let path = folder.join(open::DATABASE);
+    std::fs::metadata(&path).map_err(|error| OpenError::Folder(folder.to_owned(), error))?;
+    let connection = open::reader(&path)?;
+    schema::ready_to_read(&connection, folder)?;
+    Ok(sweep::over(&connection, retention)?)
 }
 
 /// The bytes of that digest, read as [`read_stream`] reads; `None` if they are not kept (any more).

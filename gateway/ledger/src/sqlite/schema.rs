@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::OpenError;
 
 /// Each step takes a folder from the format of its index to the next.
-const STEPS: [&str; 2] = [FIRST, CONSUMERS];
+const STEPS: [&str; 3] = [FIRST, CONSUMERS, CLASSES];
 
 /// The format that this binary writes; stands in `user_version`.
 pub(super) const FORMAT: i64 = STEPS.len() as i64;
@@ -122,6 +122,17 @@ CREATE TABLE held (
 CREATE INDEX held_call ON held (call);
 ";
 
+/// How long each body is kept: 0 a request, an answer, a file; 1 words of an event; 2 words of an
+/// outcome or a decision (`kinds::class`).
+const CLASSES: &str = "
+ALTER TABLE bodies ADD COLUMN class INTEGER NOT NULL DEFAULT 0;
+UPDATE bodies SET class = told.class FROM (
+    SELECT body_digest AS digest, max(CASE WHEN type IN ('call_ended', 'verdict_reached',
+        'review_resolved', 'vote_cast', 'review_decided') THEN 2 ELSE 1 END) AS class
+    FROM events WHERE body_digest IS NOT NULL GROUP BY body_digest
+) AS told WHERE told.digest = bodies.digest;
+";
+
 /// Makes the tables of a new database, and holds any other to [`FORMAT`].
 ///
 /// # Errors
@@ -132,6 +143,18 @@ pub(super) fn ready(connection: &mut Connection, folder: &Path) -> Result<(), Op
     match format(connection)? {
         FORMAT => Ok(()),
         0 => Ok(step_up(connection)?),
+        found => Err(OpenError::Older { path: folder.into(), found, known: FORMAT }),
+    }
+}
+
+/// Holds a database that is only read to [`FORMAT`].
+///
+/// # Errors
+/// As [`ready`].
+pub(super) fn ready_to_read(connection: &Connection, folder: &Path) -> Result<(), OpenError> {
+    check(connection, folder)?;
+    match format(connection)? {
+        FORMAT => Ok(()),
         found => Err(OpenError::Older { path: folder.into(), found, known: FORMAT }),
     }
 }

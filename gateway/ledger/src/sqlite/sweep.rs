@@ -3,30 +3,68 @@
 use backstop_domain::Millis;
 use rusqlite::{Connection, params};
 
-use crate::{Retention, Swept};
+use crate::{Over, Retention, Swept, retention::BodyClass};
 
-/// Keys, and bodies, that one sweep forgets at most.
+/// Keys, and bodies of each class, that one sweep forgets at most.
 const MOST: u64 = 500;
+
+/// Keys whose time is over.
+const KEYS_OVER: &str = "FROM calls c JOIN keys k ON k.call = c.id WHERE c.ended < ?1";
+/// Bodies of a class whose time is over.
+const BODIES_OVER: &str = "FROM bodies WHERE used < ?1 AND private AND bytes IS NOT NULL \
+                           AND class = ?2 AND digest NOT IN (SELECT digest FROM held)";
 
 /// Forgets, inside the transaction that is open.
 pub(super) fn sweep(connection: &Connection, retention: Retention) -> rusqlite::Result<Swept> {
     let mut swept = Swept::default();
     if let Some(Millis(before)) = retention.keys_of_calls_ended_before {
-        let sql = "DELETE FROM keys WHERE (caller, policy, key) IN (\
-                       SELECT k.caller, k.policy, k.key FROM calls c JOIN keys k ON k.call = c.id \
-                       WHERE c.ended < ?1 LIMIT ?2)";
-        swept.keys = connection.execute(sql, params![before, MOST])? as u64;
+        let sql = format!(
+            "DELETE FROM keys WHERE (caller, policy, key) IN \
+             (SELECT k.caller, k.policy, k.key {KEYS_OVER} LIMIT ?2)"
+        );
+        swept.keys = connection.execute(&sql, params![before, MOST])? as u64;
     }
-    if let Some(before) = retention.bodies_unused_since {
-        let before = in_use(connection)?.map_or(before, |oldest| oldest.min(before));
-        let sql = "UPDATE bodies SET bytes = NULL WHERE id IN (\
-                       SELECT id FROM bodies \
-                       WHERE used < ?1 AND private AND bytes IS NOT NULL \
-                       AND digest NOT IN (SELECT digest FROM held) LIMIT ?2)";
-        swept.bodies = connection.execute(sql, params![before.0, MOST])? as u64;
+    swept.more = swept.keys == MOST;
+    for (class, before) in by_class(connection, retention)? {
+        let sql = format!(
+            "UPDATE bodies SET bytes = NULL WHERE id IN (SELECT id {BODIES_OVER} LIMIT ?3)"
+        );
+        let gone = connection.execute(&sql, params![before.0, class as u8, MOST])? as u64;
+        swept.bodies += gone;
+        swept.more |= gone == MOST;
     }
-    swept.more = swept.keys == MOST || swept.bodies == MOST;
     Ok(swept)
+}
+
+/// What a sweep would forget.
+pub(super) fn over(connection: &Connection, retention: Retention) -> rusqlite::Result<Over> {
+    let mut over = Over::default();
+    if let Some(Millis(before)) = retention.keys_of_calls_ended_before {
+        let sql = format!("SELECT count(*) {KEYS_OVER}");
+        over.keys = connection.query_row(&sql, [before], |row| row.get(0))?;
+    }
+    for (class, before) in by_class(connection, retention)? {
+        let sql = format!("SELECT count(*), coalesce(sum(length(bytes)), 0) {BODIES_OVER}");
+        let of = match class {
+            BodyClass::Plain => &mut over.bodies,
+            BodyClass::OfEvent => &mut over.events,
+            BodyClass::OfDecision => &mut over.labels,
+        };
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        *of = connection.query_row(&sql, params![before.0, class as u8], read)?;
+    }
+    Ok(over)
+}
+
+/// Until when bodies of each class go: whatever an open call rests on stays.
+fn by_class(
+    connection: &Connection,
+    retention: Retention,
+) -> rusqlite::Result<Vec<(BodyClass, Millis)>> {
+    let in_use = in_use(connection)?;
+    let until = |before: Millis| in_use.map_or(before, |oldest| oldest.min(before));
+    let classes = retention.by_class().into_iter();
+    Ok(classes.filter_map(|(class, before)| Some((class, until(before?)))).collect())
 }
 
 /// When the oldest call was received that is open, or has an open review: whatever it rests on was

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use crate::{
     AppendError, Committed, Durability, KeyBinding, OpenError, Retention, StorageFault, Swept,
     Transaction,
+    retention::BodyClass,
     seal::{Sealed, Tip, seal},
     validate,
 };
@@ -306,7 +307,8 @@ impl Writer {
         let at = transaction.last_time();
         for body in &transaction.bodies {
             let (digest, private) = (body.digest(), body.is_private());
-            insert::body(&self.connection, digest, body.bytes(), private, at)?;
+            let class = BodyClass::Plain;
+            insert::body(&self.connection, digest, body.bytes(), private, at, class)?;
         }
         if let Some(claim) = &transaction.key {
             self.shared.keys.add(&claim.scope, &claim.key);

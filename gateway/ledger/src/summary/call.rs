@@ -98,6 +98,9 @@ pub struct CallSummary {
     pub updated: Millis,
     /// When it goes on by itself, if it waits for a time.
     pub wakes: Option<Millis>,
+    /// Since when an operator holds it, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Millis>,
     /// Requests to models so far.
     pub attempts: u32,
     /// The model that was asked last.
@@ -168,6 +171,7 @@ impl CallSummary {
             deadline: received.deadline,
             updated: at,
             wakes: None,
+            paused: None,
             attempts: 0,
             model: None,
             input_tokens: 0,
@@ -234,6 +238,16 @@ impl CallSummary {
             }
             CallEvent::CallEnded(ended) => self.end(at, ended),
             CallEvent::RunForked(forked) => self.reopen(forked),
+            CallEvent::CallPaused(paused) => {
+                self.go(CallPhase::Waiting);
+                self.wakes = Some(paused.until);
+                self.paused = Some(at);
+            }
+            CallEvent::CallResumed { state } => {
+                self.go(CallPhase::of(state));
+                let held = self.paused.take().map_or(0, |since| at.since(since));
+                self.deadline = self.deadline.plus(held);
+            }
         }
     }
 
@@ -282,6 +296,7 @@ impl CallSummary {
 
     fn end(&mut self, at: Millis, ended: &Ended) {
         self.go(CallPhase::Ended);
+        self.paused = None;
         self.ended = Some(at);
         self.outcome = Some(ended.outcome);
         self.answered_by = Some(ended.answered_by);
@@ -294,6 +309,7 @@ impl CallSummary {
     /// A new run: the call's outcome is that of its newest one. What it has spent stays spent.
     fn reopen(&mut self, forked: &Forked) {
         self.go(CallPhase::of(&forked.state));
+        self.paused = None;
         self.deadline = forked.deadline;
         (self.review, self.queue, self.due, self.undo_until) = (None, None, None, None);
         (self.class, self.by) = (None, None);

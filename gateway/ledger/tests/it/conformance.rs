@@ -37,6 +37,7 @@ pub async fn hold_to_the_contract<F: Future<Output = Any>>(make: impl Fn() -> F)
     a_step_of_a_consumer_and_its_events_stand_or_fall_together(make().await).await;
     only_what_no_other_call_uses_is_erased(make().await).await;
     what_is_held_stays(make().await).await;
+    events_compact_to_outcomes_and_decisions(make().await).await;
 }
 
 async fn committed(ledger: &Any, transaction: Transaction) -> Committed {
@@ -345,7 +346,7 @@ async fn erased_bodies_leave_their_envelopes(ledger: Any) {
     let old = call_events("old", 0, way_of_an_accepted_call());
     let old = old.with_bodies([bytes.clone(), ours.clone()]);
     committed(&ledger, old).await;
-    let all = Retention { bodies_unused_since: Some(Millis(START * 2)), ..Retention::default() };
+    let all = Retention::all(Millis(START * 2));
     let mut young = call_events("young", 0, vec![received("p")]);
     young.appends[0].events[0].at = Millis(START + 5_000);
     committed(&ledger, young).await;
@@ -481,7 +482,7 @@ async fn what_is_held_stays(ledger: Any) {
     let bodies = ledger.bodies_of(vec![call.clone()]).await.unwrap().all;
     let hold = KeepingChange::Hold { call: call.clone(), bodies };
     committed(&ledger, operator(1, paused("hold")).with_keeping([hold])).await;
-    let all = Retention { bodies_unused_since: Some(Millis(START * 2)), ..Retention::default() };
+    let all = Retention::all(Millis(START * 2));
     assert!(ledger.sweep(all).await.unwrap().bodies > 0);
     assert_eq!(bytes(&ledger, &raw).await, None);
     assert!(bytes(&ledger, &request).await.is_some());
@@ -494,6 +495,33 @@ async fn what_is_held_stays(ledger: Any) {
     .await;
     ledger.sweep(all).await.unwrap();
     assert_eq!(bytes(&ledger, &request).await, None);
+}
+
+async fn events_compact_to_outcomes_and_decisions(ledger: Any) {
+    let request = Body::new(b"request".to_vec(), true);
+    let way = call_events("a", 0, way_of_an_accepted_call()).with_bodies([request.clone()]);
+    committed(&ledger, way).await;
+    let readable = || async {
+        let events = ledger.stream(&call_stream("a"), 0).await.unwrap();
+        assert!(events.iter().all(|one| one.envelope.computed_hash() == one.envelope.hash));
+        let read = events.into_iter().filter(|one| one.event.is_ok());
+        read.map(|one| one.envelope.kind).collect::<Vec<_>>()
+    };
+    let (whole, end) = (readable().await, Some(Millis(START * 2)));
+    let bodies = Retention { bodies_unused_since: end, ..Retention::default() };
+    assert_eq!(ledger.sweep(bodies).await.unwrap().bodies, 1);
+    assert_eq!(bytes(&ledger, &request).await, None);
+    assert_eq!(readable().await, whole, "every event is still told");
+    let events = Retention { events_unused_since: end, ..Retention::default() };
+    assert!(ledger.sweep(events).await.unwrap().bodies > 0);
+    let left = readable().await;
+    assert!(!left.contains(&"call_received".to_owned()), "{left:?}");
+    for kind in ["call_ended", "verdict_reached", "attempt_started"] {
+        assert!(left.contains(&kind.to_owned()), "{kind}: {left:?}");
+    }
+    let labels = Retention { labels_unused_since: end, ..Retention::default() };
+    assert!(ledger.sweep(labels).await.unwrap().bodies > 0);
+    assert!(!readable().await.contains(&"call_ended".to_owned()));
 }
 
 /// What a ledger whose disk failed must do. `fail` makes the next commit fail.

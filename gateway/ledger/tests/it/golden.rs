@@ -7,10 +7,10 @@ use backstop_domain::{
     Act, AnsweredBy, Ask, AtDoor, AttemptEnded, AttemptResult, Basis, CallEvent, CallId, Cause,
     Compensation, ControlEvent, Criticality, Decision, Digest, Drawn, Effect, Ended, Envelope,
     Escalation, Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, FullLimit, Judged,
-    MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, Priority, Purpose,
-    QualityOf, Reason, Received, Requested, Resolution, Resolved, ReviewEvent, ReviewId,
-    ReviewKind, ReviewSpec, RunEnd, RungRef, Scored, ShadowResult, Show, Signal, SkipReason,
-    Skipped, Source, Status, Stream, Subject, Usage, Verdict, effect_key,
+    MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, PauseEnd, Paused,
+    Priority, Purpose, QualityOf, Reason, Received, Requested, Resolution, Resolved, ReviewEvent,
+    ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Scored, ShadowResult, Show, Signal,
+    SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, effect_key,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
 };
 use backstop_ledger::{Ledger, MemoryLedger, NewEvent, Transaction};
@@ -258,12 +258,16 @@ fn of_runs() -> Vec<(&'static str, CallEvent)> {
     };
     let released = Effect { key: effect.clone(), tool: "refund".into() };
     let compensation = Compensation { effect, tool: "refund".into(), by: "cancel-refund".into() };
+    let until = Millis(START + 600_000);
+    let paused = Paused { until, then: PauseEnd::Resume, reason: "the model is odd".into() };
     vec![
         ("rollback", CallEvent::RunForked(forked)),
         ("resume", CallEvent::RunForked(resumed)),
         ("", CallEvent::OutcomeRevised { from: RunEnd::of(1, &full_ended()), to: nobody }),
         ("", CallEvent::EffectsReleased { effects: vec![released] }),
         ("", CallEvent::CompensationRequested { compensations: vec![compensation] }),
+        ("", CallEvent::CallPaused(paused)),
+        ("", CallEvent::CallResumed { state: "attempting".into() }),
     ]
 }
 

@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use backstop_domain::Millis;
 use backstop_ledger::{
-    BackupError, Ledger, OpenError, Options, SqliteLedger, backup, migrate, restore, verify,
+    BackupError, Ledger, OpenError, Options, Retention, SqliteLedger, backup, migrate, restore,
+    verify,
 };
 use rusqlite::Connection;
 
@@ -126,6 +128,13 @@ async fn an_older_folder_is_told_how_to_become_new_and_keeps_every_event() {
     assert_eq!(ledger.position(), 37);
     assert!(ledger.feed(0, 100).await.unwrap().iter().all(|one| one.event.is_ok()));
     assert_eq!(ledger.subscriptions().await, Ok(vec![]));
+    let end = Some(Millis(u64::MAX >> 1));
+    let events = Retention { events_unused_since: end, ..Retention::default() };
+    while ledger.sweep(events).await.unwrap().more {}
+    let left = ledger.feed(0, 100).await.unwrap();
+    let readable =
+        |kind: &str| left.iter().any(|one| one.event.is_ok() && one.envelope.kind == kind);
+    assert!(readable("call_ended") && !readable("call_received"), "old bodies have classes too");
     ledger.append(call_events("new", 0, vec![received("p")])).await.unwrap();
     drop(ledger);
     assert!(verify(folder.path()).unwrap().is_whole());
@@ -136,13 +145,13 @@ async fn an_older_folder_is_told_how_to_become_new_and_keeps_every_event() {
 async fn a_migration_that_was_killed_goes_on() {
     // Killed while the backup was made.
     let folder = older();
-    let partial = folder.path().join("before-format-2.partial");
+    let partial = folder.path().join("before-format-3.partial");
     fs::create_dir(&partial).unwrap();
     fs::write(partial.join("ledger.db"), "half").unwrap();
     assert!(migrate(folder.path()).unwrap().backup.unwrap().exists());
     // Killed after the backup, before the step.
     let folder = older();
-    let kept = folder.path().join("before-format-2");
+    let kept = folder.path().join("before-format-3");
     backup(folder.path(), &kept).unwrap();
     assert_eq!(migrate(folder.path()).unwrap().backup, Some(kept));
     // Killed inside the step: SQLite has none of it.

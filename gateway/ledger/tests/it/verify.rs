@@ -166,8 +166,8 @@ async fn erased_calls_are_counted_and_not_called_broken() {
     let withdrawn =
         backstop_domain::ReviewEvent::ReviewWithdrawn { reason: "the caller cancelled".into() };
     ledger.append(review_events("r", 1, vec![withdrawn])).await.unwrap();
-    let late = Some(backstop_domain::Millis(START * 2));
-    let all = Retention { bodies_unused_since: late, keys_of_calls_ended_before: late };
+    let late = backstop_domain::Millis(START * 2);
+    let all = Retention { keys_of_calls_ended_before: Some(late), ..Retention::all(late) };
     assert!(ledger.sweep(all).await.unwrap().bodies > 0);
     drop(ledger);
     let report = verify(folder.path()).unwrap();

@@ -23,8 +23,8 @@ pub(crate) struct Around {
     pub hours: Calendars,
     /// What holds for policies that lack a key.
     pub defaults: Defaults,
-    /// How long the gateway keeps bodies, in milliseconds.
-    pub bodies_ms: u64,
+    /// How long the gateway keeps things.
+    pub kept: gateway_file::Retention,
     /// `gateway.yaml` as a tree, for the revision's manifest.
     pub tree: Option<crate::yaml::Node>,
 }
@@ -81,7 +81,7 @@ impl Around {
                 pending: defaults.pending.clone(),
                 on: defaults.on.clone(),
             },
-            bodies_ms: gateway.store.retain.bodies_ms,
+            kept: gateway.store.retain,
             tree,
         }
     }

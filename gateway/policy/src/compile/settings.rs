@@ -9,6 +9,8 @@ use crate::compiled::{
 use crate::diagnostics::Code;
 use crate::prompt::Keep;
 use crate::raw::{self, LimitKind, Per};
+use crate::source::Spanned;
+use crate::units::Time;
 
 impl Compiler<'_> {
     /// Limits at the door.
@@ -118,10 +120,21 @@ impl Compiler<'_> {
     /// How long things are kept.
     pub(super) fn retain(&mut self) -> Retain {
         let around = self.around;
-        let own = self.raw.retain.as_ref().and_then(|retain| retain.bodies.as_ref());
-        if let Some(time) = own.filter(|time| time.value.0 < around.bodies_ms) {
-            let say = "bodies are erased no sooner than `store: {retain: {bodies}}` of the gateway";
-            let help = "shorten it there too: bodies are kept for the longest time asked for";
+        let of = |own: fn(&raw::Retain) -> Option<&Spanned<Time>>| {
+            self.raw.retain.as_ref().and_then(own)
+        };
+        let kept = around.kept;
+        let own = [
+            ("bodies", of(|retain| retain.bodies.as_ref()), kept.bodies_ms),
+            ("events", of(|retain| retain.events.as_ref()), kept.events_ms),
+            ("labels", of(|retain| retain.labels.as_ref()), kept.labels_ms),
+        ];
+        for (key, time, gateways_ms) in own {
+            let Some(time) = time.filter(|time| time.value.0 < gateways_ms) else { continue };
+            let say =
+                format!("{key} go no sooner than `store: {{retain: {{{key}}}}}` of the gateway");
+            let help =
+                "shorten it there too: what calls share is kept for the longest time asked for";
             self.warn(Code::NotYet, time.span, say, Some(help.to_owned()));
         }
         let written = self.raw.retain.as_ref().or(around.defaults.retain.as_ref());

@@ -78,9 +78,9 @@ words! {
 pub struct Retention {
     /// Inputs and answers; default 30 d.
     pub bodies_ms: u64,
-    /// Events; default 400 d.
+    /// Words of events; default 400 d.
     pub events_ms: u64,
-    /// Labels from reviews; default 7 y.
+    /// Words of outcomes and decisions; default 7 y.
     pub labels_ms: u64,
 }
 

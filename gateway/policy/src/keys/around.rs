@@ -53,9 +53,9 @@ shapes! {
     RETAIN = "`retain`" {
         /// Inputs and answers.
         "bodies" => Value::Unit(Unit::Time),
-        /// Events.
+        /// Words of events; after that only outcomes and decisions can be read.
         "events" => Value::Unit(Unit::Time),
-        /// Labels from reviews.
+        /// Words of outcomes and decisions, labels among them.
         "labels" => Value::Unit(Unit::Time),
     }
 
@@ -63,9 +63,9 @@ shapes! {
     STORE_RETAIN = "`retain`" {
         /// Inputs and answers.
         "bodies" = "30d" => Value::Unit(Unit::Time),
-        /// Events.
+        /// Words of events; after that only outcomes and decisions can be read.
         "events" = "400d" => Value::Unit(Unit::Time),
-        /// Labels from reviews.
+        /// Words of outcomes and decisions, labels among them.
         "labels" = "7y" => Value::Unit(Unit::Time),
     }
 

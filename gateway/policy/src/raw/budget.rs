@@ -217,9 +217,9 @@ impl Decode for Conversation {
 pub struct Retain {
     /// Inputs and answers; the gateway's default is 30 d.
     pub bodies: Option<Spanned<Time>>,
-    /// Events; the gateway's default is 400 d.
+    /// Words of events; the gateway's default is 400 d.
     pub events: Option<Spanned<Time>>,
-    /// Labels from reviews; the gateway's default is 7 y.
+    /// Words of outcomes and decisions; the gateway's default is 7 y.
     pub labels: Option<Spanned<Time>>,
 }
 

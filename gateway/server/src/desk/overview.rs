@@ -95,6 +95,7 @@ struct Page {
     queues: Vec<Queue>,
     calls: Vec<Call>,
     ready: Result<(), String>,
+    held: Vec<(String, String)>,
     memory: usize,
 }
 
@@ -144,9 +145,16 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
         queues: queues.collect(),
         calls: calls.iter().take(LISTED).map(listed).collect(),
         ready: app.engine.health(),
+        held: held(&app),
         memory: app.engine.in_flight(),
     };
     Ok(shown(&app, &visitor, &page, viewed("overview", None, false)))
+}
+
+/// What operators hold, in words.
+fn held(app: &App) -> Vec<(String, String)> {
+    let held = app.engine.pauses().into_iter();
+    held.map(|(target, held)| (target.replacen('/', " ", 1), words::held(&held))).collect()
 }
 
 /// Calls of the last day, newest first.

@@ -9,6 +9,7 @@ use axum::{
     response::{Response, Sse, sse},
 };
 use backstop_domain::{Millis, Priority};
+use backstop_engine::Held;
 use backstop_ledger::{ReviewPhase, ReviewSummary};
 use futures_util::{Stream, stream};
 use serde::Deserialize;
@@ -237,6 +238,7 @@ fn queues(
             open.entry(queue).or_default().push(row);
         }
     }
+    let held = held_queues(app);
     let seen = workspace.gateway.queues.iter();
     let seen = seen.filter(|(name, _)| visitor.identity.looks_into(name));
     seen.map(|(name, queue)| {
@@ -248,12 +250,22 @@ fn queues(
             open: rows.len(),
             late: rows.iter().filter(|row| row.due.since(now) == 0).count(),
             oldest: oldest.map(|at| words::span(now.since(at))).unwrap_or_default(),
-            wait: wait(rows.len(), view.decided_lately(name, now)),
+            wait: match held.get(name) {
+                Some(held) => words::held(held),
+                None => wait(rows.len(), view.decided_lately(name, now)),
+            },
             chosen: chosen == Some(name),
             reasons: queue.reasons.clone(),
         }
     })
     .collect()
+}
+
+/// Queues that an operator holds.
+fn held_queues(app: &App) -> BTreeMap<String, Held> {
+    let held = app.engine.pauses().into_iter();
+    held.filter_map(|(target, held)| Some((target.strip_prefix("queue/")?.to_owned(), held)))
+        .collect()
 }
 
 /// How long a review that came now would wait, at the pace of the last hour.

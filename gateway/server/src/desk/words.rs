@@ -2,6 +2,7 @@
 //! starts here and in `pages/`; nowhere else does the desk hold sentences.
 
 use backstop_domain::{Millis, OnExpiry, Priority, ReviewKind};
+use backstop_engine::Held;
 use backstop_policy::gateway_file::Role;
 
 /// What somebody may do.
@@ -12,6 +13,11 @@ pub fn roles(roles: &[Role]) -> String {
 /// A moment, in UTC; the page's script writes it in the reader's own zone.
 pub fn moment(at: Millis) -> String {
     stamp(at, "%-d %b %Y, %H:%M UTC")
+}
+
+/// What an operator holds.
+pub fn held(held: &Held) -> String {
+    format!("paused until {} by {}: {}", moment(held.until), held.by, held.reason)
 }
 
 /// A moment for machines.

@@ -8,7 +8,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use backstop_domain::CallId;
+use backstop_domain::{CallId, Phase};
 use backstop_engine::{Admitted, Snapshot, Stop};
 use backstop_policy::compiled::PendingThen;
 use serde_json::Value;
@@ -152,6 +152,9 @@ async fn reply(app: &App, id: CallId, wait: Patience) -> Told {
 
 /// What the policy says while a person decides.
 async fn pending(app: &App, snapshot: &Snapshot) -> Reply {
+    if matches!(snapshot.state.phase, Phase::Paused { .. }) {
+        return Reply::Problem(completion::waiting(snapshot));
+    }
     let workspace = app.engine.workspace();
     let policy = workspace.policies.get(&snapshot.state.received.policy);
     match policy.map(|policy| &policy.pending.then) {

@@ -1,7 +1,7 @@
 //! What an ended or waiting call comes to on the OpenAI face (DESIGN.md section 5).
 
 use axum::http::StatusCode;
-use backstop_domain::{FailureClass, Outcome, call::Attempt};
+use backstop_domain::{FailureClass, Outcome, Phase, call::Attempt};
 use backstop_engine::Snapshot;
 use backstop_policy::{Answer, Choice};
 use serde_json::{Value, json};
@@ -64,11 +64,15 @@ fn ended_problem(
 /// A person decides, and this client cannot wait longer.
 pub fn waiting(snapshot: &Snapshot) -> Problem {
     let id = &snapshot.id;
+    let (code, why) = match &snapshot.state.phase {
+        Phase::Paused { .. } => ("call_paused", "an operator holds"),
+        _ => ("escalated", "a person decides on"),
+    };
     let detail = format!(
-        "a person decides on call {id}; ask for it again with the same Idempotency-Key, or by \
+        "{why} call {id}; ask for it again with the same Idempotency-Key, or by \
          `GET /v1/calls/{id}`"
     );
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "escalated", detail).with_all(extras(snapshot))
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_all(extras(snapshot))
 }
 
 /// The chat completion of an answer.

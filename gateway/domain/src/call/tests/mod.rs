@@ -3,12 +3,14 @@
 
 mod lawful;
 mod limits;
+mod pauses;
 mod people;
 mod properties;
 mod queues;
 mod rungs;
 mod runs;
 mod ties;
+mod together;
 mod undo;
 mod ways;
 mod world;

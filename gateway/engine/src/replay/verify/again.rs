@@ -129,6 +129,14 @@ impl Replay<'_> {
         if is_from_outside(event) {
             return Ok(Made::Given);
         }
+        if let CallEvent::CallResumed { .. } = event {
+            // At the end of the pause the machine says so itself; before it, an operator.
+            let made = next(&self.hand.policy.plan, &self.state);
+            return Ok(match made {
+                Step::Sleep { then, .. } if *then == *event => Made::Event(then),
+                _ => Made::Given,
+            });
+        }
         if let CallEvent::AttemptEnded(ended) = event {
             // That a crash cut it off the machine says itself, and nobody else in those words.
             return match next(&self.hand.policy.plan, &self.state) {
@@ -336,7 +344,8 @@ fn is_from_outside(event: &CallEvent) -> bool {
         | CallEvent::DecisionUndone { .. }
         | CallEvent::InterimReleased { .. }
         | CallEvent::RunForked(_)
-        | CallEvent::CompensationRequested { .. } => true,
+        | CallEvent::CompensationRequested { .. }
+        | CallEvent::CallPaused(_) => true,
         CallEvent::OutcomeRevised { to, .. } => to.outcome == Outcome::Cancelled,
         CallEvent::CallEnded(ended) => ended.outcome == Outcome::Cancelled,
         _ => false,

@@ -107,6 +107,12 @@ fn each_mistake_in_a_name_a_rule_or_the_fallback_is_told_at_its_place() {
             "there is no check `nobody`",
             "t.yaml:10",
         ),
+        (
+            "queue: desk",
+            "queue: desk\ntools:\n  t: {effect: read, args: schemas/in.json, compensate: undo}",
+            "`compensate` stands at a tool that only reads",
+            "t.yaml:9",
+        ),
         ("then: escalate}", "then: {next_model: small}}", "never goes back", "t.yaml:10"),
         ("then: escalate}", "then: [escalate], on_error: accept}", "`accept`", "t.yaml:10"),
         (

@@ -1,0 +1,213 @@
+//! One world per seed: a disk, a clock, two models, and the lives of a gateway over them. Each life
+//! is a runtime of its own with paused time; dropping it is the crash.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use backstop_domain::{
+    FailureClass, Millis,
+    guard::{BreakerRules, QualityRules, RetryRules},
+};
+use backstop_engine::{Engine, Ids, Models, Parts, Services, Upstream};
+use backstop_ledger::MemoryLedger;
+use backstop_tests::{History, bench};
+use backstop_upstream::{
+    AskRequest, AttemptResult, BoxFuture, Clock, CredentialGate, Model, ModelGate, ModelGuards,
+    MonotonicClock, Timeouts, simulated,
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+use super::{
+    disk::Disk,
+    files::{self, LABELS},
+    people::{self, Known},
+};
+
+/// Where time starts.
+const START: u64 = 1_790_000_000_000;
+/// By when everything has ended that anybody waits for: longer than every due time of the files.
+const LONGEST: Duration = Duration::from_secs(2 * 3_600);
+
+/// What outlives a crash.
+pub struct World {
+    seed: u64,
+    dice: StdRng,
+    now: u64,
+    /// The platter.
+    pub kept: MemoryLedger,
+    /// What clients asked and were told.
+    pub history: Arc<History>,
+    /// What clients know of calls.
+    pub known: Arc<Known>,
+}
+
+/// The machine's clock: it goes on while the machine is off, and is set forward now and then.
+struct Jumping {
+    base: MonotonicClock,
+    ahead: AtomicU64,
+}
+
+impl Clock for Jumping {
+    fn now(&self) -> Millis {
+        self.base.now().plus(self.ahead.load(Ordering::SeqCst))
+    }
+}
+
+/// A model that is slow, away, or wrong, as the dice fall.
+struct Moody(Mutex<StdRng>);
+
+impl Model for Moody {
+    fn ask<'a>(&'a self, request: &'a AskRequest) -> BoxFuture<'a, AttemptResult> {
+        let (mood, ms) = {
+            let mut dice = self.0.lock().unwrap();
+            (dice.random_range(0..20_u8), dice.random_range(1..3_000))
+        };
+        let text = request.body["messages"].to_string();
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            match mood {
+                0 => std::future::pending().await,
+                1 => simulated::failed(FailureClass::Transport),
+                2 | 3 => simulated::failed(FailureClass::Overloaded),
+                4 => simulated::text("no JSON at all"),
+                _ => {
+                    let label = LABELS.into_iter().find(|label| text.contains(label));
+                    simulated::text(&format!("{{\"label\": \"{}\"}}", label.unwrap_or("ham")))
+                }
+            }
+        })
+    }
+}
+
+impl World {
+    /// The world of that seed, before anything happened.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            dice: StdRng::seed_from_u64(seed),
+            now: START,
+            kept: MemoryLedger::new(),
+            history: Arc::default(),
+            known: Arc::default(),
+        }
+    }
+
+    /// Some lives that end in a crash or a drain, then one that brings everything to its end.
+    ///
+    /// # Errors
+    /// What a client saw that must not be.
+    pub fn run(&mut self) -> Result<(), String> {
+        for life in 0..self.dice.random_range(1..5) {
+            self.life(life, false)?;
+        }
+        self.life(99, true)
+    }
+
+    fn life(&mut self, number: u64, last: bool) -> Result<(), String> {
+        let seed = self.seed.wrapping_mul(1_000_003).wrapping_add(number);
+        let mut dice = StdRng::seed_from_u64(seed);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        let disk = Disk::over(&self.kept, seed, !last);
+        let lasts = Duration::from_millis(dice.random_range(10..60_000));
+        let drains = dice.random_bool(0.3);
+        let jumps = dice.random_bool(0.3).then(|| dice.random_range(1..400_000));
+        let (history, known) = (Arc::clone(&self.history), Arc::clone(&self.known));
+        let now = self.now;
+        let (lived, ended) = runtime.block_on(async {
+            let clock = Arc::new(Jumping {
+                base: MonotonicClock::starting_at(Millis(now)),
+                ahead: AtomicU64::new(0),
+            });
+            tokio::spawn(disk.clone().turn());
+            let lived = async {
+                let engine = start(seed, &disk, &clock).await?;
+                let clients = people::start(&engine, &history, &known, seed, last);
+                tokio::time::sleep(lasts / 2).await;
+                if let Some(jump) = jumps {
+                    clock.ahead.fetch_add(jump, Ordering::SeqCst);
+                }
+                tokio::time::sleep(lasts / 2).await;
+                if last {
+                    people::settle(&engine, clients, LONGEST).await?;
+                }
+                if drains && !engine.drain(Duration::from_secs(3600)).await {
+                    return Err("a drain of an hour does not end".to_owned());
+                }
+                Ok(())
+            };
+            // Read in here: outside, the machine's own time goes on.
+            (lived.await, clock.now().0)
+        });
+        let off = dice.random_range(0..120_000);
+        // Whoever sets the clock of a machine that was off may set it back a little.
+        self.now = (ended + off).saturating_sub(dice.random_range(0..2_000));
+        drop(runtime);
+        futures_now(disk.cut());
+        lived
+    }
+}
+
+/// Starts the gateway; a disk that fails meanwhile is no mistake of its.
+async fn start(seed: u64, disk: &Disk, clock: &Arc<Jumping>) -> Result<Engine, String> {
+    let clock: Arc<dyn Clock> = clock.clone();
+    let credential = CredentialGate::new("nobody", Arc::clone(&clock));
+    let mut models = BTreeMap::new();
+    for (place, name) in ["small", "large"].into_iter().enumerate() {
+        let guards = ModelGuards {
+            name: name.to_owned(),
+            breaker: BreakerRules::default(),
+            quality: QualityRules::default(),
+            limits: Vec::new(),
+            retry: RetryRules::default(),
+            price: None,
+        };
+        let seed = seed.wrapping_add(place as u64);
+        let gate = ModelGate::new(guards, Arc::clone(&credential), Arc::clone(&clock), seed);
+        let model = Arc::new(Moody(Mutex::new(StdRng::seed_from_u64(seed))));
+        models.insert(name.to_owned(), Upstream { model, gate, timeouts: Timeouts::default() });
+    }
+    let workspace = files::workspace();
+    let engine = Engine::new(Parts {
+        workspace: Arc::clone(&workspace),
+        ledger: Arc::new(disk.clone()),
+        models: Models::new(models),
+        services: Services::default(),
+        clock,
+        ids: Ids::seeded(seed),
+        salt: vec![7; 32],
+    });
+    let sources = bench::bytes(&files::files());
+    for _ in 0..5 {
+        let in_force = engine.put_in_force(Arc::clone(&workspace), &sources).await;
+        match in_force.map_err(|error| error.to_string()) {
+            Ok(_) => break,
+            // A disk that fails at the start is seen by whoever asks later.
+            Err(error) if engine.ledger().is_healthy() && !error.contains("full") => {
+                return Err(format!("the gateway does not start: {error}"));
+            }
+            Err(_) => {}
+        }
+    }
+    match engine.recover().await {
+        Err(stop) if engine.ledger().is_healthy() && !stop.may_pass() => {
+            Err(format!("the gateway does not recover: {stop}"))
+        }
+        _ => Ok(engine),
+    }
+}
+
+/// Carries out what needs no runtime: a ledger in memory is never waited for.
+fn futures_now(work: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(work);
+}
