@@ -92,6 +92,7 @@ fn consumer(name: &str) -> Consumer {
         cloud_events: false,
         private_network: false,
         enabled: true,
+        people: None,
     }
 }
 

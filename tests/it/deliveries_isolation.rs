@@ -120,6 +120,7 @@ fn received(at: Millis) -> CallEvent {
         estimates: Vec::new(),
         traceparent: None,
         canary_of: None,
+        level: backstop_domain::guard::Level::Normal,
         held_at_door: None,
     })
 }
@@ -166,6 +167,7 @@ async fn run(tenth: Manner) -> (Duration, Duration) {
             cloud_events: false,
             private_network: true,
             enabled: true,
+            people: None,
         });
     }
     let deliveries = Deliveries::over(engine);

@@ -59,6 +59,42 @@ async fn read(person: &Caller, call: &Value) -> Vec<Answered> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_blind_second_reviewer_reads_no_comment_by_api_before_both_have_decided() {
+    let house = House::open().await;
+    let invoice = json!({
+        "vendor": "Acme", "total": 5, "paid": false, "route": "pair",
+        "lines": [{ "text": "Paper", "cents": 5 }],
+    });
+    let input = format!("script: {}", json!([{ "content": invoice.to_string() }]));
+    let caller = house.gateway.caller();
+    let call = caller.call("invoice", "pair-1", &input, 0).await.unwrap();
+    let id = call.body["id"].as_str().unwrap_or_else(|| panic!("{}", call.text));
+    let call = caller.get(&format!("/v1/calls/{id}?wait=5")).await.unwrap();
+    let review = call.body["review"]["id"].as_str().unwrap_or_else(|| panic!("{}", call.text));
+    let (ada, leo) = (house.person(REVIEWER_KEY), house.person(LEAD_KEY));
+    let path = format!("/v1/reviews/{review}");
+    let said = json!({ "text": "I would let it pass." });
+    let told = ada.post(&format!("{path}/comments"), &said).await.unwrap();
+    assert_eq!(told.status.as_u16(), 200, "{}", told.text);
+    // Who has not voted may still be led.
+    for shown in [
+        ada.get(&path).await.unwrap(),
+        leo.get(&path).await.unwrap(),
+        leo.post(&format!("{path}/claim"), &json!({})).await.unwrap(),
+    ] {
+        assert_eq!(shown.status.as_u16(), 200, "{}", shown.text);
+        assert_eq!(shown.body["comments"], json!([]), "{}", shown.text);
+    }
+    for person in [&leo, &ada] {
+        let approved = person.approve(review).await.unwrap();
+        assert_eq!(approved.status.as_u16(), 200, "{}", approved.text);
+    }
+    let shown = leo.get(&path).await.unwrap();
+    let expected = json!([{ "by": "ada", "text": "I would let it pass." }]);
+    assert_eq!(shown.body["comments"], expected, "{}", shown.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_private_place_is_hidden_wherever_a_call_is_shown() {
     let house = House::open().await;
     for cents in [5, -1, 2000] {

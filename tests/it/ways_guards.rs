@@ -1,7 +1,7 @@
 //! Guards: limits at the door, breakers that open and probe, retry budgets, and reloads.
 
-use backstop_domain::{CallEvent, ControlEvent, FailureClass as Class};
-use backstop_engine::{Refused, ReloadRefused};
+use backstop_domain::{Actor, CallEvent, ControlEvent, FailureClass as Class, guard::Hold};
+use backstop_engine::{BreakerOrder, BreakerRefused, Refused, ReloadRefused};
 use backstop_tests::bench::{Setup, fails, label, label_at, no_json, request, says};
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,6 +160,58 @@ async fn a_spent_retry_budget_goes_on_to_the_next_model() {
         );
     }
     assert!(bench.asked("small").len() < 40, "the retry budget never said no");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_retry_is_sent_that_would_more_likely_be_cut_off_than_answered() {
+    let policy = "models: [small]\ndeadline: 5s\non: {transport: [{retry: {times: 1, backoff: 1ms}}, fallback]}\nfallback: {answer: {label: none}}\n";
+    let bench = Setup::policy(policy)
+        .slow_model("small", Duration::from_secs(3), |_, turn| {
+            if turn < 10 { label("ham") } else { fails(Class::Transport) }
+        })
+        .start()
+        .await;
+    for number in 0..10 {
+        assert_eq!(bench.ask(&format!("text {number}")).await.state(), "accepted");
+    }
+    let told = bench.ask("fails late").await;
+    assert_eq!((told.state(), told.class(), told.attempts().len()), ("fallback", "transport", 1));
+    let reason = told.events.iter().find_map(|event| match event {
+        CallEvent::AttemptBlocked { reason, .. } => Some(reason.as_str()),
+        _ => None,
+    });
+    assert!(
+        reason.is_some_and(|why| why.starts_with("`small` usually takes 3000 ms")),
+        "{reason:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operator_takes_a_model_out_of_use_and_a_restart_remembers_it() {
+    let setup = || Setup::policy("models: [small, large]\n");
+    let bench = setup().start().await;
+    let until = bench.now().plus(3_600_000);
+    let order = BreakerOrder::Hold(Hold::Isolated, until);
+    let who = Actor::system("test");
+    let why = "bad answers since noon".to_owned();
+    bench.engine.order_breaker("small", order, &who, why.clone()).await.unwrap();
+    let unknown = bench.engine.order_breaker("tiny", order, &who, why.clone()).await;
+    assert_eq!(unknown, Err(BreakerRefused::Unknown("tiny".to_owned())));
+    assert_eq!(bench.ask("text").await.attempts(), ["large answer"]);
+
+    let again = setup().over(&bench.ledger).start().await;
+    assert_eq!(again.ask("after a restart").await.attempts(), ["large answer"]);
+    again.engine.order_breaker("small", BreakerOrder::Release, &who, why).await.unwrap();
+    assert_eq!(again.ask("released").await.attempts(), ["small answer"], "the first probe");
+    let third = setup().over(&bench.ledger).start().await;
+    assert_eq!(third.ask("after another").await.attempts(), ["small answer"]);
+    let acts: Vec<String> = (third.control("model.small").await.into_iter())
+        .filter_map(|event| match event {
+            ControlEvent::OperatorActed { act, .. } => Some(act),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(acts, ["breaker_isolated", "breaker_released"]);
 }
 
 #[tokio::test(start_paused = true)]

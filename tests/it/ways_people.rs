@@ -1,8 +1,8 @@
 //! People: queues and their due times, four eyes, changes, undo, audits, and what the due time does.
 
-use backstop_domain::FailureClass as Class;
-use backstop_engine::{Edit, What};
-use backstop_tests::bench::{Bench, Setup, Told, fails, label, person};
+use backstop_domain::{Actor, ActorKind, FailureClass as Class, Refusal, review::HandOver};
+use backstop_engine::{Edit, ReviewError, What};
+use backstop_tests::bench::{Bench, Setup, Told, fails, label, person, request};
 use serde_json::json;
 use std::time::Duration;
 
@@ -260,7 +260,8 @@ async fn after_a_restart_the_chain_goes_on_where_it_was() {
 async fn a_review_that_was_handed_over_still_answers_for_the_queue_that_was_asked() {
     let policy = "rules: [{id: a, for: model, then: escalate}, {id: b, for: model, then: {escalate: second}}]\n";
     let (bench, told) = asked(policy, "{due: 1h, on_expiry: reject}").await;
-    let over = backstop_domain::review::HandOver {
+    let over = HandOver {
+        teams: Vec::new(),
         queue: Some("lead".to_owned()),
         to: Some("lea".to_owned()),
         note: None,
@@ -269,4 +270,67 @@ async fn a_review_that_was_handed_over_still_answers_for_the_queue_that_was_aske
     bench.engine.hand_over(&id, person("ada"), false, over).await.unwrap();
     let next = bench.decide(&told, "lea", What::Approve).await.unwrap();
     assert_eq!((next.state(), next.queue()), ("in_review", "second"), "the second queue is asked");
+}
+
+/// The caller `teller` is tilda's: whoever is of that team has no say in what it asks.
+const TEAMS: &str = "reviewers:\n  \
+    tim: {login: tim, roles: [reviewer], teams: [tilda, other]}\n  \
+    ada: {login: ada, roles: [reviewer]}\n";
+
+/// A call of tilda's.
+async fn by_tildas(bench: &Bench) -> Told {
+    let mut asked = request("text");
+    asked.caller.owner = Some("tilda".to_owned());
+    let id = bench.submit(&asked).await.unwrap().id;
+    bench.rest(&id).await
+}
+
+fn excluded(refused: &Result<impl std::fmt::Debug, ReviewError>) -> bool {
+    matches!(refused, Err(ReviewError::Refused(Refusal::Excluded { .. })))
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_belongs_to_the_callers_team_decides_on_nothing_it_asks() {
+    let setup = Setup::policy(ASKS).gateway_has(TEAMS);
+    let bench = setup.model("small", [label("ham")]).start().await;
+    let told = by_tildas(&bench).await;
+    let id = told.review();
+    for what in [What::Approve, What::Reject, What::RequestChanges("shorter".to_owned())] {
+        let said = bench.decide(&told, "tim", what).await;
+        assert!(excluded(&said), "{said:?}");
+    }
+    let claimed = bench.engine.claim(&id, person("tim")).await;
+    assert!(excluded(&claimed), "{claimed:?}");
+    let to_tim = HandOver { to: Some("tim".to_owned()), ..HandOver::default() };
+    let over = bench.engine.hand_over(&id, person("ada"), true, to_tim).await;
+    assert!(excluded(&over), "{over:?}");
+    // Nor does the caller itself, by whatever key.
+    let teller = Actor { kind: ActorKind::Caller, id: "teller".to_owned(), via: None };
+    let claimed = bench.engine.claim(&id, teller).await;
+    assert!(excluded(&claimed), "{claimed:?}");
+    let ended = bench.decide(&told, "ada", What::Approve).await.unwrap();
+    assert_eq!(ended.state(), "approved");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_joins_the_team_later_is_excluded_from_then_on() {
+    let setup = Setup::policy(ASKS).gateway_has(TEAMS);
+    let bench = setup.model("small", [label("ham")]).start().await;
+    let told = by_tildas(&bench).await;
+    bench.engine.claim(&told.review(), person("ada")).await.unwrap();
+    let mut files = bench.files.clone();
+    let file = files.get_mut("policies/gateway.yaml").unwrap();
+    *file = file.replace("ada: {login: ada,", "ada: {login: ada, teams: tilda,");
+    bench.reload(&files).await.unwrap();
+    let said = bench.decide(&told, "ada", What::Approve).await;
+    assert!(excluded(&said), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_excludes_nobody_lets_the_team_decide() {
+    let setup = Setup::policy(ASKS).gateway_has(TEAMS);
+    let setup = setup.gateway("{title: Desk, due: 1h,", "{title: Desk, exclude: [], due: 1h,");
+    let bench = setup.model("small", [label("ham")]).start().await;
+    let told = by_tildas(&bench).await;
+    assert!(bench.decide(&told, "tim", What::Approve).await.is_ok());
 }

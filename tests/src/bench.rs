@@ -46,12 +46,13 @@ const PROMPT: &str = "Label the text. Answer as {\"label\": \"...\"}.\n\n{{ inpu
 const JUDGE: &str = "How good is this? Answer as {\"score\": 0 to 1, \"reason\": \"...\"}.\n";
 
 type Script = dyn Fn(&AskRequest, usize) -> AttemptResult + Send + Sync;
+type Takes = dyn Fn(usize) -> Duration + Send + Sync;
 type Scores = dyn Fn(&[String]) -> Result<f64, String> + Send + Sync;
 
 /// What a story starts from.
 pub struct Setup {
     files: BTreeMap<String, String>,
-    models: BTreeMap<String, (Arc<Script>, Duration)>,
+    models: BTreeMap<String, (Arc<Script>, Arc<Takes>)>,
     services: BTreeMap<String, (Arc<Scores>, Duration)>,
     ledger: MemoryLedger,
 }
@@ -163,12 +164,23 @@ impl Setup {
     /// A model that takes that long for each answer.
     #[must_use]
     pub fn slow_model(
-        mut self,
+        self,
         name: &str,
         takes: Duration,
         script: impl Fn(&AskRequest, usize) -> AttemptResult + Send + Sync + 'static,
     ) -> Self {
-        self.models.insert(name.to_owned(), (Arc::new(script), takes));
+        self.timed_model(name, move |_| takes, script)
+    }
+
+    /// A model that takes as long for each answer as `takes` says, by the request's number.
+    #[must_use]
+    pub fn timed_model(
+        mut self,
+        name: &str,
+        takes: impl Fn(usize) -> Duration + Send + Sync + 'static,
+        script: impl Fn(&AskRequest, usize) -> AttemptResult + Send + Sync + 'static,
+    ) -> Self {
+        self.models.insert(name.to_owned(), (Arc::new(script), Arc::new(takes)));
         self
     }
 
@@ -204,7 +216,8 @@ impl Setup {
             asked.insert(name.clone(), Arc::clone(&heard));
             let (script, takes) = self.models.get(name).cloned().unwrap_or_else(|| {
                 let nothing: Arc<Script> = Arc::new(|_, _| label("ham"));
-                (nothing, Duration::ZERO)
+                let at_once: Arc<Takes> = Arc::new(|_| Duration::ZERO);
+                (nothing, at_once)
             });
             let simulated = Simulated::new(move |request, turn| {
                 heard.lock().expect("nobody panics in here").push(request.body.clone());
@@ -213,7 +226,7 @@ impl Setup {
             let guards = model_guards(name, model);
             let gate =
                 ModelGate::new(guards, Arc::clone(&credential), Arc::clone(&clock), seed as u64);
-            let model_ = Arc::new(simulated.after(takes));
+            let model_ = Arc::new(simulated.taking(move |turn| takes(turn)));
             let upstream = Upstream { model: model_, gate, timeouts: timeouts(model) };
             models.insert(name.clone(), upstream);
         }

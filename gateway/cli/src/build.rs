@@ -12,7 +12,6 @@ use backstop_policy::{
     Gateway,
     gateway_file::{self, Setting},
 };
-use backstop_server::deliver::{Consumer, SigningKeys, Wanted};
 use backstop_upstream::{
     Clock, CredentialGate, Endpoint, EndpointConfig, GuardedService, HeaderText, HttpModel,
     HttpService, Model, ModelConfig, ModelGate, MonotonicClock, Recorded, RecordedService,
@@ -173,35 +172,12 @@ pub fn address(setting: &Setting) -> Result<String> {
     }
 }
 
-fn secret(place: &gateway_file::SecretRef) -> SecretRef {
+/// Where a secret is, as the machine finds it.
+pub fn secret(place: &gateway_file::SecretRef) -> SecretRef {
     match place {
         gateway_file::SecretRef::Env(name) => SecretRef::Env(name.clone()),
         gateway_file::SecretRef::File(path) => SecretRef::File(path.into()),
     }
-}
-
-/// The consumers of events of a gateway file, with their secrets.
-pub fn consumers(gateway: &Gateway) -> Result<Vec<Consumer>> {
-    let consumer = |(name, one): (&String, &gateway_file::Subscription)| {
-        let url = address(&one.url)?;
-        // The address itself stays out of the message: it can hold what opens it.
-        let url = url.parse().with_context(|| format!("subscription `{name}`: no address"))?;
-        let secrets = one.secrets.iter().map(|place| Machine.read(&secret(place)));
-        let secrets = secrets.collect::<Result<Vec<_>, _>>()?;
-        let keys = SigningKeys::read(secrets.iter().map(ExposeSecret::expose_secret));
-        let keys = keys.map_err(|why| anyhow::anyhow!("subscription `{name}`: {why}"))?;
-        Ok(Consumer {
-            name: name.clone(),
-            url,
-            keys,
-            wanted: Wanted { types: one.events.clone(), policies: one.policies.clone() },
-            full: one.payload == gateway_file::Payload::Full,
-            cloud_events: one.format == gateway_file::Format::CloudEvents,
-            private_network: one.private_network,
-            enabled: one.enabled,
-        })
-    };
-    gateway.subscriptions.iter().map(consumer).collect()
 }
 
 /// The services of a gateway file, each behind its guards.

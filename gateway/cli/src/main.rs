@@ -12,6 +12,7 @@ mod build;
 mod call;
 mod chaos;
 mod check;
+mod consumers;
 mod demo;
 mod diff;
 mod erase;

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use crate::{
     build::{self, Answers, Before},
+    consumers::consumers,
     files::{self, Files},
 };
 
@@ -150,7 +151,7 @@ async fn put_in_force(app: &App, reload: &mut Reload, files: Files) -> Result<()
     let gateway = Arc::clone(&workspace.gateway);
     let models = build::models(&gateway, &answers, engine.clock(), Some(&before))?;
     let services = build::services(&gateway, &answers, engine.clock(), Some(&before))?;
-    let consumers = build::consumers(&gateway)?;
+    let consumers = consumers(&gateway)?;
     let sources = files.clone();
     engine.reload(Fresh { workspace, sources, models, services }).await?;
     build::tighten(&gateway, &engine.upstreams());

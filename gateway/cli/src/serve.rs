@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     args::Serve,
     build,
+    consumers::consumers,
     files::{self, Files},
     reload::{self, AnswersFrom, Reload},
     secrets, signals, style,
@@ -119,9 +120,9 @@ pub async fn start(
         telemetry::start(engine.clone(), collector).map_err(anyhow::Error::msg)?;
     }
     let deliveries = Deliveries::over(engine.clone());
-    let consumers = build::consumers(&workspace.gateway)?;
+    let consumers = consumers(&workspace.gateway)?;
     deliveries.put_in_force(consumers).await.map_err(anyhow::Error::msg)?;
-    let http = workspace.gateway.http;
+    let http = &workspace.gateway.http;
     let caps = Caps {
         body: usize::try_from(http.body_bytes_max).unwrap_or(usize::MAX),
         depth: usize::try_from(http.depth_max).unwrap_or(usize::MAX),

@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, Digest, Millis};
+use crate::{CallId, Digest, Millis, guard::Level};
 
 /// What happened to a model, a policy or the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,6 +114,19 @@ pub enum ControlEvent {
         /// Why, in words.
         reason: String,
     },
+    /// The gateway gives up more or less under load than before, or an operator holds it at what
+    /// it gives up.
+    LevelChanged {
+        /// From which level.
+        from: Level,
+        /// To which; the same if an operator holds it where it is.
+        to: Level,
+        /// Why, in words.
+        reason: String,
+        /// Until when an operator holds it there, whatever the load is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pinned_until: Option<Millis>,
+    },
     /// An operator did something that is no other event.
     OperatorActed {
         /// What, in one word.
@@ -190,6 +203,7 @@ impl ControlEvent {
             Self::OperatorActed { .. } => "operator_acted",
             Self::CanaryReturned { .. } => "canary_returned",
             Self::ShadowJudged { .. } => "shadow_judged",
+            Self::LevelChanged { .. } => "level_changed",
             Self::SignedIn { .. } => "signed_in",
             Self::SignedOut => "signed_out",
             Self::PageViewed { .. } => "page_viewed",

@@ -187,7 +187,7 @@ pub const REVIEW_TYPES: [&str; 13] = [
 ];
 
 /// Every type of a control stream.
-pub const CONTROL_TYPES: [&str; 11] = [
+pub const CONTROL_TYPES: [&str; 12] = [
     "breaker_changed",
     "latch_changed",
     "revision_loaded",
@@ -199,6 +199,7 @@ pub const CONTROL_TYPES: [&str; 11] = [
     "page_viewed",
     "canary_returned",
     "shadow_judged",
+    "level_changed",
 ];
 
 /// One event as it stands in the ledger. Frozen: fields are never added, renamed or removed.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     AttemptEnded, AttemptStarted, Basis, Compensation, Criticality, Decision, Digest, Drawn,
     Effect, Ended, FailureClass, Finding, Forked, MicroMoney, Millis, Mode, Paused, ReviewId,
-    RunEnd, Scored, Subject, Usage,
+    RunEnd, Scored, Subject, Usage, guard::Level,
 };
 
 /// What happened to a call.
@@ -45,7 +45,7 @@ pub enum CallEvent {
     AttemptBlocked {
         /// The model.
         model: String,
-        /// `limit`, `budget`, `breaker_open`, `quota`, `throttled`, `timeout`.
+        /// `limit`, `budget`, `breaker_open`, `quota`, `throttled`, `timeout`, `shed`.
         class: FailureClass,
         /// When it may be tried again, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,6 +199,9 @@ pub struct Received {
     /// Set when a canary drew the call: the revision that all others are pinned to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary_of: Option<Digest>,
+    /// What the gateway gave up under load when the call came.
+    #[serde(default, skip_serializing_if = "Level::is_normal")]
+    pub level: Level,
     /// Set when the caller's limits or the degradation level would have refused it at the door,
     /// and the policy names a ladder for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]

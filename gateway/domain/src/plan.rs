@@ -60,6 +60,8 @@ pub struct ModelPlan {
     pub name: String,
     /// Price, for the cost budget; `None` when the file gives none.
     pub price: Option<Price>,
+    /// Longest backoff before it is asked again, in milliseconds.
+    pub backoff_max_ms: u64,
 }
 
 /// Money per million tokens.

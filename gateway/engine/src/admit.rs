@@ -1,24 +1,23 @@
 //! The door: a request comes in, a call comes to be, or the caller learns why not.
 //!
-//! Order: pin the revision, idempotency, degradation, limits, `call_received`. Who is refused here
-//! has no call, binds no key and writes no row.
+//! Order: pin the revision, idempotency, degradation, limits, a place, `call_received`. Who is
+//! refused here has no call, binds no key and writes no row.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use backstop_domain::{
-    Actor, ActorKind, AtDoor, CallEvent, CallId, CallState, Criticality, Digest, Event, Face,
-    FailureClass, Millis, Received, guard::Amounts,
+    Actor, ActorKind, CallEvent, CallId, CallState, Criticality, Digest, Estimate, Event, Face,
+    Millis, Received,
+    guard::{Amounts, Level},
 };
 use backstop_ledger::{KeyClaim, Scope};
 use backstop_policy::Policy;
 use serde_json::Value;
 
 use crate::{
-    door::{Entered, Shut},
     engine::{Engine, Inner},
     keys::Hold,
     live::{Live, LiveCall, Stop},
-    pause::Held,
     pinned::Pinned,
     rates::Rates,
 };
@@ -129,6 +128,18 @@ pub enum Refused {
         /// How the caller stands.
         rates: Rates,
     },
+    /// Under its load the gateway takes no calls of that class, or has no place for one.
+    #[error("{which}")]
+    Shed {
+        /// What is lacking, in words.
+        which: String,
+        /// When to try again, in milliseconds.
+        after_ms: u64,
+        /// What the gateway gives up.
+        level: Level,
+        /// How the caller stands.
+        rates: Rates,
+    },
     /// An operator holds the policy.
     #[error("policy `{policy}` is paused: {reason}")]
     Paused {
@@ -157,16 +168,26 @@ impl Engine {
     /// # Errors
     /// [`Refused`]: there is no call then.
     pub async fn submit(&self, submit: Submit) -> Result<Admitted, Refused> {
-        let inner = &self.0;
-        let policy = inner.pin(&submit)?;
+        let policy = submit.policy.clone();
+        let submitted = self.0.submit(submit).await;
+        if let Err(refused) = &submitted {
+            crate::seen::refused(&policy, refused);
+        }
+        submitted
+    }
+}
+
+impl Inner {
+    async fn submit(self: &Arc<Self>, submit: Submit) -> Result<Admitted, Refused> {
+        let policy = self.pin(&submit)?;
         let claim = submit.key.clone().map(|key| KeyClaim {
             scope: Scope { caller: submit.caller.name.clone(), policy: policy.name.clone() },
             key,
             fingerprint: submit.fingerprint,
-            call: inner.ids.call(inner.clock.now()),
+            call: self.ids.call(self.clock.now()),
         });
         let hold = match &claim {
-            Some(claim) => match inner.find_key(claim).await? {
+            Some(claim) => match self.find_key(claim).await? {
                 Key::Bound(id) => {
                     return Ok(Admitted { id, joined: true, rates: Rates::default() });
                 }
@@ -174,7 +195,7 @@ impl Engine {
             },
             None => None,
         };
-        let admitted = inner.admit(policy, submit, claim)?;
+        let admitted = self.admit(policy, submit, claim).await?;
         if let Some(hold) = hold {
             hold.keep();
         }
@@ -241,7 +262,7 @@ impl Inner {
         }
     }
 
-    fn admit(
+    async fn admit(
         self: &Arc<Self>,
         policy: Arc<Policy>,
         mut submit: Submit,
@@ -254,21 +275,10 @@ impl Inner {
         let canary_of = drawn.as_ref().map(|_| own.policy.plan.revision);
         let pinned = drawn.as_ref().unwrap_or(&own);
         let (estimates, rendered) = crate::estimate::per_model(&pinned.policy, &pinned.facts);
-        let amounts = estimates.first().map_or_else(Amounts::default, |first| Amounts {
-            requests: 1,
-            tokens: first.usage.total(),
-            cost: first.cost,
-        });
+        let level = self.load.level();
         // The door is the policy's own, whichever revision answers.
-        let entered = self.enter(&own, &submit, amounts, now)?;
+        let let_in = self.let_in(&own, &submit, amounts(&estimates), level).await?;
         let Pinned { policy, facts, request } = drawn.unwrap_or(own);
-        let (Entered { permits, rates }, held_at_door) = match entered {
-            Ok(entered) => (entered, None),
-            Err(shut) => {
-                let rates = shut.rates;
-                (Entered { permits: Vec::new(), rates }, Some(held(&policy, shut)?))
-            }
-        };
         let received = Received {
             policy: policy.name.clone(),
             revision: policy.plan.revision,
@@ -285,7 +295,8 @@ impl Inner {
             deadline: now.plus(deadline_ms(&policy, &submit)),
             estimates,
             canary_of,
-            held_at_door,
+            level,
+            held_at_door: let_in.held,
         };
         let state = CallState::fold(None, &CallEvent::CallReceived(received.clone()), now);
         let state = state.map_err(Stop::from)?;
@@ -295,7 +306,8 @@ impl Inner {
         live.started = started;
         live.rendered = rendered;
         live.owner = Some(submit.caller.owner.clone());
-        live.door = permits;
+        (live.door, live.place) = (let_in.permits, let_in.place);
+        live.stages.queue += let_in.waited;
         live.body(request);
         if let Some(claim) = claim {
             live.claim(claim);
@@ -307,61 +319,28 @@ impl Inner {
         let call = Arc::new(LiveCall::new(id.clone(), live));
         self.live.lock().insert(id.clone(), Arc::clone(&call));
         self.tasks.start(Arc::clone(self).run(call));
-        Ok(Admitted { id, joined: false, rates })
-    }
-}
-
-impl Inner {
-    /// Through the policy's door, unless an operator or a limit holds it shut.
-    fn enter(
-        &self,
-        own: &Pinned,
-        submit: &Submit,
-        amounts: Amounts,
-        now: Millis,
-    ) -> Result<Result<Entered, Shut>, Refused> {
-        match self.pauses.of("policy", &own.policy.name, now) {
-            Some(paused) => Ok(Err(paused.at_the_door(&own.policy)?)),
-            None => Ok(self.door.enter(&own.policy, &own.facts, submit, amounts)),
-        }
+        Ok(Admitted { id, joined: false, rates: let_in.rates })
     }
 }
 
 /// The policy's class, or a lower one that the caller asked for or is held to.
-fn class(policy: &Policy, submit: &Submit) -> Criticality {
+pub(crate) fn class(policy: &Policy, submit: &Submit) -> Criticality {
     let highest = submit.caller.highest.unwrap_or(Criticality::Critical);
     let asked = submit.criticality.unwrap_or(Criticality::Critical);
     policy.plan.criticality.min(highest).min(asked)
 }
 
-fn deadline_ms(policy: &Policy, submit: &Submit) -> u64 {
+pub(crate) fn deadline_ms(policy: &Policy, submit: &Submit) -> u64 {
     submit.deadline_ms.map_or(policy.plan.deadline_ms, |asked| asked.min(policy.plan.deadline_ms))
 }
 
-impl Held {
-    /// A paused policy takes its `on.shed`, if it names one.
-    fn at_the_door(self, policy: &Policy) -> Result<Shut, Refused> {
-        let Self { until, reason, .. } = self;
-        if !policy
-            .plan
-            .ladders
-            .contains_key(&backstop_domain::Plan::class_ladder(FailureClass::Shed))
-        {
-            return Err(Refused::Paused { policy: policy.name.clone(), reason, until });
-        }
-        let which = format!("policy `{}` is paused: {reason}", policy.name);
-        Ok(Shut { which, until: Some(until), never: false, rates: Rates::default() })
-    }
-}
-
-/// A policy that names a ladder for it gets the call although the door is shut.
-fn held(policy: &Policy, shut: Shut) -> Result<AtDoor, Refused> {
-    let class = FailureClass::Shed;
-    if policy.plan.ladders.contains_key(&backstop_domain::Plan::class_ladder(class)) {
-        return Ok(AtDoor { class, reason: shut.which, until: shut.until });
-    }
-    let Shut { which, until, never, rates } = shut;
-    Err(Refused::Limited { which, until, never, rates })
+/// What the call is expected to take, at most, of limits at the door.
+fn amounts(estimates: &[Estimate]) -> Amounts {
+    estimates.first().map_or_else(Amounts::default, |first| Amounts {
+        requests: 1,
+        tokens: first.usage.total(),
+        cost: first.cost,
+    })
 }
 
 fn did_you_mean(like: Option<&str>) -> String {

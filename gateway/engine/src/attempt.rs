@@ -27,6 +27,7 @@ use crate::{
 const GRACE_MS: u64 = 50;
 
 /// What to ask, and what for.
+#[derive(Clone)]
 pub(crate) struct Asking {
     /// Name of the model.
     pub model: String,
@@ -53,6 +54,45 @@ impl Begun {
     pub const fn number(&self) -> u32 {
         self.number
     }
+
+    /// After how long it is asked a second time, and what then; `None`: it is not.
+    pub fn hedge(&self) -> Option<(Duration, Asking)> {
+        let after = self.upstream.gate.hedge_after()?;
+        let (model, body, sample) = (self.model.clone(), self.request.body.clone(), 0);
+        Some((after, Asking { model, purpose: Purpose::Hedge, body, sample }))
+    }
+
+    /// What it comes to if another one answers first.
+    pub fn given_up(&self) -> GivenUp {
+        let (number, model) = (self.number, self.model.clone());
+        GivenUp { number, model, reserved: self.reserved, since: crate::stages::stopwatch() }
+    }
+}
+
+/// An attempt that may be given up because another one answers first.
+pub(crate) struct GivenUp {
+    number: u32,
+    model: String,
+    reserved: (Usage, MicroMoney),
+    since: tokio::time::Instant,
+}
+
+impl GivenUp {
+    /// Its end, since attempt `other` answered. What it took is not known, so what was reserved
+    /// for it is charged.
+    pub fn over(self, other: u32) -> Over {
+        let message = format!("given up: attempt {other} answered first");
+        let failure = Failure::new(FailureClass::Interrupted, message);
+        Over {
+            number: self.number,
+            model: self.model,
+            reserved: self.reserved,
+            result: Result_::Failed(failure),
+            until: None,
+            took: self.since.elapsed(),
+            rating: None,
+        }
+    }
 }
 
 /// An attempt that is over and not written down yet.
@@ -66,6 +106,23 @@ pub(crate) struct Over {
     took: Duration,
     /// What the model's quality breaker waits to hear of an answer.
     rating: Option<Rating>,
+}
+
+impl Over {
+    /// The attempt's number.
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The model that was asked.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// What came, if it is an answer.
+    pub fn answer(&self) -> Option<&Provided> {
+        self.result.answer()
+    }
 }
 
 impl Inner {
@@ -175,6 +232,7 @@ impl Inner {
         });
         let retries = again && asking.purpose == Purpose::Answer;
         let purpose = match (retries, live.state.received.criticality) {
+            _ if asking.purpose == Purpose::Hedge => GatePurpose::Hedge,
             (false, _) => GatePurpose::First,
             (true, Criticality::Sheddable) => GatePurpose::SheddableRetry,
             (true, _) => GatePurpose::Retry,
@@ -184,7 +242,16 @@ impl Inner {
         // Votes and judges are not judged themselves.
         let asker = Asker { policy: &live.policy.name, revision: live.policy.plan.revision };
         let asker = asking.purpose.is_answer().then_some(asker);
-        upstream.gate.acquire(Wish { estimate: amounts, purpose, hold_ms, asker })
+        let plan = &live.policy.plan;
+        let place = plan.model_index(&asking.model);
+        let spares_probes = live.state.received.criticality == Criticality::Critical
+            && place.is_some_and(|place| place + 1 < plan.models.len());
+        let estimate = amounts;
+        let first = !live.state.attempts.iter().any(|one| one.started.purpose.is_answer());
+        let end = Millis(live.state.deadline.0.saturating_sub(plan.reserve_ms));
+        let left = end.since(self.clock.now());
+        let left_ms = (asking.purpose.is_answer() && !first).then_some(left);
+        upstream.gate.acquire(Wish { estimate, purpose, hold_ms, asker, left_ms, spares_probes })
     }
 
     async fn started(

@@ -1,29 +1,52 @@
 //! What guards did of themselves, written down: breakers that opened or closed, latches that fell,
-//! canaries that were taken back.
+//! canaries that were taken back, levels of degradation; and what operators told them to do.
 
 use std::{collections::HashMap, sync::Arc};
 
 use backstop_domain::{Actor, ControlEvent, Event, Stream};
 use backstop_ledger::{AppendError, NewEvent, Transaction};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{
+    Notify,
+    oneshot::{Receiver, Sender, channel},
+};
 
-use crate::engine::Inner;
+use crate::{engine::Inner, live::Stop};
 
 /// Changes that wait to be written; bounded by what each gate keeps.
 #[derive(Default)]
 pub(crate) struct Changes {
-    waiting: Mutex<Vec<ControlEvent>>,
+    waiting: Mutex<Vec<Change>>,
     come: Notify,
+    /// Held while an operator's act is written and carried out.
+    pub orders: tokio::sync::Mutex<()>,
+}
+
+/// A change, who made it, and who waits until it is on disk.
+struct Change {
+    event: ControlEvent,
+    actor: Actor,
+    told: Option<Sender<Result<(), Stop>>>,
 }
 
 impl Changes {
     /// Takes over what changed at a guard, if anything did.
     pub fn take(&self, changes: Vec<ControlEvent>) {
         if !changes.is_empty() {
+            let actor = Actor::system("guards");
+            let changes = changes.into_iter();
+            let changes = changes.map(|event| Change { event, actor: actor.clone(), told: None });
             self.waiting.lock().extend(changes);
             self.come.notify_one();
         }
+    }
+
+    /// Takes over what somebody changed who waits until it is on disk.
+    pub fn tell(&self, event: ControlEvent, actor: Actor) -> Receiver<Result<(), Stop>> {
+        let (send, written) = channel();
+        self.waiting.lock().push(Change { event, actor, told: Some(send) });
+        self.come.notify_one();
+        written
     }
 }
 
@@ -33,8 +56,11 @@ impl Inner {
         let mut seqs = HashMap::new();
         loop {
             let changes = std::mem::take(&mut *self.changes.waiting.lock());
-            for change in changes {
-                self.record_change(&mut seqs, change).await;
+            for Change { event, actor, told } in changes {
+                let done = self.record_change(&mut seqs, &actor, event).await;
+                if let Some(told) = told {
+                    drop(told.send(done));
+                }
             }
             tokio::select! {
                 biased;
@@ -44,44 +70,69 @@ impl Inner {
         }
     }
 
+    /// Writes one change down.
+    ///
+    /// # Errors
+    /// [`Stop`] if it is not on disk; that is in the log too.
     pub(crate) async fn record_change(
         &self,
         seqs: &mut HashMap<Stream, u64>,
+        actor: &Actor,
         change: ControlEvent,
-    ) {
+    ) -> Result<(), Stop> {
         seen(&change);
-        let Some(stream) = stream(&change) else { return };
+        let done = self.write_change(seqs, actor, change).await;
+        if let Err(error) = &done {
+            tracing::error!(%error, "a change is not recorded");
+        }
+        done
+    }
+
+    async fn write_change(
+        &self,
+        seqs: &mut HashMap<Stream, u64>,
+        actor: &Actor,
+        change: ControlEvent,
+    ) -> Result<(), Stop> {
+        let Some(stream) = stream(&change) else { return Ok(()) };
         // Another process may have written there: then its place is read anew, once.
-        for _ in 0..2 {
+        let mut again = true;
+        loop {
             let seq = match seqs.get(&stream) {
                 Some(seq) => *seq,
-                None => match self.ledger.stream(&stream, 0).await {
-                    Ok(events) => events.len() as u64,
-                    Err(error) => return tracing::error!(%error, "a change is not recorded"),
-                },
+                None => self.ledger.stream(&stream, 0).await?.len() as u64,
             };
-            let transaction =
-                Transaction::one(stream.clone(), seq, vec![self.as_event(change.clone())]);
+            let event = self.as_event(actor.clone(), change.clone());
+            let transaction = Transaction::one(stream.clone(), seq, vec![event]);
             match self.ledger.append(transaction).await {
                 Ok(_) => {
                     seqs.insert(stream, seq + 1);
-                    return;
+                    return Ok(());
                 }
-                Err(AppendError::Conflict { .. }) => {
+                Err(AppendError::Conflict { .. }) if again => {
+                    again = false;
                     seqs.remove(&stream);
                 }
-                Err(error) => return tracing::error!(%error, "a change is not recorded"),
+                Err(error) => return Err(error.into()),
             }
         }
-        tracing::error!(%stream, "a change is not recorded: somebody else writes there");
     }
 
-    fn as_event(&self, change: ControlEvent) -> NewEvent {
+    /// Waits until what somebody changed is on disk.
+    pub(crate) async fn written(&self, written: Receiver<Result<(), Stop>>) -> Result<(), Stop> {
+        let stopped = || Stop::Broken("the gateway is stopping".to_owned());
+        tokio::select! {
+            done = written => done.map_err(|_| stopped())?,
+            () = self.tasks.draining() => Err(stopped()),
+        }
+    }
+
+    fn as_event(&self, actor: Actor, change: ControlEvent) -> NewEvent {
         let now = self.clock.now();
         NewEvent {
             id: self.ids.event(now),
             at: now,
-            actor: Actor::system("guards"),
+            actor,
             run: 0,
             causation: None,
             correlation: None,
@@ -101,6 +152,7 @@ fn stream(change: &ControlEvent) -> Option<Stream> {
         }
         ControlEvent::CanaryReturned { policy, .. } => Some(crate::revisions::stream(policy)),
         ControlEvent::ShadowJudged { call, .. } => Some(crate::revisions::shadow(call)),
+        ControlEvent::LevelChanged { .. } => Some(crate::load::stream()),
         // Whoever does these writes them down.
         ControlEvent::RevisionLoaded { .. }
         | ControlEvent::SubscriptionChanged { .. }
@@ -144,6 +196,10 @@ fn seen(change: &ControlEvent) {
             metrics::counter!("backstop_canary_returned_total", "policy" => policy.clone())
                 .increment(1);
             tracing::error!(policy, %draft, reason, "a canary was taken back");
+        }
+        ControlEvent::LevelChanged { from, to, reason, .. } => {
+            metrics::counter!("backstop_level_changes_total", "to" => to.name()).increment(1);
+            tracing::warn!(from = from.name(), to = to.name(), reason, "the level changed");
         }
         ControlEvent::ShadowJudged { .. }
         | ControlEvent::RevisionLoaded { .. }

@@ -1,12 +1,17 @@
-//! Limits at the door: the gateway's, the caller's and the policy's, all or none.
+//! Limits at the door: the gateway's, the caller's and the policy's, all or none. And the places
+//! for calls in flight: the gateway's own `concurrency`, shared out by class.
 
 use std::{collections::HashMap, sync::Arc};
 
 use backstop_domain::{
-    Millis,
-    guard::{Amounts, LimitRule},
+    Criticality, Millis,
+    guard::{Amounts, LimitRule, Places},
 };
-use backstop_policy::{Policy, judge::Facts, raw::Per};
+use backstop_policy::{
+    Policy,
+    judge::Facts,
+    raw::{Criticality as Word, Limit, LimitKind, Per},
+};
 use backstop_upstream::{Clock, LimitPermit, LimitSet, Refused as Tight, acquire_all};
 use parking_lot::RwLock;
 
@@ -14,11 +19,14 @@ use crate::{
     admit::Submit,
     in_force::InForce,
     limit_rules::{limit_rules, of_policy},
+    places::Keeper,
     rates::Rates,
 };
 
 /// How long a permit is held that nobody gives back, beyond the deadline: a minute.
 const HOLD_MS: u64 = 60_000;
+/// Places for calls in flight where the gateway file names no number.
+const PLACES: u64 = 10_000;
 
 /// The door is shut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,18 +41,32 @@ pub(crate) struct Shut {
     pub rates: Rates,
 }
 
-/// Who came in by the door.
+/// Who came in by the door. Dropped, all is given back: it never became a call.
 pub(crate) struct Entered {
-    /// What it took; given back when the automatic part is over.
-    pub permits: Vec<LimitPermit>,
+    permits: Vec<LimitPermit>,
     /// How the caller stands now.
     pub rates: Rates,
+}
+
+impl Entered {
+    /// What it took; settled when the automatic part is over.
+    pub fn into_permits(mut self) -> Vec<LimitPermit> {
+        std::mem::take(&mut self.permits)
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.permits.drain(..).for_each(LimitPermit::cancel);
+    }
 }
 
 /// Every limit that stands at the door. A reload keeps what was used.
 pub(crate) struct Door {
     clock: Arc<dyn Clock>,
     sets: RwLock<Sets>,
+    /// Places for calls in flight.
+    pub places: Arc<Keeper>,
 }
 
 #[derive(Default)]
@@ -63,18 +85,25 @@ struct Whole {
 impl Door {
     /// The door of that workspace.
     pub fn new(workspace: &InForce, clock: Arc<dyn Clock>) -> Self {
-        let door = Self { clock, sets: RwLock::default() };
+        let places = Keeper::new(places(workspace), Arc::clone(&clock));
+        let door = Self { clock, sets: RwLock::default(), places };
         door.reload(workspace);
         door
     }
 
     /// Takes over the limits of another workspace; those of the same name keep what was used.
     pub fn reload(&self, workspace: &InForce) {
+        self.places.reload(places(workspace));
         let mut sets = self.sets.write();
         let gateway = &workspace.gateway;
         let all: Vec<_> = gateway.limits.iter().chain(&gateway.spend).cloned().collect();
-        let per = all.iter().map(|limit| limit.per.as_ref().map(|per| per.value.clone())).collect();
-        let set = self.kept(sets.gateway.take().map(|whole| whole.set), limit_rules(&all));
+        let rules = limit_rules(&all);
+        // Who is over these is refused; for want of a place one waits a little.
+        let refusing = all.iter().zip(rules).filter(|(limit, _)| at_once(limit).is_none());
+        let (per, rules): (Vec<_>, Vec<_>) = refusing
+            .map(|(limit, rule)| (limit.per.as_ref().map(|per| per.value.clone()), rule))
+            .unzip();
+        let set = self.kept(sets.gateway.take().map(|whole| whole.set), rules);
         sets.gateway = Some(Whole { set, per });
         let mut callers = std::mem::take(&mut sets.callers);
         for (name, caller) in &gateway.callers {
@@ -138,6 +167,41 @@ impl Door {
             Ok(permits) => Ok(Entered { permits, rates }),
             Err(tight) => Err(shut(&policy.name, &tight, rates)),
         }
+    }
+}
+
+/// How many calls a limit of the gateway file lets be in flight over the whole gateway.
+const fn at_once(limit: &Limit) -> Option<u64> {
+    match (&limit.kind, &limit.per) {
+        (LimitKind::Concurrency { most }, None) => Some(*most),
+        _ => None,
+    }
+}
+
+/// How many places there are in that workspace, and for whom. A class by which nobody can call
+/// keeps none.
+fn places(workspace: &InForce) -> Places {
+    let gateway = &workspace.gateway;
+    let all = gateway.limits.iter().filter_map(at_once).min().unwrap_or(PLACES);
+    let policies = workspace.policies.values().map(|policy| policy.plan.criticality);
+    let highest = policies.max().unwrap_or_default();
+    let callers = gateway.callers.values().filter(|caller| !caller.keys.is_empty());
+    let callers = callers.map(|caller| caller.highest);
+    // Without keys everybody is on this machine, and may call as anything.
+    let caller = callers.max_by_key(rank).map_or(Criticality::Critical, class);
+    let highest = highest.min(caller);
+    Places::of(all, highest == Criticality::Critical, highest >= Criticality::Standard)
+}
+
+const fn rank(word: &Word) -> Criticality {
+    class(*word)
+}
+
+const fn class(word: Word) -> Criticality {
+    match word {
+        Word::Critical => Criticality::Critical,
+        Word::Standard => Criticality::Standard,
+        Word::Sheddable => Criticality::Sheddable,
     }
 }
 

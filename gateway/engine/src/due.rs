@@ -158,7 +158,7 @@ fn step_at<'g>(
 
 /// What a step does, as an event says it.
 fn as_step(review: &ReviewState, step: &QueueStep) -> Step {
-    let mut taken = Step { step: review.steps, did: String::new(), priority: None, queue: None };
+    let mut taken = Step { step: review.steps, ..Step::default() };
     let mut did = Vec::new();
     for act in &step.acts {
         match act {
@@ -170,7 +170,10 @@ fn as_step(review: &ReviewState, step: &QueueStep) -> Step {
                 taken.queue = Some(queue.clone());
                 did.push(format!("shown in queue {queue} too"));
             }
-            StepAct::Notify(name) => did.push(format!("{name} is to be told")),
+            StepAct::Notify(name) => {
+                taken.notify.push(name.clone());
+                did.push(format!("{name} is to be told"));
+            }
         }
     }
     taken.did = did.join(", ");

@@ -25,8 +25,10 @@ use crate::{
     in_force::InForce,
     keys::Keys,
     live::{LiveCall, Snapshot, Stop},
+    load::Load,
     models::Models,
     pause::Pauses,
+    people::People,
     services::Services,
     shadow::Shadows,
     tasks::Tasks,
@@ -67,6 +69,8 @@ pub(crate) struct Inner {
     pub salt: Vec<u8>,
     pub tasks: Tasks,
     pub door: Door,
+    pub load: Load,
+    pub people: People,
     pub cache: AnswerCache,
     pub last_good: LastGood,
     pub due: Due,
@@ -88,6 +92,7 @@ impl Engine {
     /// An engine over these parts. [`Engine::recover`] carries on what the last one left.
     pub fn new(parts: Parts) -> Self {
         let door = Door::new(&parts.workspace, Arc::clone(&parts.clock));
+        let load = Load::new(&parts.workspace.gateway.degradation);
         let tool_limits = ToolLimits::new(Arc::clone(&parts.clock));
         let cache = AnswerCache::new(&parts.workspace.gateway);
         let workspace = &parts.workspace;
@@ -104,6 +109,8 @@ impl Engine {
             salt: parts.salt,
             tasks: Tasks::default(),
             door,
+            load,
+            people: People::default(),
             cache,
             last_good: LastGood::default(),
             due: Due::default(),

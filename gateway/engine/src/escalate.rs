@@ -29,20 +29,21 @@ impl Inner {
         let id = self.ids.review(now);
         let subject = live.state.subject().map(|subject| subject.digest);
         let due = due_at(&workspace.gateway, queue, now, spec.to.due_ms);
-        let full = self.is_full(queue, &spec.to.queue).await?;
+        let away = self.turned_away(queue, &spec.to.queue, spec.to.due_ms).await?;
         let opened = self.opened(call, live, &spec, queue, due).await?;
         let requested =
             Requested { review: id.clone(), queue: spec.to.queue.clone(), due, subject };
         self.apply(live, CallEvent::ReviewRequested(requested))?;
         let mut events = vec![ReviewEvent::ReviewOpened(opened)];
-        if full {
-            // A full queue takes its terminal action at once, and never lets anything pass unseen.
+        let taken_in = away.is_none();
+        if let Some(why) = away {
+            // Its alternative is taken at once, and never lets anything pass unseen.
             let action = match queue.at_door.then {
                 DoorAct::Fallback => OnExpiry::Fallback,
                 DoorAct::Reject => OnExpiry::Reject,
             };
             events.push(ReviewEvent::ReviewExpired { action });
-            self.apply(live, expired(&id, &spec.to.queue, action))?;
+            self.apply(live, expired(&id, &spec.to.queue, action, Some(why)))?;
         }
         let events = events
             .into_iter()
@@ -54,7 +55,7 @@ impl Inner {
         self.settle_key(call);
         self.settle_door(live);
         self.canary_escalated(live);
-        if !full {
+        if taken_in {
             self.show_review(call, live);
             self.look_later(id, &spec.to.queue, now, 0, due);
         }
@@ -75,13 +76,9 @@ impl Inner {
         let requested =
             Requested { review: id.clone(), queue: queue.clone(), due: now, subject: None };
         self.apply(live, CallEvent::ReviewRequested(requested))?;
-        self.apply(live, expired(&id, &queue, OnExpiry::Reject))?;
+        self.apply(live, expired(&id, &queue, OnExpiry::Reject, None))?;
         live.write(&*self.ledger, &call.id, false);
         Ok(())
-    }
-
-    async fn is_full(&self, queue: &Queue, name: &str) -> Result<bool, Stop> {
-        Ok(self.ledger.open_in_queue(name).await? >= queue.capacity)
     }
 
     async fn opened(
@@ -97,7 +94,15 @@ impl Inner {
         let mut excluded = spec.excluded.clone();
         for who in &queue.exclude {
             match who.as_str() {
-                "caller_owner" => excluded.extend(self.owner(live).await?),
+                "caller_owner" => {
+                    excluded.extend(self.owner(live).await?);
+                    // Nobody decides on what they asked themselves. Without keys there are no
+                    // callers, and everybody is the one local person.
+                    let caller = &live.state.received.caller;
+                    if self.workspace.load().gateway.callers.contains_key(caller) {
+                        excluded.push(caller.clone());
+                    }
+                }
                 name => excluded.push(name.to_owned()),
             }
         }
@@ -183,14 +188,19 @@ impl Inner {
     }
 }
 
-/// What the due time says to the call.
-pub(crate) fn expired(review: &ReviewId, queue: &str, action: OnExpiry) -> CallEvent {
+/// What the due time says to the call, or a queue that takes nothing in, which says why.
+pub(crate) fn expired(
+    review: &ReviewId,
+    queue: &str,
+    action: OnExpiry,
+    reason: Option<String>,
+) -> CallEvent {
     CallEvent::ReviewResolved(Resolved {
         review: review.clone(),
         queue: queue.to_owned(),
         resolution: Resolution::Expired { action },
         by: Vec::new(),
-        reason: None,
+        reason,
         undo_until: None,
     })
 }

@@ -77,7 +77,9 @@ fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
                 let base = base.short();
                 format!("its canary drew the call; the others go to revision {base}")
             });
-            Some((what, canary.into_iter().chain(door).collect()))
+            let level = (!received.level.is_normal())
+                .then(|| format!("the gateway was at level `{}`", received.level.name()));
+            Some((what, level.into_iter().chain(canary).chain(door).collect()))
         }
         CallEvent::DuplicateJoined { request } => {
             plain(format!("request {request} joined under the same idempotency key"))

@@ -112,8 +112,9 @@ impl Inner {
         Ok(())
     }
 
-    /// What the caller's and the policy's limits are charged in the end.
+    /// What the caller's and the policy's limits are charged in the end; its place is free.
     pub(crate) fn settle_door(&self, live: &mut Live) {
+        live.place = None;
         let used = live.state.used;
         for permit in std::mem::take(&mut live.door) {
             permit.settle(Amounts { requests: 1, tokens: used.tokens, cost: used.cost });

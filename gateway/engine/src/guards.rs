@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backstop_domain::{
     Price,
-    guard::{BreakerRules, QualityRules, RetryRules},
+    guard::{BreakerRules, HedgeRules, QualityRules, RetryRules},
 };
 use backstop_policy::gateway_file::{Availability, Model, Prices, Quality, Service};
 use backstop_upstream::{ModelGuards, ServiceGuards, Timeouts};
@@ -18,7 +18,8 @@ pub fn model_guards(name: &str, model: &Model) -> ModelGuards {
         breaker: breaker(&model.availability),
         quality: quality(&model.quality),
         limits: limit_rules(&model.limits),
-        retry: RetryRules { share: model.retry.share, ..RetryRules::default() },
+        retry: retry(model.retry.share),
+        hedge: model.hedge.map(|hedge| HedgeRules { after_ms: hedge.after_ms, share: hedge.share }),
         price: model.price.map(price),
     }
 }
@@ -52,6 +53,12 @@ fn breaker(availability: &Availability) -> BreakerRules {
         cool_down_max_ms: availability.cool_down_max_ms,
         ..BreakerRules::default()
     }
+}
+
+/// Half as much again of the tokens as of the requests: what is asked again is often longer.
+fn retry(share: u32) -> RetryRules {
+    let token_share = share.saturating_add(share / 2);
+    RetryRules { share, token_share, ..RetryRules::default() }
 }
 
 fn quality(quality: &Quality) -> QualityRules {

@@ -227,6 +227,11 @@ impl Inner {
         body: &Value,
         times: u32,
     ) -> Result<Option<(Vec<u32>, Result<Vec<Vote>, String>)>, Stop> {
+        // Left out is missing, or an error of the check: never a pass.
+        let class = live.state.received.criticality;
+        if let Err(why) = self.asks_second_opinions(class, purpose.name()) {
+            return Ok(Some((Vec::new(), Err(why))));
+        }
         let now = self.clock.now();
         if let Err(why) = affordable(&live.policy.plan, &live.state, model, times, now) {
             let why = format!("not asked: {}", crate::words::skip(why));

@@ -1,11 +1,13 @@
 //! The engine: admits calls, carries them on step by step, and lets people decide.
 //!
-//! `run` is the loop; `admit` is the door; `attempt`, `judge`, `fallback`, `escalate` and `finish`
-//! each carry out one kind of step. It decides nothing: the policy's plan and the pure machine do.
+//! `run` is the loop; `admit` and `let_in` are the door; `attempt`, `judge`, `fallback`, `escalate`
+//! and `finish` each carry out one kind of step. It decides nothing: the policy's plan and the pure
+//! machine do.
 //! Nothing is shown to anybody before the ledger has it on disk.
 
 mod admit;
 mod attempt;
+mod breakers;
 mod cache;
 mod canary;
 mod changes;
@@ -21,16 +23,21 @@ mod fallback;
 mod finish;
 mod fork;
 mod guards;
+mod hedge;
 mod ids;
 mod in_force;
 mod interim;
 mod judge;
 mod keys;
+mod let_in;
 mod limit_rules;
 mod live;
+mod load;
 mod models;
 mod pause;
+mod people;
 mod pinned;
+mod places;
 mod provided;
 mod rates;
 mod recover;
@@ -55,6 +62,7 @@ pub mod what_if;
 pub mod words;
 
 pub use admit::{Admitted, Caller, Refused, Submit};
+pub use breakers::{BreakerOrder, BreakerRefused};
 pub use engine::{Engine, Parts};
 pub use fork::{Fork, ForkError};
 pub use guards::{model_guards, service_guards, timeouts};
@@ -62,6 +70,7 @@ pub use ids::Ids;
 pub use in_force::InForce;
 pub use limit_rules::limit_rules;
 pub use live::{Shown, Snapshot, Stop};
+pub use load::{HeldBy, LoadStands};
 pub use models::{Models, Upstream};
 pub use pause::{Held, PAUSE_MS_MAX, PauseError, Target};
 pub use rates::Rates;

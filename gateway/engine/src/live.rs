@@ -14,7 +14,10 @@ use backstop_upstream::{Answer as Provided, LimitPermit};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{estimate::Rendered, ids::Ids, keys::Place, stages::Stages, upstream_answer::Answers};
+use crate::{
+    estimate::Rendered, ids::Ids, keys::Place as KeyPlace, places::Place, stages::Stages,
+    upstream_answer::Answers,
+};
 
 /// A call in memory.
 pub(crate) struct LiveCall {
@@ -23,7 +26,7 @@ pub(crate) struct LiveCall {
     /// Fingerprint of its request, for those who come with the same key.
     pub fingerprint: Digest,
     /// Its idempotency key.
-    pub place: Option<Place>,
+    pub place: Option<KeyPlace>,
     /// Held by whoever moves the call on.
     pub cell: Mutex<Live>,
     /// Stops what the call waits for.
@@ -93,6 +96,8 @@ pub(crate) struct Live {
     pub rests_since: Option<tokio::time::Instant>,
     /// Leave that it took at the door; given back when the automatic part is over.
     pub door: Vec<LimitPermit>,
+    /// Its place among the calls in flight; given back with it.
+    pub place: Option<Place>,
     /// Whether a task runs it; at most one does.
     pub running: bool,
     /// Whether its end was shown and counted.
@@ -199,6 +204,7 @@ impl Live {
             started: crate::stages::stopwatch(),
             rests_since: None,
             door: Vec::new(),
+            place: None,
             running: false,
             finished: false,
             lost: None,

@@ -41,6 +41,17 @@ impl Models {
         known.current.get(name).or_else(|| known.retired.get(name)).cloned()
     }
 
+    /// The model of that name, if it stands in the gateway file.
+    pub(crate) fn current(&self, name: &str) -> Option<Upstream> {
+        self.0.load().current.get(name).cloned()
+    }
+
+    /// Every model of the gateway file.
+    pub(crate) fn all(&self) -> Vec<(String, Upstream)> {
+        let known = self.0.load();
+        known.current.iter().map(|(name, one)| (name.clone(), one.clone())).collect()
+    }
+
     /// Takes these models over from a reload. Calls in flight still reach those that are gone.
     pub(crate) fn replace(&self, models: BTreeMap<String, Upstream>) {
         let mut known = Known::clone(&self.0.load());

@@ -46,7 +46,9 @@ impl Engine {
             recovered.reviews += 1;
         }
         inner.remember_tools().await?;
+        inner.restore_level().await?;
         inner.remember_pauses().await?;
+        inner.hold_breakers().await?;
         for open in inner.ledger.open_calls().await? {
             match inner.carry_on(&open).await {
                 Ok(true) => recovered.calls += 1,
@@ -58,6 +60,7 @@ impl Engine {
         inner.tasks.start(Arc::clone(inner).watch_due());
         inner.tasks.start(Arc::clone(inner).watch_changes());
         inner.tasks.start(Arc::clone(inner).watch_shadows());
+        inner.tasks.start(Arc::clone(inner).watch_load());
         Ok(recovered)
     }
 }

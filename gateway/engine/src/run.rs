@@ -158,6 +158,9 @@ impl Inner {
             let reason = "the deadline leaves no time for another attempt";
             return self.blocked(live, &ask.model, FailureClass::Timeout, None, reason);
         }
+        if let Err(reason) = self.place_for_model(live) {
+            return self.blocked(live, &ask.model, FailureClass::Shed, None, &reason);
+        }
         let body = match self.rendered(live, &ask).await? {
             Ok(body) => body,
             Err(error) => {
@@ -174,11 +177,13 @@ impl Inner {
             }
         };
         let sent = crate::stages::stopwatch();
-        let over = self.send(call, begun).await;
+        let over = self.send_or_hedge(call, live, begun).await;
         live.stages.model += sent.elapsed();
-        let Some(over) = over else { return Ok(Then::Rest) };
-        // Why it failed stands in the event, where the machine reads it.
-        let _said = self.end(live, over)?;
+        let Some(over) = over? else { return Ok(Then::Rest) };
+        for over in over {
+            // Why it failed stands in the event, where the machine reads it.
+            let _said = self.end(live, over)?;
+        }
         Ok(Then::On)
     }
 
@@ -264,8 +269,9 @@ impl Inner {
     }
 }
 
-/// The branch of what held a request back. A spent retry budget is no limit that waiting helps
-/// against: what was to be retried goes on down its own ladder, this rung being spent.
+/// The branch of what held a request back. A spent retry budget, or too little time for that model,
+/// is no limit that waiting helps against: what was to be retried goes on down its own ladder, this
+/// rung being spent.
 fn class_of(live: &Live, no: &Blocked) -> FailureClass {
     let spent = no.class == FailureClass::Limit && no.refused.is_none();
     let retried = live.state.causes.last().and_then(|cause| cause.class);

@@ -3,7 +3,7 @@
 
 use backstop_domain::{CallEvent, ForkKind};
 
-use crate::live::Snapshot;
+use crate::{admit::Refused, live::Snapshot};
 
 /// Counts a transition, by the event that made it.
 pub(crate) fn transition(policy: &str, from: &'static str, to: &'static str, event: &CallEvent) {
@@ -24,6 +24,25 @@ pub(crate) fn transition(policy: &str, from: &'static str, to: &'static str, eve
     tracing::debug!(policy, from, to, class, event = event.name(), "transition");
 }
 
+/// Counts a request that was refused at the door: there is no call that tells of it.
+pub(crate) fn refused(policy: &str, refused: &Refused) {
+    let (policy, why) = match refused {
+        // Anybody can make names up: they are no labels.
+        Refused::UnknownPolicy { .. } => ("", "unknown_policy"),
+        Refused::NotAllowed { .. } => (policy, "not_allowed"),
+        Refused::InvalidInput { .. } => (policy, "invalid_input"),
+        Refused::KeyReused { .. } => (policy, "key_reused"),
+        Refused::Limited { .. } => (policy, "limit"),
+        Refused::Shed { .. } => (policy, "shed"),
+        Refused::Paused { .. } => (policy, "paused"),
+        // These may come before the name is looked at.
+        Refused::Unavailable { .. } => ("", "unavailable"),
+        Refused::Stop(_) => (policy, "storage"),
+    };
+    let labels = [("policy", policy.to_owned()), ("why", why.to_owned())];
+    metrics::counter!("backstop_refused_total", &labels).increment(1);
+}
+
 /// Counts a new run of a call.
 pub(crate) fn forked(policy: &str, how: ForkKind) {
     let labels = [("policy", policy.to_owned()), ("how", how.name().to_owned())];
@@ -39,6 +58,12 @@ pub(crate) fn attempt(model: &str, purpose: &'static str, class: &'static str, t
     )
     .increment(1);
     metrics::histogram!("backstop_attempt_seconds", "model" => model).record(took);
+}
+
+/// Counts a call that was asked a second time because the first was late.
+pub(crate) fn hedged(model: &str, won: &'static str) {
+    metrics::counter!("backstop_hedges_total", "model" => model.to_owned(), "won" => won)
+        .increment(1);
 }
 
 /// The one line of a call, and its numbers.

@@ -221,6 +221,7 @@ mod tests {
             deadline: Millis(9_000),
             estimates: Vec::new(),
             canary_of: None,
+            level: backstop_domain::guard::Level::Normal,
             held_at_door: None,
         };
         let started = AttemptStarted {

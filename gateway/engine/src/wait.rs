@@ -179,6 +179,8 @@ impl Inner {
         if ours && alone && rests {
             all.remove(&call.id);
         }
+        // Still under the lock: of two who let go at once the second finds itself alone.
+        drop(call);
     }
 }
 

@@ -86,6 +86,7 @@ const KINDS: &[(&str, Waiting, Keeping)] = &[
     ("page_viewed",       Rides,   Inline),
     ("canary_returned",   Awaited, Inline),
     ("shadow_judged",     Rides,   Inline), // names of rules and outcomes, nobody's words
+    ("level_changed",     Awaited, Inline),
 ];
 
 fn row(kind: &str) -> Option<&'static (&'static str, Waiting, Keeping)> {

@@ -86,6 +86,10 @@ pub trait Ledger: Send + Sync {
         self.fault().is_none()
     }
 
+    /// How full the queue of those who wait to be written is, in millionths; at a million the next
+    /// one is refused.
+    fn fullness(&self) -> u32;
+
     /// What stopped the ledger, if something did.
     fn fault(&self) -> Option<StorageFault>;
 

@@ -60,6 +60,11 @@ pub fn works_on<'a>(app: &App, identity: &Identity, review: impl Into<Place<'a>>
     place.queues().any(|queue| identity.works(queue, &skills(app, queue)))
 }
 
+/// Whether they see what others said and voted: not while they may still vote blind.
+pub fn sees_others(identity: &Identity, review: &ReviewState) -> bool {
+    !review.opened.blind || !review.standing.is_open() || review.has_voted(identity.name())
+}
+
 /// The skills that a queue asks for.
 pub fn skills(app: &App, queue: &str) -> Vec<String> {
     let workspace = app.engine.workspace();

@@ -10,7 +10,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
-use backstop_domain::{Actor, ActorKind, Criticality};
+use backstop_domain::{Actor, ActorKind, Criticality, review::Who};
 use backstop_engine::Caller;
 use backstop_policy::{Gateway, gateway_file::Role};
 use sha2::{Digest as _, Sha256};
@@ -89,6 +89,8 @@ pub struct Person {
     pub roles: Vec<Role>,
     /// Queues that they work; empty for all.
     pub queues: Vec<String>,
+    /// The teams that they belong to.
+    pub teams: Vec<String>,
     /// What they can judge.
     pub skills: Vec<String>,
     /// Whether private places are shown to them.
@@ -127,6 +129,7 @@ impl Keys {
                 name: name.clone(),
                 roles: person.roles.clone(),
                 queues: person.queues.clone().unwrap_or_default(),
+                teams: person.teams.clone(),
                 skills: person.skills.clone(),
                 sees_private: person.sees_private,
             });
@@ -190,14 +193,16 @@ impl Keys {
         member.is_some_and(|member| Identity::Person(member.person.clone()).works(queue, skills))
     }
 
-    /// Everybody who may decide in a queue that asks for those skills, by name.
-    pub fn who_works(&self, queue: &str, skills: &[String]) -> Vec<String> {
+    /// Everybody who may decide in a queue that asks for those skills, and is not excluded, by
+    /// name.
+    pub fn who_works(&self, queue: &str, skills: &[String], excluded: &[String]) -> Vec<String> {
         let known = self.known.load();
         let mut names: Vec<String> = known
             .people
             .values()
-            .filter(|member| Identity::Person(member.person.clone()).works(queue, skills))
-            .map(|member| member.person.name.clone())
+            .map(|member| Identity::Person(member.person.clone()))
+            .filter(|person| person.works(queue, skills) && !person.who().is_among(excluded))
+            .map(|person| person.name().to_owned())
             .collect();
         names.sort();
         names
@@ -322,6 +327,16 @@ impl Identity {
             Self::Caller { .. } => false,
             Self::Person(person) => person.roles.contains(&Role::Lead),
         }
+    }
+
+    /// As reviews know whoever wants to decide.
+    pub fn who(&self) -> Who<'_> {
+        let teams = match self {
+            Self::Local => &[],
+            Self::Caller { caller, .. } => caller.owner.as_slice(),
+            Self::Person(person) => &*person.teams,
+        };
+        Who { name: self.name(), teams }
     }
 
     /// The name by which events and reviews know them.

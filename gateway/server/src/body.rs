@@ -1,14 +1,15 @@
-//! Reads a JSON body: bounded in size and depth, duplicate keys refused, errors that help.
+//! Reads a JSON body: bounded in size, time and depth, packed ones and duplicate keys refused,
+//! errors that help.
 
 use axum::{
     body::Body,
     extract::{FromRequest, Request},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{app::App, problem::Problem};
+use crate::{app::App, paced::was_too_slow, problem::Problem};
 
 /// A JSON body, read once.
 #[derive(Debug)]
@@ -32,8 +33,13 @@ impl FromRequest<App> for JsonBody {
 /// [`Problem`] if there are more, or the caller broke off.
 pub async fn read(request: Request<Body>, app: &App) -> Result<axum::body::Bytes, Problem> {
     let most = app.caps.body;
+    plain(request.headers())?;
     axum::body::to_bytes(request.into_body(), most).await.map_err(|error| {
-        if std::error::Error::source(&error)
+        if was_too_slow(&error) {
+            let detail = "the body came too slowly (`http.headers` in gateway.yaml is the longest \
+                          pause, `http.wait` the longest time in all)";
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
+        } else if std::error::Error::source(&error)
             .is_some_and(|s| s.is::<http_body_util::LengthLimitError>())
         {
             let detail =
@@ -43,6 +49,18 @@ pub async fn read(request: Request<Body>, app: &App) -> Result<axum::body::Bytes
             Problem::bad_request("body_cut", "the body broke off before its end")
         }
     })
+}
+
+/// A packed body may unpack to any size, so none is taken.
+fn plain(headers: &HeaderMap) -> Result<(), Problem> {
+    let packed = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut packed = packed.filter(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if packed.next().is_none() {
+        return Ok(());
+    }
+    let detail = "bodies are taken as they are: send it without `Content-Encoding`";
+    let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_encoded", detail);
+    Err(problem.at("Content-Encoding"))
 }
 
 /// Reads JSON of at most that depth, refusing what two readers could read differently.

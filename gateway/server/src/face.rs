@@ -1,4 +1,5 @@
-//! What every response has in common: its request id, and errors in the form of the face.
+//! What every response has in common: its request id, the level of degradation if it is not the
+//! normal one, and errors in the form of the face.
 //!
 //! Handlers give problems; this is the one place that knows which face reads them how. No response
 //! carries CORS headers: the gateway is for servers, and a browser has no business with its keys.
@@ -15,6 +16,8 @@ use crate::{app::App, headers, problem::Problem};
 
 /// The header that names a request, there and back.
 const ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that names the level of degradation, where it is not the normal one.
+const LEVEL: HeaderName = HeaderName::from_static("backstop-level");
 /// Paths that OpenAI clients know.
 const OPENAI: [&str; 5] =
     ["/v1/chat", "/v1/models", "/v1/completions", "/v1/responses", "/v1/embeddings"];
@@ -30,11 +33,15 @@ pub async fn face(State(app): State<App>, mut request: Request, next: Next) -> R
         request.headers_mut().insert(ID, id.clone());
     }
     let uri = request.uri().clone();
+    let level = app.engine.level();
     let response = told(next.run(request).await, &uri).await;
     let openai = OPENAI.iter().any(|path| uri.path().starts_with(path));
     let mut response = if openai { as_openai(response) } else { response };
     if let Some(id) = id {
         response.headers_mut().insert(ID, id);
+    }
+    if !level.is_normal() {
+        response.headers_mut().insert(LEVEL, HeaderValue::from_static(level.name()));
     }
     response
 }

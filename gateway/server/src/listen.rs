@@ -1,18 +1,26 @@
-//! The accept loop: header and connection bounds, graceful stop. Ours, because `axum::serve` sets
-//! no header timeout.
+//! The accept loop: bounds on connections, on how long one may be silent, and on the pace of
+//! requests; graceful stop. Ours, because `axum::serve` sets no such times.
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
+use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto::Builder, graceful::GracefulShutdown},
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, Semaphore},
+};
 use tower::ServiceExt;
 
-use crate::{app::Caps, desk::Peer};
+use crate::{
+    app::Caps,
+    desk::Peer,
+    paced::{Pace, Paced},
+};
 
 /// Connections at one time.
 const CONNECTIONS_MAX: usize = 10_000;
@@ -37,13 +45,21 @@ pub async fn serve(
     let builder = Arc::new(builder(caps));
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let pace = Pace {
+        pause: Duration::from_millis(caps.headers_ms),
+        whole: Duration::from_millis(caps.wait_ms.max(caps.headers_ms)),
+    };
     tokio::pin!(stop);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
             () = &mut stop => break,
         };
+        let Ok(place) = place else { break };
         let (socket, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -54,8 +70,11 @@ pub async fn serve(
         };
         // Small answers must not wait for the other side's acknowledgement.
         let _ = socket.set_nodelay(true);
-        let service = routes.clone().map_request(move |request: Request<hyper::body::Incoming>| {
-            let mut request = request.map(Body::new);
+        let asked = Arc::new(Notify::new());
+        let first = Arc::clone(&asked);
+        let service = routes.clone().map_request(move |request: Request<Incoming>| {
+            first.notify_one();
+            let mut request = request.map(|body| Body::new(Paced::new(body, pace)));
             request.extensions_mut().insert(Peer(peer));
             request
         });
@@ -65,8 +84,8 @@ pub async fn serve(
             let io = TokioIo::new(socket);
             let service = TowerToHyperService::new(service);
             let connection = builder.serve_connection(io, service);
-            // A connection that breaks is the other side's business.
-            let _ = watched.watch(connection.into_owned()).await;
+            let connection = watched.watch(connection.into_owned());
+            until_over(connection, asked, pace.pause).await;
             drop(place);
         });
     }
@@ -75,6 +94,22 @@ pub async fn serve(
         tracing::warn!("some requests were still open at the end of the drain");
     }
     Ok(())
+}
+
+/// Serves a connection to its end. One that has not asked anything in its first moments is let go:
+/// before the first words nobody knows yet whose timeouts apply.
+async fn until_over<T>(connection: impl Future<Output = T>, asked: Arc<Notify>, longest: Duration) {
+    tokio::pin!(connection);
+    tokio::select! {
+        // A connection that breaks is the other side's business.
+        _ = &mut connection => return,
+        came = tokio::time::timeout(longest, asked.notified()) => {
+            if came.is_err() {
+                return;
+            }
+        }
+    }
+    let _ = connection.await;
 }
 
 fn builder(caps: Caps) -> Builder<TokioExecutor> {

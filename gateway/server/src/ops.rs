@@ -6,6 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use backstop_domain::guard::Level;
 use serde_json::json;
 
 use crate::app::App;
@@ -62,11 +63,21 @@ fn gauges(app: &App) {
         let answers = f64::from(u8::from(answers));
         metrics::gauge!("backstop_canary", "policy" => policy).set(answers);
     }
+    load(app);
     for gate in app.engine.models() {
-        for state in ["closed", "open", "half_open", "isolated"] {
+        for state in ["closed", "open", "half_open", "isolated", "held_closed"] {
             let is = f64::from(u8::from(gate.breaker.name() == state));
             let labels = [("model", gate.model.clone()), ("state", state.to_owned())];
             metrics::gauge!("backstop_breaker", &labels).set(is);
+        }
+        if let Some(at_once) = gate.at_once {
+            let model = || gate.model.clone();
+            metrics::gauge!("backstop_model_at_once", "model" => model(), "is" => "held")
+                .set(at_once.held as f64);
+            metrics::gauge!("backstop_model_at_once", "model" => model(), "is" => "allowed")
+                .set(at_once.allowed as f64);
+            metrics::gauge!("backstop_model_at_once", "model" => model(), "is" => "most")
+                .set(at_once.most as f64);
         }
         for one in &gate.quality {
             for state in ["closed", "open", "half_open"] {
@@ -78,6 +89,26 @@ fn gauges(app: &App) {
                 ];
                 metrics::gauge!("backstop_quality_breaker", &labels).set(is);
             }
+        }
+    }
+}
+
+/// The level of degradation, what it follows from, and the places for calls in flight.
+fn load(app: &App) {
+    let load = app.engine.load();
+    for level in Level::ALL {
+        let is = f64::from(u8::from(level == load.level));
+        metrics::gauge!("backstop_level", "level" => level.name()).set(is);
+    }
+    for reading in load.readings {
+        let share = f64::from(reading.millionths) / 1e6;
+        metrics::gauge!("backstop_load", "of" => reading.of).set(share);
+    }
+    for class in load.classes {
+        let numbers = [("held", class.held), ("most", class.most), ("waiting", class.waiting)];
+        for (what, number) in numbers {
+            let labels = [("class", class.class.name()), ("what", what)];
+            metrics::gauge!("backstop_places", &labels).set(number as f64);
         }
     }
 }

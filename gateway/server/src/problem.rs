@@ -170,7 +170,12 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::PAYLOAD_TOO_LARGE {
+        let unread = [
+            StatusCode::PAYLOAD_TOO_LARGE,
+            StatusCode::REQUEST_TIMEOUT,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ];
+        if unread.contains(&self.status) {
             // The rest of the body is not read, so nothing more can come over this connection.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -230,6 +235,13 @@ pub fn of_refused(refused: &Refused, now: Millis) -> Problem {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", detail)
                 .class(Some(FailureClass::Shed))
                 .retry(Some(after))
+                .rates(*rates)
+        }
+        Refused::Shed { after_ms, level, rates, .. } => {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "shed", detail)
+                .class(Some(FailureClass::Shed))
+                .retry(Some(*after_ms))
+                .with("level", level.name().into())
                 .rates(*rates)
         }
         Refused::Paused { until, .. } => {

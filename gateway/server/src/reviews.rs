@@ -77,7 +77,7 @@ pub async fn show(
     if !access::looks_into(&identity, &review) {
         return Err(Problem::not_found("review"));
     }
-    let mut view = shown(&id, &review);
+    let mut view = shown(&identity, &id, &review);
     let call = app.engine.call(&review.opened.call).await;
     let call = call.map_err(|stop| problem::of_stop(&stop))?;
     let Some(call) = call else { return Ok(Json(view).into_response()) };
@@ -139,13 +139,15 @@ async fn workable(app: &App, identity: &Identity, id: &ReviewId) -> Result<Revie
     Err(Problem::new(StatusCode::FORBIDDEN, "not_your_queue", detail))
 }
 
-fn shown(id: &ReviewId, review: &ReviewState) -> Value {
+fn shown(identity: &Identity, id: &ReviewId, review: &ReviewState) -> Value {
     let opened = &review.opened;
+    let seen = review.comments.iter().filter(|_| access::sees_others(identity, review));
+    let comments: Vec<Value> = seen.map(|(by, text)| json!({ "by": by, "text": text })).collect();
     let mut view = json!({
         "id": id, "state": review.standing.name(), "opened": opened,
         "opened_at": review.opened_at, "seq": review.seq,
         "generation": opened.generation, "subject_digest": opened.subject,
-        "votes": review.votes.len(), "comments": review.comments,
+        "votes": review.votes.len(), "comments": comments,
     });
     let Some(map) = view.as_object_mut() else { return view };
     match &review.standing {
@@ -169,8 +171,8 @@ fn shown(id: &ReviewId, review: &ReviewState) -> Value {
     view
 }
 
-fn answered(id: &ReviewId, review: &ReviewState) -> Response {
-    Json(shown(id, review)).into_response()
+fn answered(identity: &Identity, id: &ReviewId, review: &ReviewState) -> Response {
+    Json(shown(identity, id, review)).into_response()
 }
 
 /// `POST /v1/reviews/{id}/claim`.
@@ -182,7 +184,9 @@ pub async fn claim(
     let id = ReviewId(id);
     workable(&app, &identity, &id).await?;
     let claimed = app.engine.claim(&id, identity.actor("api")).await;
-    claimed.map(|review| answered(&id, &review)).map_err(|error| problem::of_review(&error))
+    claimed
+        .map(|review| answered(&identity, &id, &review))
+        .map_err(|error| problem::of_review(&error))
 }
 
 /// A claim's fencing token.
@@ -203,7 +207,9 @@ pub async fn renew(
     let Lease { lease } = typed(body?.0)?;
     workable(&app, &identity, &id).await?;
     let renewed = app.engine.renew(&id, identity.actor("api"), lease).await;
-    renewed.map(|review| answered(&id, &review)).map_err(|error| problem::of_review(&error))
+    renewed
+        .map(|review| answered(&identity, &id, &review))
+        .map_err(|error| problem::of_review(&error))
 }
 
 /// `POST /v1/reviews/{id}/release`.
@@ -217,7 +223,9 @@ pub async fn release(
     let Lease { lease } = typed(body?.0)?;
     workable(&app, &identity, &id).await?;
     let released = app.engine.release(&id, identity.actor("api"), lease).await;
-    released.map(|review| answered(&id, &review)).map_err(|error| problem::of_review(&error))
+    released
+        .map(|review| answered(&identity, &id, &review))
+        .map_err(|error| problem::of_review(&error))
 }
 
 /// A decision, as it is sent.
@@ -266,7 +274,9 @@ pub async fn decide(
         what: what(sent)?,
     };
     let decided = app.engine.decide(&id, verb).await;
-    decided.map(|review| answered(&id, &review)).map_err(|error| problem::of_review(&error))
+    decided
+        .map(|review| answered(&identity, &id, &review))
+        .map_err(|error| problem::of_review(&error))
 }
 
 /// A queue that lists reasons wants one of them with every rejection.
@@ -333,7 +343,9 @@ pub async fn undo(
     let id = ReviewId(id);
     workable(&app, &identity, &id).await?;
     let undone = app.engine.undo(&id, identity.actor("api")).await;
-    undone.map(|review| answered(&id, &review)).map_err(|error| problem::of_review(&error))
+    undone
+        .map(|review| answered(&identity, &id, &review))
+        .map_err(|error| problem::of_review(&error))
 }
 
 /// What a person says.
@@ -358,5 +370,5 @@ pub async fn comment(
     }
     workable(&app, &identity, &id).await?;
     let said = app.engine.comment(&id, identity.actor("api"), text).await;
-    said.map(|review| answered(&id, &review)).map_err(|error| problem::of_review(&error))
+    said.map(|review| answered(&identity, &id, &review)).map_err(|error| problem::of_review(&error))
 }

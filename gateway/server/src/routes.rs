@@ -10,8 +10,8 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    app::App, calls, desk, erasures, events, face, feed, openai, ops, pauses, problem::Problem,
-    replay, reviews, runs, subscriptions,
+    app::App, breakers, calls, desk, erasures, events, face, feed, level, openai, ops, pauses,
+    problem::Problem, replay, reviews, runs, subscriptions,
 };
 
 /// Every route, over that app.
@@ -39,9 +39,13 @@ pub fn routes(app: App) -> Router {
         .route("/v1/pauses", get(pauses::list).post(pauses::start))
         .route("/v1/pauses/end", post(pauses::end))
         .route("/v1/events", get(feed::feed))
+        .route("/v1/breakers", get(breakers::list))
+        .route("/v1/breakers/{model}", post(breakers::order))
         .route("/v1/erasures", post(erasures::erase))
         .route("/v1/holds", get(erasures::holds).post(erasures::hold))
         .route("/v1/holds/release", post(erasures::release))
+        .route("/v1/level", get(level::show).post(level::hold))
+        .route("/v1/level/release", post(level::release))
         .route("/v1/subscriptions", get(subscriptions::list))
         .route("/v1/subscriptions/{name}", get(subscriptions::show))
         .route("/v1/subscriptions/{name}/enable", post(subscriptions::enable))

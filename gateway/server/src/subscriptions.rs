@@ -87,11 +87,11 @@ async fn view(app: &App, consumer: &Consumer, shown: &Shown) -> Result<Value, Pr
     Ok(json!({
         "name": consumer.name,
         // The rest of an address can hold what opens it.
-        "host": consumer.url.host_str(),
+        "host": consumer.host(),
         "events": consumer.wanted.types,
         "policies": consumer.wanted.policies,
         "payload": if consumer.full { "full" } else { "thin" },
-        "format": if consumer.cloud_events { "cloudevents" } else { "webhook" },
+        "format": consumer.format(),
         "state": state,
         "disabled": disabled,
         "breaker": shown.breaker,

@@ -29,6 +29,9 @@ pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
     set("deadline", state.deadline.0.into());
     set("attempts", state.attempts.iter().map(|one| attempt(one, veil)).collect());
     set("cost_micro", state.cost().0.into());
+    if !state.received.level.is_normal() {
+        set("level", state.received.level.name().into());
+    }
     if !state.received.tags.is_empty() {
         set("tags", json!(state.received.tags));
     }

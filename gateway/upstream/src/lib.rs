@@ -22,8 +22,8 @@ mod stream;
 mod transport;
 
 pub use adapters::{
-    Asker, Blocked, CredentialGate, GateSnapshot, GuardedService, LimitPermit, LimitSet, ModelGate,
-    ModelGuards, Permit, Purpose, QualityStanding, Rating, Refused, ServiceGuards, Wish,
+    Asker, AtOnce, Blocked, CredentialGate, GateSnapshot, GuardedService, LimitPermit, LimitSet,
+    ModelGate, ModelGuards, Permit, Purpose, QualityStanding, Rating, Refused, ServiceGuards, Wish,
     acquire_all,
 };
 pub use answer::{Answer, Choice, LogProb, ToolCall, completion_of};

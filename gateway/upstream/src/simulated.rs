@@ -14,12 +14,13 @@ use crate::classify::{Delivered, classify};
 use crate::model::{AskRequest, BoxFuture, Model};
 use crate::outcome::{AttemptResult, Failure, Timing};
 
+type Takes = dyn Fn(usize) -> Duration + Send + Sync;
 type Script = dyn Fn(&AskRequest, usize) -> AttemptResult + Send + Sync;
 
 /// A scripted model.
 pub struct Simulated {
     script: Box<Script>,
-    delay: Duration,
+    takes: Box<Takes>,
     asked: AtomicUsize,
 }
 
@@ -28,7 +29,8 @@ impl Simulated {
     pub fn new(
         script: impl Fn(&AskRequest, usize) -> AttemptResult + Send + Sync + 'static,
     ) -> Self {
-        Self { script: Box::new(script), delay: Duration::ZERO, asked: AtomicUsize::new(0) }
+        let takes = Box::new(|_| Duration::ZERO);
+        Self { script: Box::new(script), takes, asked: AtomicUsize::new(0) }
     }
 
     /// A model that gives these results in turn; the last one repeats. Without any it fails.
@@ -42,8 +44,14 @@ impl Simulated {
 
     /// Takes that long for each answer, by tokio's clock.
     #[must_use]
-    pub fn after(mut self, delay: Duration) -> Self {
-        self.delay = delay;
+    pub fn after(self, delay: Duration) -> Self {
+        self.taking(move |_| delay)
+    }
+
+    /// Takes as long as it says for each request, by its number, from 0.
+    #[must_use]
+    pub fn taking(mut self, takes: impl Fn(usize) -> Duration + Send + Sync + 'static) -> Self {
+        self.takes = Box::new(takes);
         self
     }
 
@@ -57,8 +65,9 @@ impl Model for Simulated {
     fn ask<'a>(&'a self, request: &'a AskRequest) -> BoxFuture<'a, AttemptResult> {
         let number = self.asked.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
-            if !self.delay.is_zero() {
-                tokio::time::sleep(self.delay).await;
+            let takes = (self.takes)(number);
+            if !takes.is_zero() {
+                tokio::time::sleep(takes).await;
             }
             (self.script)(request, number)
         })

@@ -135,6 +135,7 @@ impl World {
             quality: QualityRules { bad: 1_000_000, ..QualityRules::default() },
             limits: Vec::new(),
             retry: RetryRules::default(),
+            hedge: None,
             price: None,
         };
         let credential = CredentialGate::new("nobody", Arc::clone(&clock));

@@ -225,6 +225,11 @@ impl Ledger for Disk {
         self.0.state.lock().unwrap().fault.clone()
     }
 
+    fn fullness(&self) -> u32 {
+        // It takes everything at once.
+        0
+    }
+
     fn sweep(&self, retention: Retention) -> Reading<Swept> {
         self.late(|kept| kept.sweep(retention))
     }

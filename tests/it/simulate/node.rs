@@ -170,6 +170,7 @@ async fn start(seed: u64, disk: &Disk, clock: &Arc<Jumping>) -> Result<Engine, S
             limits: Vec::new(),
             retry: RetryRules::default(),
             price: None,
+            hedge: None,
         };
         let seed = seed.wrapping_add(place as u64);
         let gate = ModelGate::new(guards, Arc::clone(&credential), Arc::clone(&clock), seed);

@@ -2,9 +2,6 @@
 
 use crate::{CallState, Digest, MicroMoney, Millis, Plan, SkipReason, Usage};
 
-/// Longest backoff between two attempts, in milliseconds.
-const BACKOFF_MS_MAX: u64 = 8_000;
-
 /// Whether `requests` more requests to `model`, the first at `start`, fit attempts, tokens, money
 /// and deadline.
 ///
@@ -48,10 +45,10 @@ fn estimate(state: &CallState, model: &str) -> (Usage, MicroMoney) {
     most
 }
 
-/// Full jitter: anywhere from now to the doubled base, drawn from the call itself so that replay
-/// draws the same.
-pub(super) fn backoff(state: &CallState, base_ms: u64, times: u32) -> Millis {
-    let doubled = base_ms.saturating_mul(1 << times.min(10)).min(BACKOFF_MS_MAX);
+/// Full jitter: anywhere from now to the doubled base, `most_ms` at most; drawn from the call
+/// itself so that replay draws the same.
+pub(super) fn backoff(state: &CallState, base_ms: u64, times: u32, most_ms: u64) -> Millis {
+    let doubled = base_ms.saturating_mul(1 << times.min(10)).min(most_ms);
     let seed = alloc::format!("{}/{}/{}", state.received.request, state.run, state.seq);
     let draw = Digest::of(seed.as_bytes());
     let bytes = draw.as_bytes().iter().take(8);

@@ -3,10 +3,9 @@
 use alloc::{collections::BTreeMap, sync::Arc, vec, vec::Vec};
 
 use crate::{
-    Act, AttemptEnded, AttemptResult, AttemptStarted, CallEvent, CallState, Cause, Decision,
-    FailureClass, Judged, Millis, OnExpiry, Phase, Received, Requested, Resolution, Resolved,
-    Source, Subject, Topic,
-    call::{Approval, Attempt, Used, fork::Folded},
+    Act, CallEvent, CallState, Cause, Decision, FailureClass, Judged, Millis, OnExpiry, Phase,
+    Received, Requested, Resolution, Resolved, Source, Subject, Topic,
+    call::{Approval, Used, fork::Folded},
 };
 
 /// An event that cannot follow.
@@ -178,71 +177,6 @@ impl CallState {
             None => Phase::Attempting { ask: first_ask(model), in_flight: None },
         };
         Some(())
-    }
-
-    fn started(&mut self, started: &AttemptStarted, at: Millis) -> Option<()> {
-        let number = u32::try_from(self.attempts.len()).ok()?.checked_add(1)?;
-        (started.attempt == number).then_some(())?;
-        let attempts = self.used.attempts.checked_add(1)?;
-        match &mut self.phase {
-            Phase::Attempting { ask, in_flight } if in_flight.is_none() => {
-                (started.purpose.is_answer() && started.model == ask.model).then_some(())?;
-                *in_flight = Some(number);
-                self.asked = Some(ask.clone());
-                self.blocked = None;
-            }
-            Phase::Admitted | Phase::Checking { .. } if !started.purpose.is_answer() => {}
-            _ => return None,
-        }
-        self.used.attempts = attempts;
-        self.used.tokens = self.used.tokens.saturating_add(started.estimate.total());
-        self.used.cost = self.used.cost.plus(started.cost);
-        self.attempts.push(Attempt { started: started.clone(), at, ended: None });
-        Some(())
-    }
-
-    fn attempt_ended(&mut self, ended: &AttemptEnded) -> Option<()> {
-        let index = usize::try_from(ended.attempt.checked_sub(1)?).ok()?;
-        let attempt = self.attempts.get_mut(index)?;
-        let awaited = match self.phase {
-            Phase::Attempting { in_flight, .. } => in_flight == Some(ended.attempt),
-            _ => false,
-        };
-        (attempt.ended.is_none() && (awaited || !attempt.started.purpose.is_answer()))
-            .then_some(())?;
-        attempt.ended = Some(ended.clone());
-        let reserved = &attempt.started;
-        self.used.tokens = (self.used.tokens.saturating_sub(reserved.estimate.total()))
-            .saturating_add(ended.usage.total());
-        self.used.cost.0 =
-            self.used.cost.0.saturating_sub(reserved.cost.0).saturating_add(ended.cost.0);
-        if !reserved.purpose.is_answer() {
-            return Some(());
-        }
-        let model = reserved.model.clone();
-        self.phase = match &ended.result {
-            AttemptResult::Answered { answer, .. } => Phase::Checking {
-                subject: Subject {
-                    source: Source::Model,
-                    digest: *answer,
-                    attempt: Some(ended.attempt),
-                    model: Some(model),
-                },
-            },
-            AttemptResult::Failed { class, message, until, .. } => {
-                Phase::Deciding(Topic::Failure {
-                    class: *class,
-                    message: message.clone(),
-                    until: *until,
-                })
-            }
-        };
-        Some(())
-    }
-
-    /// The attempt that was sent and has not ended, of whatever purpose.
-    pub(crate) fn in_flight(&self) -> Option<&Attempt> {
-        self.attempts.iter().find(|attempt| attempt.ended.is_none())
     }
 
     fn act(&mut self, decision: &Decision) -> Option<()> {

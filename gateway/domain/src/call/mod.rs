@@ -4,6 +4,7 @@
 //! to be done now; the engine does it, records what happened as an event, folds, and asks again.
 
 mod act;
+mod attempts;
 mod budget;
 mod decide;
 mod decision;

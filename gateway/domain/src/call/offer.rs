@@ -8,6 +8,9 @@ use crate::{
     Status, Topic, Verdict,
 };
 
+/// Longest backoff of a model that the policy does not list, such as that of a repair, in
+/// milliseconds.
+const BACKOFF_MS_MAX: u64 = 8_000;
 /// Waits per rung and call: a limiter that is lost again and again must not be waited on for ever.
 const WAITS_MAX: u32 = 8;
 
@@ -183,7 +186,10 @@ impl Ground<'_> {
     /// When a retry may be sent: after the backoff, and not before the provider said.
     pub fn retry_at(&self, backoff_ms: u64, at: &RungRef) -> Millis {
         let spent = self.state.spent.get(at).copied().unwrap_or(0);
-        let jittered = backoff(self.state, backoff_ms, spent);
+        let models = self.plan.models.iter();
+        let longest = models.map(|model| (Some(model.name.as_str()), model.backoff_max_ms));
+        let most = longest.filter(|(name, _)| *name == self.model).map(|(_, most)| most).next();
+        let jittered = backoff(self.state, backoff_ms, spent, most.unwrap_or(BACKOFF_MS_MAX));
         self.until().map_or(jittered, |until| until.max(jittered))
     }
 

@@ -9,7 +9,7 @@ use alloc::{
 use super::offer::written_reject;
 use crate::{
     Act, AnsweredBy, Ask, CallState, Cause, Decision, Ended, Escalation, OnExpiry, Outcome, Plan,
-    Purpose, Resolution, Source, Subject, Verdict,
+    Purpose, Resolution, Resolved, Source, Subject, Verdict,
 };
 
 /// The decision on a word that brings no answer with it.
@@ -36,10 +36,10 @@ pub(super) fn resolved(plan: &Plan, state: &CallState) -> Option<Decision> {
         }
         Resolution::Expired { action: OnExpiry::Approve } => match passable(plan, state) {
             Some(subject) => Act::End(unseen(state, subject)),
-            None => Act::End(without_answer(Outcome::Expired, EXPIRED, EXPIRED_TEXT.into())),
+            None => Act::End(without_answer(Outcome::Expired, EXPIRED, expired_text(resolved))),
         },
         Resolution::Expired { .. } => {
-            Act::End(without_answer(Outcome::Expired, EXPIRED, EXPIRED_TEXT.into()))
+            Act::End(without_answer(Outcome::Expired, EXPIRED, expired_text(resolved)))
         }
         // What the person asked for cannot be done any more: no answer leaves.
         _ => Act::End(without_answer(Outcome::Refused, &by, "nothing is left to try".into())),
@@ -66,6 +66,11 @@ pub(super) fn resolved(plan: &Plan, state: &CallState) -> Option<Decision> {
 /// The cause of everything that a due time brings about (DESIGN.md section 7).
 const EXPIRED: &str = "review_expired";
 const EXPIRED_TEXT: &str = "nobody decided in time";
+
+/// Why nobody decided: a queue that took nothing in said so.
+fn expired_text(resolved: &Resolved) -> String {
+    resolved.reason.clone().unwrap_or_else(|| EXPIRED_TEXT.into())
+}
 
 /// The answer on the table, unless not even a person could let it pass.
 fn passable<'a>(plan: &Plan, state: &'a CallState) -> Option<&'a Subject> {

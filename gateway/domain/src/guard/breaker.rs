@@ -1,4 +1,4 @@
-//! The availability breaker of one model: closed, open, half-open, or isolated by hand.
+//! The availability breaker of one model: closed, open, half-open, or held in place by hand.
 //!
 //! It counts what the transport saw (failures, slow answers, slow calls still in flight) and never
 //! the quality of an answer. Every admission carries the epoch in which it was given: a result
@@ -6,6 +6,10 @@
 //! normal case.
 
 use alloc::collections::BTreeMap;
+
+mod words;
+
+pub use words::{BreakerRules, BreakerState, Change, Closed, Hold, Sample};
 
 use crate::guard::window::Window;
 use crate::units::Millis;
@@ -16,109 +20,6 @@ const SLOW: usize = 2;
 const MILLION: u64 = 1_000_000;
 /// Room for jitter on a cool-down, in percent either way.
 const JITTER_PERCENT: u64 = 20;
-
-/// When a breaker opens and how it closes again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BreakerRules {
-    /// The stretch that shares are taken over, in milliseconds.
-    pub window_ms: u64,
-    /// Failures in a row that open it.
-    pub failures: u32,
-    /// Share of failures that opens it, in millionths.
-    pub share: u32,
-    /// Share of slow calls that opens it, in millionths.
-    pub slow_share: u32,
-    /// Samples below which no share counts.
-    pub least: u64,
-    /// From when a call is slow, in milliseconds.
-    pub slow_ms: u64,
-    /// The first cool-down, in milliseconds.
-    pub cool_down_ms: u64,
-    /// The longest cool-down, in milliseconds.
-    pub cool_down_max_ms: u64,
-    /// Successful probes that close it.
-    pub probes: u32,
-    /// How long a probe may take before it counts as failed, in milliseconds.
-    pub probe_ms: u64,
-}
-
-impl Default for BreakerRules {
-    fn default() -> Self {
-        Self {
-            window_ms: 60_000,
-            failures: 5,
-            share: 500_000,
-            slow_share: 800_000,
-            least: 10,
-            slow_ms: 30_000,
-            cool_down_ms: 15_000,
-            cool_down_max_ms: 40_000,
-            probes: 3,
-            probe_ms: 30_000,
-        }
-    }
-}
-
-/// What became of an admitted call, as far as the model's availability goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sample {
-    /// It answered.
-    Good,
-    /// Transport, 5xx, a timeout.
-    Bad,
-    /// It asked to wait: no failure, but no proof of health for a probe.
-    Throttled,
-    /// It says nothing about the model: our own cancellation, the caller's mistake.
-    Neutral,
-}
-
-/// Where a breaker stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BreakerState {
-    /// Calls pass.
-    Closed,
-    /// No call passes until then.
-    Open {
-        /// When the first probe may go.
-        until: Millis,
-    },
-    /// One probe at a time passes.
-    HalfOpen,
-    /// No call passes until somebody releases it.
-    Isolated,
-}
-
-impl BreakerState {
-    /// The word for events and metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open { .. } => "open",
-            Self::HalfOpen => "half_open",
-            Self::Isolated => "isolated",
-        }
-    }
-}
-
-/// A change of state, to be recorded as an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
-    /// Before.
-    pub from: BreakerState,
-    /// After.
-    pub to: BreakerState,
-    /// What led to it, as a word for events.
-    pub cause: &'static str,
-}
-
-/// The breaker does not admit the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Closed {
-    /// When it may be worth asking again; `None` while isolated.
-    pub until: Option<Millis>,
-    /// Where it stands.
-    pub state: BreakerState,
-}
 
 /// Leave to ask, of one epoch. To be given back by [`Breaker::record`].
 #[derive(Debug, PartialEq, Eq)]
@@ -146,6 +47,13 @@ pub struct Breaker {
     last_cool_down_ms: u64,
     closed_since: Millis,
     last_id: u64,
+    // Most calls in flight at once since it closed: the load that it bore.
+    busiest: u64,
+    // The load that a model which came back grows to.
+    warms_to: Option<u64>,
+    // When the last probe was sent, or could have been.
+    probed_at: Millis,
+    held_until: Option<Millis>,
 }
 
 impl Breaker {
@@ -164,6 +72,10 @@ impl Breaker {
             last_cool_down_ms: 0,
             closed_since: Millis(0),
             last_id: 0,
+            busiest: 0,
+            warms_to: None,
+            probed_at: Millis(0),
+            held_until: None,
         }
     }
 
@@ -207,20 +119,42 @@ impl Breaker {
                 let cause = self.trip(now)?;
                 Some(self.open(now, cause, retry_after_ms, dice))
             }
+            // It is counted, and changes nothing.
+            BreakerState::HeldClosed => {
+                self.count(now, &ticket, sample);
+                None
+            }
             BreakerState::Open { .. } | BreakerState::Isolated => None,
         }
     }
 
-    /// Takes the model out of use by hand.
-    pub fn isolate(&mut self) -> Option<Change> {
-        (self.state != BreakerState::Isolated)
-            .then(|| self.turn(BreakerState::Isolated, "isolated by hand"))
+    /// Holds it by hand until then; `None` for good.
+    pub fn hold(&mut self, how: Hold, until: Option<Millis>) -> Option<Change> {
+        let to = how.state();
+        let change = (self.state != to).then(|| self.turn(to, "held by hand"));
+        self.held_until = until;
+        change
     }
 
-    /// Ends an isolation: probes decide what comes next.
-    pub fn release(&mut self) -> Option<Change> {
-        (self.state == BreakerState::Isolated)
-            .then(|| self.turn(BreakerState::HalfOpen, "released by hand"))
+    /// Lets go of it: after an isolation probes decide what comes next.
+    pub fn release(&mut self, now: Millis) -> Option<Change> {
+        self.let_go(now, "released by hand")
+    }
+
+    /// Until when a person holds it, if one does.
+    pub const fn held_until(&self) -> Option<Millis> {
+        self.held_until
+    }
+
+    /// Whether the next admission is a probe that somebody who has another way should leave to
+    /// others. Not for ever: when nobody else comes for a cool-down, anybody may try.
+    pub fn spares(&self, now: Millis) -> bool {
+        let could = match self.state {
+            BreakerState::Open { until } if until <= now => until,
+            BreakerState::HalfOpen => self.probed_at,
+            _ => return false,
+        };
+        now.since(could) < self.rules.cool_down_ms
     }
 
     /// Takes over new rules; the state and what was counted stay, unless the window changes.
@@ -238,31 +172,43 @@ impl Breaker {
     }
 
     fn decide(&mut self, now: Millis) -> Result<Ticket, Closed> {
-        match (self.state, self.probe) {
-            (BreakerState::Closed, _) => {}
-            (BreakerState::HalfOpen, None) => self.probe = Some(now),
+        let state = self.state;
+        let no = |until| Err(Closed { until, state });
+        match (state, self.probe) {
+            (BreakerState::Closed, _) => {
+                if let Some(until) = self.warms_until(now) {
+                    return no(Some(until));
+                }
+            }
+            (BreakerState::HeldClosed, _) => {}
+            (BreakerState::HalfOpen, None) => {
+                self.probe = Some(now);
+                self.probed_at = now;
+            }
             (BreakerState::HalfOpen, Some(since)) => {
-                let until = Some(since.plus(self.rules.probe_ms));
-                return Err(Closed { until, state: self.state });
+                return no(Some(since.plus(self.rules.probe_ms)));
             }
-            (BreakerState::Open { until }, _) => {
-                return Err(Closed { until: Some(until), state: self.state });
-            }
-            (BreakerState::Isolated, _) => return Err(Closed { until: None, state: self.state }),
+            (BreakerState::Open { until }, _) => return no(Some(until)),
+            (BreakerState::Isolated, _) => return no(self.held_until),
         }
         self.last_id += 1;
         self.in_flight.insert(self.last_id, now);
+        self.busiest = self.busiest.max(self.in_flight.len() as u64);
         Ok(Ticket { id: self.last_id, epoch: self.epoch, started: now })
     }
 
     /// What time alone changes.
     fn advance(&mut self, now: Millis, dice: u64) -> Option<Change> {
+        if self.held_until.is_some_and(|until| until <= now) {
+            return self.let_go(now, "its time is over");
+        }
         match (self.state, self.probe) {
             (BreakerState::Closed, _) => {
                 let cause = self.trip(now)?;
                 Some(self.open(now, cause, None, dice))
             }
             (BreakerState::Open { until }, _) if until <= now => {
+                self.probed_at = now;
                 Some(self.turn(BreakerState::HalfOpen, "cool-down over"))
             }
             (BreakerState::HalfOpen, Some(since)) if now.since(since) >= self.rules.probe_ms => {
@@ -270,6 +216,42 @@ impl Breaker {
             }
             _ => None,
         }
+    }
+
+    fn let_go(&mut self, now: Millis, cause: &'static str) -> Option<Change> {
+        match self.state {
+            BreakerState::Isolated => {
+                self.probed_at = now;
+                Some(self.turn(BreakerState::HalfOpen, cause))
+            }
+            BreakerState::HeldClosed => {
+                (self.closed_since, self.warms_to) = (now, None);
+                Some(self.turn(BreakerState::Closed, cause))
+            }
+            _ => None,
+        }
+    }
+
+    /// When one more call at once is borne; `None`: now. A model that came back bears a tenth of
+    /// the load that it bore before, and grows to all of it: the whole backlog at once would
+    /// break it again.
+    fn warms_until(&mut self, now: Millis) -> Option<Millis> {
+        let full = self.warms_to?;
+        let (warm_ms, gone) = (self.rules.warm_up_ms, now.since(self.closed_since));
+        let first = (full / 10).max(1);
+        if gone >= warm_ms || first >= full {
+            self.warms_to = None;
+            return None;
+        }
+        let wanted = self.in_flight.len() as u64 + 1;
+        let grows = u128::from(full - first);
+        let borne = u128::from(first) + grows * u128::from(gone) / u128::from(warm_ms);
+        if u128::from(wanted) <= borne {
+            return None;
+        }
+        let more = u128::from(wanted.saturating_sub(first)) * u128::from(warm_ms);
+        let wait = u64::try_from(more.div_ceil(grows)).unwrap_or(u64::MAX).min(warm_ms);
+        Some(self.closed_since.plus(wait))
     }
 
     fn record_probe(
@@ -366,11 +348,17 @@ impl Breaker {
     fn turn(&mut self, to: BreakerState, cause: &'static str) -> Change {
         let from = core::mem::replace(&mut self.state, to);
         self.epoch += 1;
+        // One that breaks while it warms up never bore more than before.
+        if from == BreakerState::Closed && self.warms_to.is_none() {
+            self.warms_to = Some(self.busiest);
+        }
         self.window.clear();
         self.in_a_row = 0;
         self.in_flight.clear();
         self.probe = None;
         self.probed_well = 0;
+        self.busiest = 0;
+        self.held_until = None;
         Change { from, to, cause }
     }
 }

@@ -164,7 +164,7 @@ impl QualityBreaker {
         match self.state {
             BreakerState::Closed => self.rate_one(now, bad),
             BreakerState::HalfOpen => self.rate_trial(now, bad),
-            BreakerState::Open { .. } | BreakerState::Isolated => None,
+            _ => None,
         }
     }
 

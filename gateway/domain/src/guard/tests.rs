@@ -10,7 +10,13 @@
 extern crate std;
 
 mod breaker;
+mod bulkhead;
+mod fair_queue;
 mod gcra;
+mod hedge;
 mod holds;
+mod levels;
 mod limits;
+mod pace;
 mod quality;
+mod workrate;

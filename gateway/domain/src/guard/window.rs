@@ -25,10 +25,15 @@ impl<const N: usize> Window<N> {
 
     /// Adds one to the counter at `which`.
     pub fn count(&mut self, now: Millis, which: usize) {
+        self.add(now, which, 1);
+    }
+
+    /// Adds `amount` to the counter at `which`.
+    pub fn add(&mut self, now: Millis, which: usize, amount: u64) {
         self.advance(now);
         let at = self.place(self.newest);
         if let Some(counter) = self.buckets.get_mut(at).and_then(|counts| counts.get_mut(which)) {
-            *counter = counter.saturating_add(1);
+            *counter = counter.saturating_add(amount);
         }
     }
 

@@ -54,11 +54,36 @@ pub enum Refusal {
     NothingToUndo,
 }
 
+/// Somebody who wants to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Who<'a> {
+    /// Their name.
+    pub name: &'a str,
+    /// The teams that they belong to at that moment.
+    pub teams: &'a [String],
+}
+
+impl<'a> From<&'a str> for Who<'a> {
+    fn from(name: &'a str) -> Self {
+        Self { name, teams: &[] }
+    }
+}
+
+impl Who<'_> {
+    /// Whether one of these names is theirs, or that of a team of theirs. The one place that says
+    /// who is excluded, for commands and for lists alike.
+    pub fn is_among(self, excluded: &[String]) -> bool {
+        excluded.iter().any(|name| name == self.name || self.teams.contains(name))
+    }
+}
+
 /// One decision, with what the person saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decide {
     /// Who.
     pub by: String,
+    /// The teams that they belong to.
+    pub teams: Vec<String>,
     /// Fencing token of the claim, if the person claimed.
     pub lease: Option<u64>,
     /// Run that the person saw.
@@ -76,6 +101,8 @@ pub struct Decide {
 pub struct HandOver {
     /// The person who shall decide.
     pub to: Option<String>,
+    /// The teams that they belong to.
+    pub teams: Vec<String>,
     /// The queue in which it shall wait.
     pub queue: Option<String>,
     /// Why, in words.
@@ -83,7 +110,7 @@ pub struct HandOver {
 }
 
 /// A step of a queue's chain of reminders, and what it does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Step {
     /// Which, from 0.
     pub step: u32,
@@ -93,6 +120,8 @@ pub struct Step {
     pub priority: Option<Priority>,
     /// The queue that it adds.
     pub queue: Option<String>,
+    /// The entries of `notify` that it tells.
+    pub notify: Vec<String>,
 }
 
 impl ReviewState {
@@ -100,11 +129,12 @@ impl ReviewState {
     ///
     /// # Errors
     /// [`Refusal`] if somebody else holds it, it is closed, or the person may not decide on it.
-    pub fn claim(&self, by: &str, now: Millis) -> Result<ReviewEvent, Refusal> {
-        self.open_for(by, now)?;
+    pub fn claim<'a>(&self, by: impl Into<Who<'a>>, now: Millis) -> Result<ReviewEvent, Refusal> {
+        let who = by.into();
+        self.open_for(who, now)?;
         let lease = self.lease.saturating_add(1);
         let until = now.plus(self.opened.claim_ms);
-        Ok(ReviewEvent::ReviewClaimed { by: by.into(), lease, until })
+        Ok(ReviewEvent::ReviewClaimed { by: who.name.into(), lease, until })
     }
 
     /// Goes on holding it.
@@ -133,7 +163,7 @@ impl ReviewState {
         if self.has_said(&decide.by, &decide.resolution) {
             return Err(Refusal::Repeated);
         }
-        self.open_for(&decide.by, now)?;
+        self.open_for(Who { name: &decide.by, teams: &decide.teams }, now)?;
         if let Some(lease) = decide.lease {
             self.holds(&decide.by, lease, now)?;
         }
@@ -207,12 +237,12 @@ impl ReviewState {
         if !lead {
             self.not_held(by, now)?;
         }
-        let HandOver { to, queue, note } = over;
+        let HandOver { to, teams, queue, note } = over;
         if to.is_none() && queue.is_none() {
             return Err(Refusal::NotPossible { why: "say who shall have it, or which queue" });
         }
         if let Some(to) = &to {
-            if self.opened.excluded.contains(to) {
+            if (Who { name: to, teams: &teams }).is_among(&self.opened.excluded) {
                 return Err(Refusal::Excluded { why: "the policy or the queue excludes them" });
             }
             if self.has_voted(to) {
@@ -228,11 +258,11 @@ impl ReviewState {
     /// [`Refusal`] if it is closed, or that step was taken before.
     pub fn take_step(&self, step: Step, now: Millis) -> Result<ReviewEvent, Refusal> {
         self.still_open(now)?;
-        let Step { step, did, priority, queue } = step;
+        let Step { step, did, priority, queue, notify } = step;
         if step < self.steps {
             return Err(Refusal::Repeated);
         }
-        Ok(ReviewEvent::ReviewStepTaken { step, did, priority, queue })
+        Ok(ReviewEvent::ReviewStepTaken { step, did, priority, queue, notify })
     }
 
     /// The terminal action, once the due time has passed.
@@ -259,15 +289,15 @@ impl ReviewState {
         Ok(())
     }
 
-    fn open_for(&self, by: &str, now: Millis) -> Result<(), Refusal> {
+    fn open_for(&self, by: Who<'_>, now: Millis) -> Result<(), Refusal> {
         self.still_open(now)?;
-        if self.opened.excluded.iter().any(|person| person == by) {
+        if by.is_among(&self.opened.excluded) {
             return Err(Refusal::Excluded { why: "the policy or the queue excludes you" });
         }
-        if self.has_voted(by) {
+        if self.has_voted(by.name) {
             return Err(Refusal::Excluded { why: "you have voted, and another person must too" });
         }
-        self.not_held(by, now)
+        self.not_held(by.name, now)
     }
 
     fn not_held(&self, by: &str, now: Millis) -> Result<(), Refusal> {

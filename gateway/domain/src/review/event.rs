@@ -90,6 +90,10 @@ pub enum ReviewEvent {
         /// The queue in which the review is shown from here on, too.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         queue: Option<String>,
+        /// The entries of `notify` that are to be told. What was told stands with deliveries: an
+        /// event is never changed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notify: Vec<String>,
     },
     /// A person does not want to see it for a while, or ever. It stays with all others: this is no
     /// verdict.
@@ -177,7 +181,7 @@ pub struct Opened {
     /// Whether a second person sees the first one's vote.
     #[serde(default)]
     pub blind: bool,
-    /// Who may not decide.
+    /// Who may not decide: people, callers, and teams with all that belong to them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<String>,
     /// Paths that may be edited; `None`: everything.

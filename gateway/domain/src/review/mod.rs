@@ -9,6 +9,6 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Decide, HandOver, Refusal, Step};
+pub use command::{Decide, HandOver, Refusal, Step, Who};
 pub use event::*;
 pub use state::{Illegal, ReviewState, Standing, Vote};

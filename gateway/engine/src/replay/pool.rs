@@ -131,6 +131,7 @@ impl<'r> Pool<'r> {
         *slot = Some(ended);
         let started = *started;
         if started.purpose.is_answer() {
+            let Some(started) = self.asked_as(started, run) else { return };
             let wait_ms = match &ended.result {
                 backstop_domain::AttemptResult::Failed { until: Some(until), .. } => {
                     Some(until.since(at))
@@ -140,6 +141,25 @@ impl<'r> Pool<'r> {
             let happened = Happened::Sent(started, ended);
             self.requests.push(Request { model: &started.model, happened, wait_ms, used: false });
         }
+    }
+
+    /// What was asked when that attempt answers it. Of two side by side the one that is written
+    /// last is what the first came to; `None`: it is not that one.
+    fn asked_as(&self, started: &'r AttemptStarted, run: u32) -> Option<&'r AttemptStarted> {
+        let mut asked = started;
+        for ((of, number), (other, ended)) in &self.attempts {
+            if *of != run || !other.purpose.is_answer() {
+                continue;
+            }
+            if ended.is_none() {
+                return None;
+            }
+            let first = other.purpose != Purpose::Hedge && *number < started.attempt;
+            if started.purpose == Purpose::Hedge && first {
+                asked = other;
+            }
+        }
+        Some(asked)
     }
 
     /// What the next like request came to; the wait in milliseconds that was asked for.

@@ -57,7 +57,7 @@ impl Inner {
         let now = self.clock.now();
         let mark = live.mark(&*self.ledger, &call.id);
         let (resolution, judged) = self.resolution(call, live, &review, verb).await?;
-        let events = review.decide(command(verb, resolution.clone()), now)?;
+        let events = review.decide(self.asked(verb, resolution.clone()), now)?;
         let folded = fold(&review, &events, now)?;
         if let Standing::Decided { by, undo_until, .. } = &folded.standing {
             let resolved = Resolved {
@@ -86,6 +86,9 @@ impl Inner {
             .collect();
         self.write_decision(call, live, mark, (id, review.seq, beside)).await?;
         self.go_on(call, live);
+        if matches!(folded.standing, Standing::Decided { .. }) {
+            self.worked(&review.opened.queue, now).await;
+        }
         Ok(folded)
     }
 
@@ -129,7 +132,7 @@ impl Inner {
             }
         };
         let now = self.clock.now();
-        let events = review.decide(command(verb, resolution), now)?;
+        let events = review.decide(self.asked(verb, resolution), now)?;
         let folded = fold(&review, &events, now)?;
         let run = review.opened.generation;
         let new = events.into_iter().map(|e| self.new_event(now, verb.actor.clone(), run, e));
@@ -138,6 +141,19 @@ impl Inner {
             Ok(_) => Ok(folded),
             Err(AppendError::Conflict { .. }) => Err(ReviewError::Busy),
             Err(error) => Err(Stop::from(error).into()),
+        }
+    }
+
+    /// The decision as the review's machine takes it.
+    fn asked(&self, verb: &Verb, resolution: Resolution) -> Decide {
+        Decide {
+            by: verb.actor.id.clone(),
+            teams: self.teams(&verb.actor),
+            lease: verb.lease,
+            generation: verb.generation,
+            subject: verb.subject,
+            resolution,
+            reason: verb.reason.clone(),
         }
     }
 
@@ -258,15 +274,4 @@ fn fold(
 
 fn persons(digest: Digest) -> Subject {
     Subject { source: Source::Human, digest, attempt: None, model: None }
-}
-
-fn command(verb: &Verb, resolution: Resolution) -> Decide {
-    Decide {
-        by: verb.actor.id.clone(),
-        lease: verb.lease,
-        generation: verb.generation,
-        subject: verb.subject,
-        resolution,
-        reason: verb.reason.clone(),
-    }
 }

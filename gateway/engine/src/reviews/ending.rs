@@ -105,7 +105,7 @@ impl Inner {
         };
         let actor = Actor::system("due");
         let mark = live.mark(&*self.ledger, &call.id);
-        let resolved = expired(id, &review.opened.queue, action);
+        let resolved = expired(id, &review.opened.queue, action, None);
         live.apply(&self.ids, now, actor.clone(), resolved).map_err(Stop::from)?;
         let event = ReviewEvent::ReviewExpired { action };
         let beside = vec![review_event(&self.ids, now, actor, live, event)];

@@ -9,8 +9,9 @@ mod ending;
 use std::sync::Arc;
 
 use backstop_domain::{
-    Actor, CallId, Digest, Event, Finding, Millis, Refusal, ReviewEvent, ReviewId, ReviewState,
-    Stream, review::HandOver,
+    Actor, ActorKind, CallId, Digest, Event, Finding, Millis, Refusal, ReviewEvent, ReviewId,
+    ReviewState, Stream,
+    review::{HandOver, Who},
 };
 use backstop_ledger::{NewEvent, Transaction};
 
@@ -112,11 +113,12 @@ impl Engine {
     /// # Errors
     /// [`ReviewError`]; nothing has changed then.
     pub async fn claim(&self, id: &ReviewId, actor: Actor) -> Result<ReviewState, ReviewError> {
-        let by = actor.id.clone();
         if let Some(review) = self.0.review(id).await? {
             self.0.queue_is_open(&review.opened.queue)?;
         }
-        self.0.command(id, actor, |review, now| review.claim(&by, now)).await
+        let (by, teams) = (actor.id.clone(), self.0.teams(&actor));
+        let claim = |review: &ReviewState, now| review.claim(Who { name: &by, teams: &teams }, now);
+        self.0.command(id, actor, claim).await
     }
 
     /// Goes on holding it.
@@ -191,6 +193,8 @@ impl Engine {
         over: HandOver,
     ) -> Result<ReviewState, ReviewError> {
         let by = actor.id.clone();
+        let teams = over.to.as_ref().map(|to| self.0.teams_of_person(to));
+        let over = HandOver { teams: teams.unwrap_or_default(), ..over };
         let give = |review: &ReviewState, now| review.hand_over(&by, lead, over.clone(), now);
         self.0.command(id, actor, give).await
     }
@@ -270,6 +274,24 @@ impl Inner {
             }
         }
         Ok(state)
+    }
+
+    /// The teams of whoever acts, as gateway.yaml has them now: people and roles are always live.
+    pub(crate) fn teams(&self, actor: &Actor) -> Vec<String> {
+        match actor.kind {
+            ActorKind::Caller => {
+                let workspace = self.workspace.load();
+                let caller = workspace.gateway.callers.get(&actor.id);
+                caller.and_then(|caller| caller.owner.clone()).into_iter().collect()
+            }
+            _ => self.teams_of_person(&actor.id),
+        }
+    }
+
+    fn teams_of_person(&self, name: &str) -> Vec<String> {
+        let workspace = self.workspace.load();
+        let person = workspace.gateway.reviewers.get(name);
+        person.map(|person| person.teams.clone()).unwrap_or_default()
     }
 
     /// Carries a command out that concerns the review alone.

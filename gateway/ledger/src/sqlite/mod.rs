@@ -97,6 +97,8 @@ struct Shared {
     keys: Keyring,
     /// Bytes of bodies that wait for the writer.
     waiting: AtomicUsize,
+    /// Jobs that wait for the writer.
+    queued: AtomicUsize,
     transactions: AtomicU64,
     events: AtomicU64,
     commits: AtomicU64,
@@ -167,6 +169,7 @@ impl SqliteLedger {
             fault: Mutex::new(None),
             keys: Keyring::read(&connection)?,
             waiting: AtomicUsize::new(0),
+            queued: AtomicUsize::new(0),
             transactions: AtomicU64::new(0),
             events: AtomicU64::new(0),
             commits: AtomicU64::new(0),
@@ -206,9 +209,11 @@ impl SqliteLedger {
         let before = self.shared.waiting.fetch_add(bytes, Ordering::Relaxed);
         // A single transaction always fits, however large its bodies.
         let room = before == 0 || before.saturating_add(bytes) <= QUEUE_BYTES;
+        self.shared.queued.fetch_add(1, Ordering::Relaxed);
         let sent = if room { jobs.try_send(job) } else { Err(TrySendError::Full(job)) };
         sent.map_err(|error| {
             self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
             match error {
                 TrySendError::Full(_) => AppendError::Busy,
                 // The writer died without a word: whoever asks for health is told so at once.
@@ -315,6 +320,14 @@ impl Ledger for SqliteLedger {
 
     fn watch(&self) -> watch::Receiver<u64> {
         self.shared.position.subscribe()
+    }
+
+    fn fullness(&self) -> u32 {
+        let of = |used: &AtomicUsize, most: usize| {
+            let millionths = used.load(Ordering::Relaxed).saturating_mul(1_000_000) / most;
+            u32::try_from(millionths).unwrap_or(u32::MAX).min(1_000_000)
+        };
+        of(&self.shared.queued, QUEUE).max(of(&self.shared.waiting, QUEUE_BYTES))
     }
 
     fn fault(&self) -> Option<StorageFault> {

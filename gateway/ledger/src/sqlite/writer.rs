@@ -162,6 +162,7 @@ impl Writer {
             let batch = gather(first, jobs, ride);
             let bytes = batch.iter().map(Job::bytes).sum();
             self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            self.shared.queued.fetch_sub(batch.len(), Ordering::Relaxed);
             match self.write(batch) {
                 Ok(()) => drop(self.nudge.try_send(())),
                 Err(fault) => drop(self.shared.fail(fault)),

@@ -127,6 +127,32 @@ async fn while_the_disk_is_slow_nothing_is_acknowledged_and_everything_is_read()
     drop(release);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_full_the_queue_is_is_told_before_it_refuses() {
+    let folder = Folder::new();
+    let ((reached, at), (release, go)) = (sync_channel(8), sync_channel(8));
+    let ledger = open(&folder, Arc::new(Slow { reached, go: Mutex::new(go) }));
+    let mut pending = vec![ledger.append(call_events("first", 0, vec![received("p")]))];
+    tokio::task::block_in_place(|| at.recv().unwrap());
+    assert_eq!(ledger.fullness(), 0, "the writer has it in hand");
+    let mut append = |number: usize| {
+        let events = call_events(&format!("c{number}"), 0, vec![received("p")]);
+        pending.push(ledger.append(events));
+    };
+    (0..2_048).for_each(&mut append);
+    assert_eq!(ledger.fullness(), 250_000, "a quarter of 8192");
+    (2_048..8_192).for_each(&mut append);
+    assert_eq!(ledger.fullness(), 1_000_000);
+    let refused = ledger.append(call_events("last", 0, vec![received("p")])).await;
+    assert!(matches!(refused, Err(AppendError::Busy)), "{refused:?}");
+    assert_eq!(ledger.fullness(), 1_000_000, "what was refused waits for nothing");
+    drop(release);
+    for one in pending {
+        one.await.unwrap();
+    }
+    assert_eq!(ledger.fullness(), 0);
+}
+
 /// Runs a test of this binary in a mount namespace of its own; `None` where that is not allowed.
 fn in_a_mount(folder: &Folder, mount: &str, victim: &str) -> Option<(bool, String)> {
     fs::create_dir_all(folder.path()).unwrap();

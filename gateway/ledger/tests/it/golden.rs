@@ -12,6 +12,7 @@ use backstop_domain::{
     ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Scored, ShadowResult, Show, Signal,
     SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, effect_key,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
+    guard::Level,
 };
 use backstop_ledger::{Ledger, MemoryLedger, NewEvent, Transaction};
 use serde_json::{Value, json};
@@ -46,6 +47,7 @@ fn full_received() -> CallEvent {
             cost: MicroMoney(40),
         }],
         canary_of: None,
+        level: Level::Normal,
         held_at_door: Some(AtDoor {
             class: FailureClass::Shed,
             reason: "brown-out".into(),
@@ -60,6 +62,13 @@ fn drawn_by_a_canary() -> CallEvent {
     };
     let canary_of = Some(Digest::of(b"base"));
     CallEvent::CallReceived(Received { canary_of, ..plain })
+}
+
+fn come_under_load() -> CallEvent {
+    let CallEvent::CallReceived(plain) = crate::stories::received("invoice-triage") else {
+        unreachable!()
+    };
+    CallEvent::CallReceived(Received { level: Level::Brownout, ..plain })
 }
 
 fn failed() -> CallEvent {
@@ -295,6 +304,7 @@ fn call_examples() -> Vec<(&'static str, CallEvent)> {
         ("full", full_received()),
         ("plain", crate::stories::received("invoice-triage")),
         ("canary", drawn_by_a_canary()),
+        ("level", come_under_load()),
         ("", CallEvent::DuplicateJoined { request: "req_2".into() }),
         ("", CallEvent::RequestJudged { findings: vec![full_finding()], basis: Basis::default() }),
         ("basis", CallEvent::RequestJudged { findings: Vec::new(), basis: basis() }),
@@ -360,6 +370,14 @@ fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
         did: "told the lead".into(),
         priority,
         queue,
+        notify: Vec::new(),
+    };
+    let telling = ReviewEvent::ReviewStepTaken {
+        step: 1,
+        did: "leads is to be told".into(),
+        priority: None,
+        queue: None,
+        notify: vec!["leads".into()],
     };
     let over = ReviewEvent::ReviewHandedOver {
         by: by(),
@@ -381,6 +399,7 @@ fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
         ("", ReviewEvent::ReviewCommented { by: by(), text: "Asked the vendor.".into() }),
         ("", step(None, None)),
         ("raised", step(Some(Priority::High), Some("leads".into()))),
+        ("telling", telling),
         ("", aside(None)),
         ("snoozed", aside(Some(until))),
         ("", over),
@@ -437,7 +456,8 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
     let out = ControlEvent::SignedOut;
     let controls = [breaker, latch, loaded, redelivered, erased, acted, viewed, signed_in, out];
     let plain = controls.into_iter().map(|event| ("", event));
-    plain.chain([("quality", quality_example())]).chain(draft_examples()).collect()
+    let named = plain.chain([("quality", quality_example())]);
+    named.chain(draft_examples()).chain(level_examples()).collect()
 }
 
 fn quality_example() -> ControlEvent {
@@ -478,6 +498,22 @@ fn draft_examples() -> [(&'static str, ControlEvent); 3] {
         because: Some("`rules.large-amount` objects now".into()),
     };
     [("draft", beside), ("", returned), ("", flipped)]
+}
+
+fn level_examples() -> [(&'static str, ControlEvent); 2] {
+    let rose = ControlEvent::LevelChanged {
+        from: Level::Normal,
+        to: Level::Brownout,
+        reason: "places at 71%".into(),
+        pinned_until: None,
+    };
+    let held = ControlEvent::LevelChanged {
+        from: Level::Brownout,
+        to: Level::Essential,
+        reason: "the provider moves house".into(),
+        pinned_until: Some(Millis(START + 3_600_000)),
+    };
+    [("", rose), ("pinned", held)]
 }
 
 fn examples() -> Vec<(Stream, &'static str, Event)> {

@@ -62,6 +62,7 @@ pub fn received(policy: &str) -> CallEvent {
         estimates: Vec::new(),
         traceparent: None,
         canary_of: None,
+        level: backstop_domain::guard::Level::Normal,
         held_at_door: None,
     })
 }

@@ -105,6 +105,7 @@ fn model_of(name: &str, model: &gateway_file::Model) -> Model {
             cached: price.cached,
             output: price.output,
         }),
+        backoff_max_ms: model.retry.wait_max_ms,
         context: model.context_tokens,
         max_output: model.output_tokens_max,
         logprobs: model.logprobs,

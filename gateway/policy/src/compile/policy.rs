@@ -346,7 +346,8 @@ impl Compiler<'_> {
         let changes = budget.and_then(|budget| budget.changes.as_ref());
         let own_models = self.raw.models.iter().filter_map(|name| {
             let model = models.iter().find(|model| model.name == name.as_str())?;
-            Some(ModelPlan { name: model.name.clone(), price: model.price })
+            let (name, price) = (model.name.clone(), model.price);
+            Some(ModelPlan { name, price, backoff_max_ms: model.backoff_max_ms })
         });
         let deadline = self.raw.deadline.as_ref().map(|time| time.value.0);
         Plan {

@@ -13,6 +13,8 @@ pub struct Model {
     pub wire: String,
     /// Price, if the gateway file gives one.
     pub price: Option<Price>,
+    /// Longest backoff before it is asked again, in milliseconds.
+    pub backoff_max_ms: u64,
     /// Tokens that fit into one request, answer included.
     pub context: Option<u64>,
     /// Tokens that it can answer.

@@ -1,7 +1,7 @@
 //! Caps and times of the edge, the store, the answer cache, load levels and traces.
 
 use super::provider::time_or;
-use super::setting::{Setting, address};
+use super::setting::{Setting, address, no_address};
 use crate::decode::{Decode, Decoder, Fields, words};
 use crate::diagnostics::{Code, Problem};
 use crate::keys;
@@ -10,7 +10,7 @@ use crate::units::{Bytes, Count, Share};
 use crate::yaml::Node;
 
 /// Caps and times of requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Http {
     /// Largest body, in bytes; default 4 MB.
     pub body_bytes_max: u64,
@@ -20,6 +20,9 @@ pub struct Http {
     pub wait_ms_max: u64,
     /// Longest time for a request's headers, in milliseconds; default 10 s.
     pub headers_ms_max: u64,
+    /// The address at which people reach the desk, without a slash at its end; `None`: messages
+    /// hold no links.
+    pub public: Option<String>,
 }
 
 impl Default for Http {
@@ -29,6 +32,7 @@ impl Default for Http {
             depth_max: 64,
             wait_ms_max: 60_000,
             headers_ms_max: 10_000,
+            public: None,
         }
     }
 }
@@ -48,10 +52,23 @@ impl Decode for Http {
                 .unwrap_or(usual.depth_max),
             wait_ms_max: time_or(&mut fields, "wait", usual.wait_ms_max, d),
             headers_ms_max: time_or(&mut fields, "headers", usual.headers_ms_max, d),
+            public: public(&mut fields, d),
         };
         fields.finish(d);
         Some(http)
     }
+}
+
+/// It stands in messages as it is, so it comes from nowhere but the file.
+fn public(fields: &mut Fields<'_>, d: &mut Decoder<'_>) -> Option<String> {
+    let text: Spanned<String> = fields.optional("public", d)?;
+    let more = text.contains(['?', '#']);
+    let more = more.then_some((Code::BadAddress, "a page's address is put behind this one"));
+    if let Some((code, say)) = no_address(&text).or(more) {
+        let help = "write such as `https://backstop.example.com`";
+        return d.refuse(Problem::error(code, text.span, say).help(help));
+    }
+    Some(text.value.trim_end_matches('/').to_owned())
 }
 
 fn within(value: Option<Spanned<u64>>, least: u64, most: u64, d: &mut Decoder<'_>) -> Option<u64> {

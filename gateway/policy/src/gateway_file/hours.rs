@@ -61,6 +61,24 @@ impl Calendar {
         last
     }
 
+    /// Opening time between two moments, in milliseconds; at most ten years of it.
+    pub fn open_between(&self, from: Millis, to: Millis) -> u64 {
+        let Some(start) = instant(from) else { return to.since(from) };
+        let mut date = start.to_zoned(self.zone.clone()).date();
+        let mut open = 0;
+        for _ in 0..DAYS_AHEAD_MAX {
+            if self.instant_of(date, 0).is_none_or(|midnight| midnight >= to) {
+                break;
+            }
+            let clipped =
+                self.ranges(date).map(|(opens, closes)| closes.min(to).since(opens.max(from)));
+            open += clipped.sum::<u64>();
+            let Ok(next) = date.tomorrow() else { break };
+            date = next;
+        }
+        open
+    }
+
     /// The open ranges of a day as instants. A time that the change to summer time leaves out is
     /// taken as the one after it.
     fn ranges(&self, date: Date) -> impl Iterator<Item = (Millis, Millis)> + '_ {

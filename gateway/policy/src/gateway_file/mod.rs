@@ -26,7 +26,9 @@ pub use provider::{
 pub(crate) use queue::ExpiryWord;
 pub use queue::{AtDoor, DoorAct, Expiry, HoldEnd, Queue, QueueStep, StepAct};
 pub use setting::{SecretRef, Setting};
-pub use subscription::{Format, Mail, Notify, Payload, Subscription};
+pub use subscription::{
+    Format, Mail, MailTls, Notify, NotifyTo, Payload, Subscription, host_and_port,
+};
 
 use crate::decode::{Decode, Decoder, Fields, Name, Named};
 use crate::diagnostics::{Code, Problem, Report};
@@ -65,7 +67,7 @@ pub struct Gateway {
     pub mail: Option<Mail>,
     /// Consumers of events.
     pub subscriptions: BTreeMap<String, Subscription>,
-    /// Limits over the whole gateway.
+    /// Limits over the whole gateway; `concurrency` without `per` is shared out by class.
     pub limits: Vec<Limit>,
     /// Limits on money over the whole gateway; they fail closed.
     pub spend: Vec<Limit>,
@@ -103,6 +105,7 @@ pub fn load_gateway(sources: &Sources, file: FileId, report: &mut Report) -> Opt
 fn read(node: &yaml::Node, file: FileId, d: &mut Decoder<'_>) -> Option<Gateway> {
     let mut f = Fields::open(node, &keys::GATEWAY, d)?;
     references::check(node, d);
+    references::check_messages(node, d);
     let name: Option<Spanned<Name>> = f.required("gateway", d);
     refuse_shared_limits(&mut f, d);
     let currency = currency(&mut f, d);

@@ -128,6 +128,8 @@ pub struct Reviewer {
     pub login: Option<String>,
     /// The queues the person works; `None` is all that the skills allow.
     pub queues: Option<Vec<String>>,
+    /// The teams the person belongs to: what their callers ask, others decide.
+    pub teams: Vec<String>,
     /// What the person can do.
     pub skills: Vec<String>,
     /// What the person may do; default viewer.
@@ -145,6 +147,7 @@ impl Decode for Reviewer {
             password: password(&mut fields, d),
             login: fields.optional("login", d),
             queues: queues.map(|names| names.0.iter().map(|n| n.to_string()).collect()),
+            teams: fields.all::<OneOrMany<_>>("teams", d).0,
             skills: fields.all::<OneOrMany<_>>("skills", d).0,
             roles: fields.or("roles", OneOrMany(vec![Role::Viewer]), d).0,
             sees_private: fields.or("sees_private", false, d),

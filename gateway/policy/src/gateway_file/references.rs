@@ -36,6 +36,23 @@ pub(super) fn check(root: &Node, d: &mut Decoder<'_>) {
     }
 }
 
+/// Mail needs a server that takes it, and links need an address to start with.
+pub(super) fn check_messages(root: &Node, d: &mut Decoder<'_>) {
+    let notify = root.get("notify").map_or(&[][..], entries);
+    let mail = notify.iter().find_map(|entry| entry.value.get("email"));
+    if let Some(mail) = mail.filter(|_| root.get("mail").is_none()) {
+        let say = "there is no mail server that could take this mail";
+        let help = "add `mail: {smtp: \"mail.example.com:587\", from: backstop@example.com}`";
+        d.report.push(Problem::error(Code::UnknownReference, mail.span, say).help(help));
+    }
+    let linked = root.get("http").is_some_and(|http| http.get("public").is_some());
+    if let Some(first) = notify.first().filter(|_| !linked) {
+        let say = "messages will hold no links: nothing says where people reach the desk";
+        let help = "add `http: {public: \"https://backstop.example.com\"}`";
+        d.report.push(Problem::warning(Code::UnknownReference, first.key.span, say).help(help));
+    }
+}
+
 fn unknown(node: &Node, known: &[String], what: &str, d: &mut Decoder<'_>) {
     let Some(name) = node.as_text().filter(|_| !node.is_null()) else { return };
     if !known.iter().any(|one| one == name) {

@@ -71,23 +71,27 @@ pub(super) fn address(
     d: &mut Decoder<'_>,
 ) -> Option<Setting> {
     let setting: Spanned<Setting> = fields.required(key, d)?;
-    if let Setting::Text(text) = &setting.value {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
-        let bad = match host {
-            None => Some((Code::BadAddress, "the address must begin with `https://` or `http://`")),
-            Some(host) if host.contains('@') => {
-                Some((Code::Secret, "a name or password cannot stand in an address"))
-            }
-            Some(host) if host.is_empty() || text.contains(char::is_whitespace) => {
-                Some((Code::BadAddress, "the address has no host, or has a space in it"))
-            }
-            Some(_) => None,
-        };
-        if let Some((code, say)) = bad {
-            let help = "write such as `https://api.example.com/v1`, or `{env: NAME}`";
-            d.report.push(Problem::error(code, setting.span, say).help(help));
-        }
+    if let Setting::Text(text) = &setting.value
+        && let Some((code, say)) = no_address(text)
+    {
+        let help = "write such as `https://api.example.com/v1`, or `{env: NAME}`";
+        d.report.push(Problem::error(code, setting.span, say).help(help));
     }
     Some(setting.value)
+}
+
+/// Why a text is no `http` or `https` address.
+pub(super) fn no_address(text: &str) -> Option<(Code, &'static str)> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or(""));
+    match host {
+        None => Some((Code::BadAddress, "the address must begin with `https://` or `http://`")),
+        Some(host) if host.contains('@') => {
+            Some((Code::Secret, "a name or password cannot stand in an address"))
+        }
+        Some(host) if host.is_empty() || text.contains(char::is_whitespace) => {
+            Some((Code::BadAddress, "the address has no host, or has a space in it"))
+        }
+        Some(_) => None,
+    }
 }

@@ -12,31 +12,46 @@ use crate::yaml::Node;
 
 /// A way to tell people. Links open pages, nothing more; no payload is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notify {
-    /// A message to a chat tool's incoming webhook.
-    Webhook(Setting),
-    /// A mail.
-    Email {
-        /// To whom.
-        to: String,
-        /// What comes within this time is one mail, in milliseconds; default 10 min.
-        digest_ms: u64,
+pub struct Notify {
+    /// Where messages go.
+    pub to: NotifyTo,
+    /// What comes within this time is one message, in milliseconds; default 10 min for mail, and at
+    /// once for a webhook.
+    pub digest_ms: u64,
+}
+
+/// Where messages to people go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotifyTo {
+    /// To an address that takes them.
+    Webhook {
+        /// The address.
+        url: Setting,
+        /// What they are signed with, the newest first; none for a chat tool, which cannot check.
+        secrets: Vec<SecretRef>,
+        /// Whether it may lie in a private network.
+        private_network: bool,
     },
+    /// By mail, to that address.
+    Email(String),
 }
 
 impl Decode for Notify {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let mut fields = Fields::open(node, &keys::NOTIFY, d)?;
-        let way = match fields.one_of(d) {
-            Some("webhook") => address(&mut fields, "webhook", d).map(Self::Webhook),
-            Some(_) => {
-                let digest_ms = fields.or("digest", Time(600_000), d).ms();
-                mail_address(&mut fields, "email", d).map(|to| Self::Email { to, digest_ms })
+        let digest: Option<Time> = fields.optional("digest", d);
+        let (to, usual_ms) = match fields.one_of(d) {
+            Some("webhook") => {
+                let secrets = fields.all::<OneOrMany<_>>("secret", d).0;
+                let private_network = fields.or("private_network", false, d);
+                let url = address(&mut fields, "webhook", d);
+                (url.map(|url| NotifyTo::Webhook { url, secrets, private_network }), 0)
             }
-            None => None,
+            Some(_) => (mail_address(&mut fields, "email", d).map(NotifyTo::Email), 600_000),
+            None => (None, 0),
         };
         fields.finish(d);
-        way
+        Some(Self { to: to?, digest_ms: digest.map_or(usual_ms, Time::ms) })
     }
 }
 
@@ -52,13 +67,30 @@ fn mail_address(fields: &mut Fields<'_>, key: &'static str, d: &mut Decoder<'_>)
     d.refuse(Problem::error(Code::BadAddress, text.span, say))
 }
 
+words! {
+    /// How the connection to the mail server is encrypted.
+    pub enum MailTls: "a way to encrypt" {
+        /// In clear at first, encrypted before anything is said.
+        StartTls = "starttls",
+        /// From the first byte.
+        Tls = "tls",
+        /// Not at all: only for a server of your own network, and never with a password unless it
+        /// is this machine.
+        Off = "off",
+    }
+}
+
 /// The mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     /// Its host and port, such as `mail.example.com:587`.
     pub smtp: Setting,
+    /// How the connection is encrypted; `None` is by the port: `tls` at 465, else `starttls`.
+    pub tls: Option<MailTls>,
     /// The sender's address.
     pub from: String,
+    /// The name to sign in with; `None` is the sender's address.
+    pub user: Option<String>,
     /// The password.
     pub key: Option<SecretRef>,
 }
@@ -66,12 +98,30 @@ pub struct Mail {
 impl Decode for Mail {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let mut fields = Fields::open(node, &keys::MAIL, d)?;
-        let smtp = fields.required("smtp", d);
+        let smtp: Option<Spanned<Setting>> = fields.required("smtp", d);
+        if let Some(Spanned { value: Setting::Text(text), span }) = &smtp
+            && host_and_port(text).is_none()
+        {
+            let say = format!("`{text}` is not a host and its port");
+            let help = "write such as `\"mail.example.com:587\"`, or `{env: NAME}`";
+            d.report.push(Problem::error(Code::BadAddress, *span, say).help(help));
+        }
+        let tls = fields.optional("tls", d);
         let from = mail_address(&mut fields, "from", d);
+        let user = fields.optional("user", d);
         let key = fields.optional("key", d);
         fields.finish(d);
-        Some(Self { smtp: smtp?, from: from?, key })
+        Some(Self { smtp: smtp?.value, tls, from: from?, user, key })
     }
+}
+
+/// The two parts of `mail.example.com:587`.
+pub fn host_and_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port != 0)?;
+    let whole = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b".-:_".contains(&byte);
+    (!whole.is_empty() && whole.bytes().all(fine)).then_some((whole, port))
 }
 
 words! {

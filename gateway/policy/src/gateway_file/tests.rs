@@ -44,8 +44,9 @@ hours:
   office: {zone: Europe/Berlin, open: {mon-fri: "08:00-17:00", sat: ["08:00-10:00"]}}
 notify:
   chat: {webhook: {env: CHAT_URL}}
+  ours: {webhook: "https://x", secret: {env: HOOK}, private_network: true, digest: 1min}
   team: {email: team@example.com, digest: 5min}
-mail: {smtp: "mail.example.com:587", from: backstop@example.com, key: {env: SMTP}}
+mail: {smtp: "mail.example.com:587", tls: tls, from: backstop@example.com, user: us, key: {env: S}}
 queues:
   review:
     title: Reviews
@@ -66,7 +67,7 @@ callers:
     limits: [{requests: 60/min}]
     highest: critical
 reviewers:
-  alex: {login: alex@example.com, queues: [review], roles: [reviewer, lead], sees_private: true}
+  alex: {login: alex@example.com, teams: ap, queues: [review], roles: [reviewer, lead], sees_private: true}
 subscriptions:
   feed:
     url: https://example.com/hook
@@ -77,7 +78,7 @@ limits: [{concurrency: 200}]
 spend: [{cost: $500/day, per: tenant}]
 shared_limits: off
 degradation: {brownout: 60%, essential: 75%, shed: 95%, recover: 1min}
-http: {body: 1MB, depth: 32, wait: 30s, headers: 5s}
+http: {body: 1MB, depth: 32, wait: 30s, headers: 5s, public: "https://desk.example.com/"}
 store: {kind: sqlite, retain: {bodies: 7d}}
 cache: {entries: 5k, bytes: 64MB}
 telemetry: {otlp: "http://127.0.0.1:4318", sample: 10%}
@@ -102,6 +103,9 @@ fn every_key_of_the_gateway_file_is_read() {
     assert_eq!(gateway.store.retain.events_ms, 400 * 86_400_000);
     assert_eq!(gateway.defaults.on.len(), 1);
     assert_eq!(gateway.http.body_bytes_max, 1_000_000);
+    assert_eq!(gateway.http.public.as_deref(), Some("https://desk.example.com"));
+    let digests: Vec<u64> = gateway.notify.values().map(|one| one.digest_ms).collect();
+    assert_eq!(digests, [0, 60_000, 300_000]);
 }
 
 #[test]
@@ -196,7 +200,30 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("reviewers: {r: {password: hunter2}}", "2:27", "BS0501", "a password stands"),
     ("reviewers: {r: {queues: [q]}}", "2:26", "BS0502", "there is no queue named `q`"),
     ("subscriptions: {s: {url: \"https://x\"}}", "2:20", "BS0202", "needs the key `secret`"),
-    ("notify: {n: {email: nobody}}", "2:21", "BS0505", "not a mail address"),
+    (
+        "notify: {n: {email: nobody}}\nmail: {smtp: \"m:25\", from: a@b}\n\
+         http: {public: \"https://x\"}",
+        "2:21",
+        "BS0505",
+        "not a mail address",
+    ),
+    (
+        "notify: {n: {email: a@b}}\nhttp: {public: \"https://x\"}",
+        "2:21",
+        "BS0502",
+        "add `mail: {smtp:",
+    ),
+    (
+        "notify: {n: {email: a@b, secret: {env: X}}}\nmail: {smtp: \"m:25\", from: a@b}\n\
+         http: {public: \"https://x\"}",
+        "2:26",
+        "BS0201",
+        "`secret`",
+    ),
+    ("mail: {smtp: mail.example.com, from: a@b}", "2:14", "BS0505", "a host and its port"),
+    ("mail: {smtp: \"m:25\", from: a@b, user: us}", "2:33", "BS0201", "`user`"),
+    ("http: {public: desk.example.com}", "2:16", "BS0505", "must begin with"),
+    ("http: {public: \"https://x?a=b\"}", "2:16", "BS0505", "put behind"),
     ("spend: [{tokens: 5k/day}]", "2:9", "BS0409", "money only"),
     ("shared_limits: {url: \"redis://x\"}", "2:1", "BS0407", "not available yet"),
     ("store: {kind: postgres, url: {env: X}}", "2:15", "BS0407", "kind: sqlite"),
@@ -221,6 +248,13 @@ fn each_mistake_is_one_problem_at_its_place() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), MISTAKES.len(), wrong.join("\n"));
+}
+
+#[test]
+fn messages_without_links_are_warned_of() {
+    let (gateway, shown) = read("gateway: g\nnotify: {chat: {webhook: \"https://x\"}}\n");
+    assert!(gateway.is_some(), "{shown}");
+    assert!(shown.contains("gateway.yaml:2:10") && shown.contains("public:"), "{shown}");
 }
 
 #[test]

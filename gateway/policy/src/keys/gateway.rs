@@ -44,7 +44,7 @@ shapes! {
         "mail" => Value::Map(&MAIL),
         /// Consumers of events, by name.
         "subscriptions" => Value::Named(Names::Subscription, &Value::Map(&SUBSCRIPTION)),
-        /// Limits over the whole gateway.
+        /// Limits over the whole gateway; `concurrency` without `per` is shared out by class.
         "limits" => LIMITS,
         /// Limits on money over the whole gateway; they fail closed.
         "spend" => LIMITS,
@@ -170,9 +170,9 @@ shapes! {
 
     /// How much a model may be asked again.
     RETRIES = "`retry`" {
-        /// Retries as a share of first attempts over 60 s.
+        /// Retries as a share of first attempts over 60 s; of their tokens, half as much again.
         "share" = "10%" => Value::Unit(Unit::Share),
-        /// Longest single wait.
+        /// Longest backoff.
         "at_most" = "8s" => Value::Unit(Unit::Time),
     }
 
@@ -230,6 +230,9 @@ shapes! {
         "wait" = "60s" => Value::Unit(Unit::Time),
         /// Longest time for a request's headers.
         "headers" = "10s" => Value::Unit(Unit::Time),
+        /// The address at which people reach the desk, such as `https://backstop.example.com`:
+        /// links in messages start with it.
+        "public" => Value::Text,
     }
 
     /// Where the ledger is.

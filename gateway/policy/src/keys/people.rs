@@ -2,7 +2,7 @@
 
 use super::gateway::{LIMITS, SECRET, SETTING_HERE};
 use super::{Names, Unit, Value, shapes};
-use crate::gateway_file::{Format, May, Payload, Role};
+use crate::gateway_file::{Format, MailTls, May, Payload, Role};
 use crate::raw::Criticality;
 
 const POLICIES: Value = Value::OneOrMany(&Value::Name(Names::Policy));
@@ -18,7 +18,8 @@ shapes! {
     CALLER = "a caller" {
         /// Hashes of its keys, from `backstop key`; without any it can call only from this machine.
         "keys" => HASHES,
-        /// The team behind it: its people may not review its calls.
+        /// The team behind it: its people (`teams` of a reviewer) and its callers may not review
+        /// its calls.
         "owner" => Value::Text,
         /// The tenant it belongs to.
         "tenant" => Value::Text,
@@ -46,6 +47,8 @@ shapes! {
         "roles" = "viewer" => Value::OneOrMany(&Value::Words(Role::WORDS)),
         /// The queues the person works; else all that the skills allow.
         "queues" => Value::OneOrMany(&Value::Name(Names::Queue)),
+        /// The teams the person belongs to: what a caller with such an `owner` asks, others decide.
+        "teams" => TEXTS,
         /// What the person can do.
         "skills" => TEXTS,
         /// Whether private values are shown in clear.
@@ -54,20 +57,30 @@ shapes! {
 
     /// A way to tell people. Links open pages, nothing more; no payload is sent.
     NOTIFY = "a way to notify" {
-        /// A chat tool's incoming webhook.
+        /// The address that takes messages: a chat tool's incoming webhook, or a receiver of yours.
         "webhook" either => SETTING_HERE,
-        /// A mail address.
+        /// What messages are signed with; several while a secret is being changed, the newest
+        /// first. Without one they are what chat tools take, and the address itself is the secret.
+        "secret" ["webhook"] => Value::OneOrMany(&Value::Map(&SECRET)),
+        /// Whether that address may lie in a private network.
+        "private_network" ["webhook"] = "false" => Value::Bool,
+        /// A mail address; `mail` says which server takes it there.
         "email" either => Value::Text,
-        /// What comes within this time is one mail.
-        "digest" ["email"] = "10min" => Value::Unit(Unit::Time),
+        /// What comes within this time is one message; else 10 minutes for mail, and at once for a
+        /// webhook.
+        "digest" => Value::Unit(Unit::Time),
     }
 
     /// The mail server.
     MAIL = "`mail`" {
         /// Its host and port, such as `"mail.example.com:587"`.
         "smtp" required => SETTING_HERE,
+        /// How the connection is encrypted; else by `starttls`, and at port 465 by `tls`.
+        "tls" => Value::Words(MailTls::WORDS),
         /// The sender's address.
         "from" required => Value::Text,
+        /// The name to sign in with; else the sender's address.
+        "user" ["key"] => Value::Text,
         /// The password.
         "key" => Value::Map(&SECRET),
     }

@@ -23,7 +23,7 @@ shapes! {
         "approvals" = "1" => Value::Unit(Unit::Count),
         /// Whether reviewers are kept from each other's votes; else from two approvals on.
         "blind" => Value::Bool,
-        /// Who may not decide: `caller_owner`, or reviewers.
+        /// Who may not decide: reviewers, teams, and `caller_owner`: the caller and its own team.
         "exclude" = "[caller_owner]" => Value::List(&Value::Text),
         /// What happens when nobody decided in time.
         "on_expiry" = "reject" => Value::Words(ExpiryWord::WORDS),

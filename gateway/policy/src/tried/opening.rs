@@ -55,6 +55,7 @@ pub(super) fn received(policy: &Policy, scene: &Scene) -> Received {
         deadline: scene.received.plus(policy.plan.deadline_ms),
         estimates: Vec::new(),
         canary_of: None,
+        level: backstop_domain::guard::Level::Normal,
         held_at_door: door,
     }
 }

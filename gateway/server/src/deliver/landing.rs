@@ -12,13 +12,13 @@ use super::{
     courier::{Courier, Receipt},
     feed::Feed,
     lanes::Row,
-    letter, orders, schedule,
+    letter, notice, orders, schedule,
     worker::Worker,
 };
 
 /// A delivery that came back.
 pub(super) struct Flown {
-    pub position: u64,
+    pub positions: Vec<u64>,
     pub ticket: Ticket,
     pub receipt: Receipt,
     /// Whether something of the event was erased before it could be sent.
@@ -29,44 +29,60 @@ impl Worker {
     /// Takes in what became of a delivery.
     pub(super) fn landed(&mut self, flown: Result<Flown, tokio::task::JoinError>) {
         // A task that was stopped with us has nothing to tell.
-        let Ok(Flown { position, ticket, receipt, gap }) = flown else { return };
+        let Ok(Flown { positions, ticket, receipt, gap }) = flown else { return };
+        let Some(first) = positions.first().copied() else { return };
         let now = self.now();
         self.unsaved = true;
         if gap {
-            self.standing.gap.get_or_insert(position);
+            self.standing.gap.get_or_insert(first);
         }
         let (sample, asked) = match &receipt {
             Receipt::Taken => (Sample::Good, None),
             Receipt::Busy { for_ms, .. } => (Sample::Throttled, *for_ms),
             Receipt::Gone | Receipt::Refused(_) => (Sample::Bad, None),
         };
-        let dice = schedule::dice(&self.consumer.name, position, 0);
+        let dice = schedule::dice(&self.consumer.name, first, 0);
         let change = self.breaker.record(now, ticket, sample, asked, dice);
         let back = change.is_some_and(|change| change.to == BreakerState::Closed);
-        match receipt {
-            Receipt::Taken => self.taken(position, now, back),
-            Receipt::Gone => {
-                self.retry(position, now, "answered 410".to_owned(), None);
-                if self.standing.disabled.is_none() {
-                    let why = "the receiver answered 410: it is gone";
-                    self.disable(Actor::system("deliveries"), why);
-                }
-            }
+        let gone = receipt == Receipt::Gone;
+        let failed = match receipt {
+            Receipt::Taken => None,
+            Receipt::Gone => Some(("answered 410".to_owned(), None)),
             Receipt::Busy { for_ms, why } => {
                 self.hold = self.hold.max(now.plus(for_ms.unwrap_or(1_000)));
-                self.retry(position, now, why, for_ms);
+                Some((why, for_ms))
             }
-            Receipt::Refused(why) => self.retry(position, now, why, None),
+            Receipt::Refused(why) => Some((why, None)),
+        };
+        for position in positions {
+            match &failed {
+                None => self.taken(position),
+                Some((why, for_ms)) => self.retry(position, now, why.clone(), *for_ms),
+            }
+        }
+        if failed.is_none() {
+            self.all_is_well(now, back);
+        }
+        if gone && self.standing.disabled.is_none() {
+            self.disable(Actor::system("deliveries"), "the receiver answered 410: it is gone");
         }
     }
 
-    fn taken(&mut self, position: u64, now: Millis, back: bool) {
+    fn taken(&mut self, position: u64) {
         self.count("delivered");
         self.standing.delivered += 1;
-        self.standing.failing_since = None;
         self.settle(position);
+    }
+
+    /// Something was taken; `back`: for the first time after a while.
+    fn all_is_well(&mut self, now: Millis, back: bool) {
+        self.standing.failing_since = None;
         if back {
             self.lanes.hurry(now);
+        }
+        // What was too much for one message to people is not told at once in the next.
+        if let Some(people) = &self.consumer.people {
+            self.hold = self.hold.max(now.plus(people.digest_ms));
         }
     }
 
@@ -119,33 +135,46 @@ impl Worker {
     }
 }
 
-/// Writes the letter and takes it there.
+/// Writes the letter about these events and takes it there.
 pub(super) async fn take(
     engine: &Engine,
     feed: &Feed,
     consumer: &Consumer,
     courier: &dyn Courier,
-    row: Row,
+    rows: Vec<Row>,
 ) -> (Receipt, bool) {
     let unread = |error: ReadFailed| (Receipt::Refused(format!("not sent: {error}")), false);
-    let item = match row.item {
-        Some(item) => item,
-        None => match feed.at(row.position).await {
-            Ok(Some(item)) => item,
-            Ok(None) => {
-                return (Receipt::Refused("not sent: there is no such event".into()), false);
-            }
-            Err(error) => return unread(error),
-        },
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        let item = match row.item {
+            Some(item) => item,
+            None => match feed.at(row.position).await {
+                Ok(Some(item)) => item,
+                Ok(None) => {
+                    return (Receipt::Refused("not sent: there is no such event".into()), false);
+                }
+                Err(error) => return unread(error),
+            },
+        };
+        items.push(item);
+    }
+    let letter = match (&consumer.people, items.first()) {
+        (Some(people), _) => notice::write(engine, consumer, people, &items).await,
+        (None, Some(item)) => letter::write(engine, consumer, item).await.map(Some),
+        (None, None) => Ok(None),
     };
-    let letter = match letter::write(engine, consumer, &item).await {
-        Ok(letter) => letter,
+    let letter = match letter {
+        Ok(Some(letter)) => letter,
+        // Nothing of it is news any more.
+        Ok(None) => return (Receipt::Taken, false),
         Err(error) => return unread(error),
     };
     let now = engine.clock().now();
     let receipt = courier.take(&letter, now).await;
-    if receipt == Receipt::Taken {
-        let after = engine.clock().now().since(item.recorded.envelope.at);
+    if receipt == Receipt::Taken
+        && let Some(first) = items.first()
+    {
+        let after = engine.clock().now().since(first.recorded.envelope.at);
         let labels = [("subscription", consumer.name.clone())];
         metrics::histogram!("backstop_delivery_seconds", &labels).record(after as f64 / 1000.0);
     }

@@ -60,7 +60,7 @@ pub struct Lanes {
 #[derive(Debug, Default)]
 struct Lane {
     positions: BTreeSet<u64>,
-    flying: Option<u64>,
+    flying: BTreeSet<u64>,
 }
 
 impl Lanes {
@@ -91,7 +91,8 @@ impl Lanes {
 
     /// Positions that are on their way and of which the ledger has no row.
     pub fn flying_fresh(&self) -> Vec<u64> {
-        let mut flying: Vec<u64> = self.lanes.values().filter_map(|lane| lane.flying).collect();
+        let flying = self.lanes.values().flat_map(|lane| &lane.flying);
+        let mut flying: Vec<u64> = flying.copied().collect();
         flying.retain(|position| self.fresh.contains(position));
         flying.sort_unstable();
         flying
@@ -127,9 +128,23 @@ impl Lanes {
         let row = self.rows.get_mut(&position)?;
         row.tries += 1;
         if let Some(lane) = self.lanes.get_mut(&row.lane) {
-            lane.flying = Some(position);
+            lane.flying.insert(position);
         }
         Some(row.clone())
+    }
+
+    /// Takes whatever else waits in that lane, due or not: it goes along with its first.
+    pub fn take_along(&mut self, lane: &str) -> Vec<Row> {
+        let Some(lane) = self.lanes.get_mut(lane) else { return Vec::new() };
+        let rest: Vec<u64> = lane.positions.difference(&lane.flying).copied().collect();
+        let mut taken = Vec::with_capacity(rest.len());
+        for position in rest {
+            let Some(row) = self.rows.get_mut(&position) else { continue };
+            row.tries += 1;
+            lane.flying.insert(position);
+            taken.push(row.clone());
+        }
+        taken
     }
 
     /// That one is over: given, or parked.
@@ -139,7 +154,7 @@ impl Lanes {
         self.fresh.remove(&position);
         if let Some(lane) = self.lanes.get_mut(&row.lane) {
             lane.positions.remove(&position);
-            lane.flying = lane.flying.filter(|flying| *flying != position);
+            lane.flying.remove(&position);
             if lane.positions.is_empty() {
                 self.lanes.remove(&row.lane);
             }
@@ -155,7 +170,7 @@ impl Lanes {
         let row = row.clone();
         self.fresh.remove(&position);
         if let Some(lane) = self.lanes.get_mut(&row.lane) {
-            lane.flying = lane.flying.filter(|flying| *flying != position);
+            lane.flying.remove(&position);
         }
         self.wake(&row.lane);
         Some(row)
@@ -187,7 +202,7 @@ impl Lanes {
 
     /// The lane's first is ready, unless one of the lane is on its way.
     fn wake(&mut self, lane: &str) {
-        let Some(lane) = self.lanes.get(lane).filter(|lane| lane.flying.is_none()) else { return };
+        let Some(lane) = self.lanes.get(lane).filter(|lane| lane.flying.is_empty()) else { return };
         if let Some(row) = lane.positions.first().and_then(|first| self.rows.get(first)) {
             self.ready.insert((row.due, row.position));
         }

@@ -18,6 +18,8 @@ pub struct Letter {
     pub body: Vec<u8>,
     /// Its type.
     pub content_type: &'static str,
+    /// What it is about, in a line; only people are told so.
+    pub subject: String,
     /// Whether something of the event was erased before it could be sent.
     pub gap: bool,
 }
@@ -56,7 +58,8 @@ pub async fn write(engine: &Engine, to: &Consumer, item: &Item) -> Result<Letter
         (json!({ "type": envelope.kind, "timestamp": at, "data": data }), "application/json")
     };
     let body = body.to_string().into_bytes();
-    Ok(Letter { id: envelope.id.0.clone(), body, content_type, gap })
+    let id = envelope.id.0.clone();
+    Ok(Letter { id, body, content_type, subject: String::new(), gap })
 }
 
 /// Ids and states.

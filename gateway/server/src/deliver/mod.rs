@@ -1,13 +1,16 @@
 //! Delivery of events to consumers that have an address. The log is the outbox: each consumer has a
 //! cursor of its own, lanes that keep the order within a call, a breaker, a schedule of tries, and
 //! parked events. At least once, with an id that stays the same. One task per consumer; none of
-//! them, and no call, waits for another.
+//! them, and no call, waits for another. People who are to be told are consumers like any other,
+//! in digests and in words.
 
 mod courier;
 mod feed;
 mod landing;
 mod lanes;
 mod letter;
+mod mail;
+mod notice;
 mod orders;
 mod reach;
 mod reading;
@@ -31,6 +34,8 @@ pub use self::{
     courier::{Courier, Going, HttpCourier, Receipt},
     feed::{Feed, Wanted},
     letter::{Letter, time},
+    mail::{MailCourier, MailServer, Security},
+    notice::{People, notifier},
     orders::{Denied, What},
     sign::{SigningKeys, secret},
     worker::Shown,
@@ -61,6 +66,8 @@ pub struct Consumer {
     pub private_network: bool,
     /// Whether anything is delivered.
     pub enabled: bool,
+    /// How people are told, if people read what it gets; else it is a machine.
+    pub people: Option<People>,
 }
 
 impl Consumer {
@@ -68,7 +75,26 @@ impl Consumer {
     /// would feed each other for ever.
     fn wants(&self, item: &Item) -> bool {
         let kind = item.recorded.envelope.kind.as_str();
+        if self.people.is_some() {
+            return notice::tells(item, &self.name);
+        }
         kind != "subscription_changed" && self.wanted.takes(kind, item.about.policy.as_deref())
+    }
+
+    /// The machine that takes it.
+    pub fn host(&self) -> Option<&str> {
+        let mail = self.people.as_ref().and_then(|people| people.mail.as_ref());
+        mail.map(|server| server.host.as_str()).or_else(|| self.url.host_str())
+    }
+
+    /// What it gets, in a word.
+    pub const fn format(&self) -> &'static str {
+        match &self.people {
+            Some(People { mail: Some(_), .. }) => "mail",
+            Some(_) => "message",
+            None if self.cloud_events => "cloudevents",
+            None => "webhook",
+        }
     }
 }
 
@@ -103,10 +129,14 @@ impl Drop for Running {
 }
 
 impl Deliveries {
-    /// Deliveries over HTTP; none yet.
+    /// Deliveries over HTTP and by mail; none yet.
     pub fn over(engine: Engine) -> Self {
-        Self::by(engine, |consumer| {
-            HttpCourier::new(consumer).map(|courier| Arc::new(courier) as Arc<dyn Courier>)
+        Self::by(engine, |consumer| match &consumer.people {
+            Some(People { mail: Some(server), .. }) => {
+                let courier = MailCourier::new(server);
+                courier.map(|courier| Arc::new(courier) as Arc<dyn Courier>)
+            }
+            _ => HttpCourier::new(consumer).map(|courier| Arc::new(courier) as Arc<dyn Courier>),
         })
     }
 

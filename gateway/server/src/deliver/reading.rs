@@ -27,7 +27,7 @@ impl Worker {
         for position in std::mem::take(&mut self.standing.flying) {
             let Some(item) = self.feed.at(position).await? else { continue };
             let interrupted = Some("the gateway stopped meanwhile".to_owned());
-            let row = Row { tries: 1, kept: true, last: interrupted, ..fresh(item, now) };
+            let row = Row { tries: 1, kept: true, last: interrupted, ..self.fresh(item, now) };
             self.put.insert(position, row.delivery(None));
             self.settled.insert(position);
             self.lanes.add(row);
@@ -47,7 +47,7 @@ impl Worker {
         let until = page.last().map_or(again.until, |last| last.position().min(again.until));
         for item in page.into_iter().filter(|item| item.position() <= again.until) {
             if self.consumer.wants(&item) && !self.lanes.has(item.position()) {
-                let row = Row { kept: true, ..fresh(item, now) };
+                let row = Row { kept: true, ..self.fresh(item, now) };
                 self.put.insert(row.position, row.delivery(None));
                 self.settled.insert(row.position);
                 self.lanes.add(row);
@@ -74,24 +74,23 @@ impl Worker {
                 let position = item.position();
                 self.read = position;
                 if self.consumer.wants(&item) && !self.settled.contains(&position) {
-                    self.lanes.add(fresh(item, now));
+                    let row = self.fresh(item, now);
+                    self.lanes.add(row);
                 }
             }
         }
         Ok(())
     }
-}
 
-fn fresh(item: Arc<Item>, now: Millis) -> Row {
-    Row {
-        position: item.position(),
-        lane: item.about.lane.0.clone(),
-        tries: 0,
-        due: now,
-        at: item.recorded.envelope.at,
-        kept: false,
-        last: None,
-        item: Some(item),
+    /// People are told in one lane, a while later: what comes meanwhile goes along.
+    fn fresh(&self, item: Arc<Item>, now: Millis) -> Row {
+        let at = item.recorded.envelope.at;
+        let (lane, due) = match &self.consumer.people {
+            Some(people) => (self.consumer.name.clone(), at.plus(people.digest_ms).max(now)),
+            None => (item.about.lane.0.clone(), now),
+        };
+        let position = item.position();
+        Row { position, lane, tries: 0, due, at, kept: false, last: None, item: Some(item) }
     }
 }
 

@@ -38,6 +38,16 @@ impl SigningKeys {
         }
     }
 
+    /// No key: what goes to people by an address that is a secret itself is not signed.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Whether there is nothing to sign with.
+    pub fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The header `webhook-signature` for that body, sent at that time in seconds.
     pub fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
         let signed = self.0.iter().filter_map(|key| {

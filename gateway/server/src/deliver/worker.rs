@@ -50,6 +50,7 @@ const RULES: BreakerRules = BreakerRules {
     cool_down_max_ms: 300_000,
     probes: 1,
     probe_ms: 60_000,
+    warm_up_ms: 0,
 };
 
 /// What others may see of it.
@@ -231,8 +232,8 @@ impl Worker {
             let Some(due) = self.lanes.next_due().filter(|due| *due <= now) else { break };
             let dice = schedule::dice(&self.consumer.name, due.0, 0);
             match self.breaker.admit(now, dice).0 {
-                Ok(ticket) => match self.lanes.take(now) {
-                    Some(row) => taken.push((row, ticket)),
+                Ok(ticket) => match self.load_up(now) {
+                    Some(rows) => taken.push((rows, ticket)),
                     None => break,
                 },
                 Err(closed) => {
@@ -241,17 +242,27 @@ impl Worker {
                 }
             }
         }
-        for (row, _) in taken.iter().filter(|(row, _)| row.kept) {
+        for row in taken.iter().flat_map(|(rows, _)| rows).filter(|row| row.kept) {
             self.put.insert(row.position, row.delivery(None));
         }
         let far = self.cursor() >= self.saved + 1000;
         if !taken.is_empty() || self.unsaved || far {
             self.save().await?;
         }
-        for (row, ticket) in taken {
-            self.send(row, ticket);
+        for (rows, ticket) in taken {
+            self.send(rows, ticket);
         }
         Ok(())
+    }
+
+    /// What goes in one letter: an event, or for people whatever waits.
+    fn load_up(&mut self, now: Millis) -> Option<Vec<Row>> {
+        let first = self.lanes.take(now)?;
+        let along = match &self.consumer.people {
+            Some(_) => self.lanes.take_along(&first.lane),
+            None => Vec::new(),
+        };
+        Some(std::iter::once(first).chain(along).collect())
     }
 
     /// As if nothing had failed: whoever switched it on wants to see it work.
@@ -263,15 +274,15 @@ impl Worker {
         self.unsaved = true;
     }
 
-    fn send(&mut self, row: Row, ticket: Ticket) {
+    fn send(&mut self, rows: Vec<Row>, ticket: Ticket) {
         let (engine, feed) = (self.engine.clone(), Arc::clone(&self.feed));
         let (consumer, courier) = (Arc::clone(&self.consumer), Arc::clone(&self.courier));
         self.flying.spawn(async move {
-            let position = row.position;
-            let going = landing::take(&engine, &feed, &consumer, &*courier, row);
+            let positions = rows.iter().map(|row| row.position).collect();
+            let going = landing::take(&engine, &feed, &consumer, &*courier, rows);
             let ours = |_| (Receipt::Refused("a fault of ours".to_owned()), false);
             let (receipt, gap) = AssertUnwindSafe(going).catch_unwind().await.unwrap_or_else(ours);
-            Flown { position, ticket, receipt, gap }
+            Flown { positions, ticket, receipt, gap }
         });
     }
 

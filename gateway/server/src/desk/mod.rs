@@ -21,7 +21,6 @@ mod sign_in;
 mod trouble;
 mod typed;
 mod visitor;
-mod words;
 
 use axum::{
     Router,
@@ -33,7 +32,7 @@ use axum::{
 };
 use backstop_engine::Engine;
 
-use crate::app::App;
+use crate::{app::App, words};
 use visitor::{KEYS_COOKIE, Posted};
 
 pub use visitor::{Peer, Proxy};

@@ -58,6 +58,21 @@ struct Quality {
     told: String,
 }
 
+struct Class {
+    name: &'static str,
+    held: u64,
+    most: u64,
+    waiting: u64,
+}
+
+/// What is given up under load.
+struct Load {
+    level: &'static str,
+    normal: bool,
+    why: String,
+    classes: Vec<Class>,
+}
+
 struct Queue {
     name: String,
     title: String,
@@ -91,6 +106,7 @@ struct Page {
     classes: Vec<Count>,
     cost: String,
     currency: String,
+    load: Load,
     models: Vec<Model>,
     queues: Vec<Queue>,
     calls: Vec<Call>,
@@ -141,6 +157,7 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
         classes: counts(calls.iter().filter_map(|call| Some(call.class?.to_string()))),
         cost: words::money(cost),
         currency: workspace.gateway.currency.clone(),
+        load: load(&app, now),
         models: models(&app, now),
         queues: queues.collect(),
         calls: calls.iter().take(LISTED).map(listed).collect(),
@@ -212,6 +229,34 @@ fn counts(names: impl Iterator<Item = String>) -> Vec<Count> {
         counted.into_iter().map(|(name, count)| Count { class: "", name, count }).collect();
     all.sort_by_key(|one| std::cmp::Reverse(one.count));
     all
+}
+
+fn load(app: &App, now: Millis) -> Load {
+    let stands = app.engine.load();
+    let tightest = stands.readings.iter().max_by_key(|reading| reading.millionths);
+    let why = match (&stands.pin, tightest) {
+        (Some((pin, by)), _) => {
+            let left = words::span(pin.until.since(now));
+            format!("held by {} for {left} more: {}", by.who, by.reason)
+        }
+        (None, Some(reading)) if reading.millionths > 0 => {
+            let of = reading.of.replace('_', " ");
+            format!("highest reading: {of} at {}%", reading.millionths / 10_000)
+        }
+        (None, _) => "no load".to_owned(),
+    };
+    let classes = stands.classes.into_iter().map(|class| Class {
+        name: class.class.name(),
+        held: class.held,
+        most: class.most,
+        waiting: class.waiting,
+    });
+    Load {
+        level: stands.level.name(),
+        normal: stands.level.is_normal(),
+        why,
+        classes: classes.collect(),
+    }
 }
 
 fn models(app: &App, now: Millis) -> Vec<Model> {

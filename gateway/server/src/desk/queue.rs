@@ -179,7 +179,7 @@ fn is_free(app: &App, visitor: &Visitor, row: &ReviewSummary, now: Millis) -> bo
     !aside
         && held_by(row, now).is_none_or(|holder| holder == name)
         && !row.voters.iter().any(|voter| voter == name)
-        && !row.excluded.iter().any(|person| person == name)
+        && !visitor.identity.who().is_among(&row.excluded)
         && access::works_on(app, &visitor.identity, row)
 }
 

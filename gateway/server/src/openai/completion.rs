@@ -160,6 +160,7 @@ pub fn extras(snapshot: &Snapshot) -> Value {
         "unchecked",
         "unreviewed",
         "durability",
+        "level",
         "tags",
         "runs",
         "effects",

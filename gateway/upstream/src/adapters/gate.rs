@@ -6,10 +6,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use backstop_domain::guard::{
-    Amounts, Breaker, BreakerRules, BreakerState, Change, LatchCause, LimitRule, NotBefore,
-    QualityRules, QualityTicket, RetryBudget, RetryRules, Standing, Ticket,
+    Breaker, BreakerRules, BreakerState, Change, HedgeBudget, HedgeRules, Hold, LatchCause,
+    LimitRule, NotBefore, Pace, QualityRules, QualityTicket, Quantity, RetryBudget, RetryRules,
+    Ticket,
 };
 use backstop_domain::plan::Price;
 use backstop_domain::{ControlEvent, Digest, FailureClass, Millis, QualityOf};
@@ -20,7 +22,9 @@ use rand::{RngExt, SeedableRng};
 use crate::adapters::credential::CredentialGate;
 use crate::adapters::limit_set::{LimitSet, Refused};
 use crate::adapters::permit::Permit;
-use crate::adapters::quality::{Asker, Qualities, QualityStanding, told};
+use crate::adapters::places::Places;
+use crate::adapters::quality::{Asker, Qualities, told};
+use crate::adapters::wish::{Blocked, Purpose, Wish, blocked};
 use crate::clock::Clock;
 
 /// Changes that wait for the engine at most; older ones give way.
@@ -39,73 +43,10 @@ pub struct ModelGuards {
     pub limits: Vec<LimitRule>,
     /// Its retry budget.
     pub retry: RetryRules,
+    /// When it is asked a second time because the first is late; `None`: never.
+    pub hedge: Option<HedgeRules>,
     /// Its price, for limits on cost.
     pub price: Option<Price>,
-}
-
-/// What an attempt is to the retry budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// A first attempt: it earns.
-    First,
-    /// A retry: it spends.
-    Retry,
-    /// A retry of sheddable work: it leaves half of the budget to others.
-    SheddableRetry,
-}
-
-/// One attempt that asks for leave.
-#[derive(Debug, Clone, Copy)]
-pub struct Wish<'a> {
-    /// What it is estimated to take.
-    pub estimate: Amounts,
-    /// What it is to the retry budget.
-    pub purpose: Purpose,
-    /// Milliseconds after which a permit that nobody settled gives its places back: the deadline
-    /// and a minute.
-    pub hold_ms: u64,
-    /// Whose quality breaker it passes; `None` for what is judged by nobody, such as a vote.
-    pub asker: Option<Asker<'a>>,
-}
-
-/// A guard of ours does not let an attempt out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blocked {
-    /// The branch that a policy takes: `quota misconfigured throttled breaker_open limit`.
-    pub class: FailureClass,
-    /// When it may be tried again, if known.
-    pub until: Option<Millis>,
-    /// Which guard, whose, and why, in words.
-    pub which: String,
-    /// The limit, if it was one.
-    pub refused: Option<Refused>,
-}
-
-/// How a model stands, for metrics and pages.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GateSnapshot {
-    /// The model.
-    pub model: String,
-    /// Where its breaker stands.
-    pub breaker: BreakerState,
-    /// Grows with every change of the breaker.
-    pub epoch: u64,
-    /// Answers in the breaker's window.
-    pub good: u64,
-    /// Failures in the breaker's window.
-    pub bad: u64,
-    /// Slow calls in the breaker's window, those in flight included.
-    pub slow: u64,
-    /// Until when a 429 holds everybody.
-    pub not_before: Option<Millis>,
-    /// Why and until when its credential rests.
-    pub latched: Option<(LatchCause, Millis)>,
-    /// How the policies that ask it find its answers.
-    pub quality: Vec<QualityStanding>,
-    /// Each limit by name, and how it stands.
-    pub limits: Vec<(String, Standing)>,
-    /// Whether a retry would be allowed.
-    pub may_retry: bool,
 }
 
 /// The gate.
@@ -123,8 +64,12 @@ pub(crate) struct GateState {
     pub(crate) not_before: NotBefore,
     pub(crate) price: Option<Price>,
     pub(crate) dice: SmallRng,
-    quality: Qualities,
+    pub(crate) quality: Qualities,
+    pub(crate) pace: Pace,
+    pub(crate) places: Option<Places>,
     retry: RetryBudget,
+    hedge: Option<HedgeRules>,
+    hedges: HedgeBudget,
     changes: VecDeque<ControlEvent>,
 }
 
@@ -143,7 +88,11 @@ impl ModelGate {
             price: guards.price,
             dice: SmallRng::seed_from_u64(seed),
             quality: Qualities::new(guards.quality),
+            pace: Pace::default(),
+            places: Places::of(&guards.limits),
             retry: RetryBudget::new(guards.retry),
+            hedge: guards.hedge,
+            hedges: HedgeBudget::default(),
             changes: VecDeque::new(),
         };
         let limits = LimitSet::new(guards.limits, Arc::clone(&clock));
@@ -172,12 +121,13 @@ impl ModelGate {
             let which = format!("`{}` asked everybody to wait", self.name);
             return Err(blocked(FailureClass::Throttled, Some(until), which));
         }
-        if !state.may_retry(now, wish.purpose) {
+        if !state.may_retry(now, wish.purpose, wish.estimate.tokens) {
             let which = format!("the retry budget of `{}` is spent", self.name);
             return Err(blocked(FailureClass::Limit, None, which));
         }
+        self.pass_pace(&state, now, wish.left_ms)?;
         let quality = self.pass_quality(&mut state, now, wish.asker)?;
-        let ticket = match self.pass_breaker(&mut state, now) {
+        let ticket = match self.pass_breaker(&mut state, now, wish.spares_probes) {
             Ok(ticket) => ticket,
             Err(blocked) => {
                 state.unsent(quality.as_ref());
@@ -185,9 +135,10 @@ impl ModelGate {
             }
         };
         let keys = vec![Some(self.name.as_str()); self.limits.len()];
-        match self.limits.acquire(&keys, wish.estimate, wish.hold_ms) {
+        let places = state.places.as_ref().map_or(Ok(()), |places| self.room(places));
+        match places.and_then(|()| self.limits.acquire(&keys, wish.estimate, wish.hold_ms)) {
             Ok(limits) => {
-                state.spend(now, wish.purpose);
+                state.spend(now, wish.purpose, wish.estimate.tokens);
                 drop(state);
                 Ok(Permit::new(Arc::clone(self), (ticket, quality), limits, wish.estimate))
             }
@@ -202,6 +153,11 @@ impl ModelGate {
         }
     }
 
+    /// After how long a first request is late; `None`: it is never asked a second time.
+    pub fn hedge_after(&self) -> Option<Duration> {
+        self.state.lock().hedge.map(|hedge| Duration::from_millis(hedge.after_ms))
+    }
+
     /// Until when a 429 holds everybody, if it does.
     pub fn not_before(&self) -> Option<Millis> {
         self.state.lock().not_before.blocked(self.clock.now())
@@ -209,20 +165,21 @@ impl ModelGate {
 
     /// Whether a retry would be allowed now; takes nothing.
     pub fn may_retry(&self, purpose: Purpose) -> bool {
-        self.state.lock().may_retry(self.clock.now(), purpose)
+        self.state.lock().may_retry(self.clock.now(), purpose, 0)
     }
 
-    /// Takes the model out of use until [`Self::release`].
-    pub fn isolate(&self) {
+    /// Holds the breaker by hand, until then.
+    pub fn hold(&self, how: Hold, until: Millis) {
         let mut state = self.state.lock();
-        let change = state.breaker.isolate();
+        let change = state.breaker.hold(how, Some(until));
         self.report(&mut state, change);
     }
 
-    /// Ends an isolation: probes decide what comes next.
+    /// Lets go of it: after an isolation probes decide what comes next.
     pub fn release(&self) {
+        let now = self.clock.now();
         let mut state = self.state.lock();
-        let change = state.breaker.release();
+        let change = state.breaker.release(now);
         self.report(&mut state, change);
     }
 
@@ -234,6 +191,8 @@ impl ModelGate {
         state.slow_ms = guards.breaker.slow_ms;
         state.price = guards.price;
         state.retry.reload(guards.retry);
+        state.hedge = guards.hedge;
+        state.places = Places::reload(state.places.take(), &guards.limits);
         drop(state);
         self.limits.reload(guards.limits);
     }
@@ -241,31 +200,6 @@ impl ModelGate {
     /// What changed since the last time somebody asked, oldest first; to be recorded.
     pub fn take_changes(&self) -> Vec<ControlEvent> {
         self.state.lock().changes.drain(..).collect()
-    }
-
-    /// How it stands now.
-    pub fn snapshot(&self) -> GateSnapshot {
-        let now = self.clock.now();
-        let rules = self.limits.rules().into_iter().enumerate();
-        let limits = rules
-            .filter_map(|(at, rule)| Some((rule.name, self.limits.standing(at, &self.name)?)))
-            .collect();
-        let latched = self.credential.blocked();
-        let mut state = self.state.lock();
-        let (good, bad, slow) = state.breaker.counts(now);
-        GateSnapshot {
-            model: self.name.clone(),
-            breaker: state.breaker.state(),
-            epoch: state.breaker.epoch(),
-            good,
-            bad,
-            slow,
-            not_before: state.not_before.blocked(now),
-            latched,
-            quality: state.quality.standings(now),
-            limits,
-            may_retry: state.may_retry(now, Purpose::Retry),
-        }
     }
 
     fn check_credential(&self) -> Result<(), Box<Blocked>> {
@@ -283,14 +217,57 @@ impl ModelGate {
         })
     }
 
-    fn pass_breaker(&self, state: &mut GateState, now: Millis) -> Result<Ticket, Box<Blocked>> {
+    /// `spares`: the call has another way, and leaves probes to others for a while.
+    fn pass_breaker(
+        &self,
+        state: &mut GateState,
+        now: Millis,
+        spares: bool,
+    ) -> Result<Ticket, Box<Blocked>> {
+        if spares && state.breaker.spares(now) {
+            let which =
+                format!("`{}` is tried again first by calls that are not critical", self.name);
+            return Err(blocked(FailureClass::BreakerOpen, None, which));
+        }
         let dice = state.dice.random();
         let (admitted, change) = state.breaker.admit(now, dice);
         self.report(state, change);
         admitted.map_err(|closed| {
-            let which = format!("the breaker of `{}` is {}", self.name, closed.state.name());
+            let which = match closed.state {
+                BreakerState::Closed => format!("`{}` came back and warms up", self.name),
+                state => format!("the breaker of `{}` is {}", self.name, state.name()),
+            };
             blocked(FailureClass::BreakerOpen, closed.until, which)
         })
+    }
+
+    /// Whether the model bears one more request at once.
+    fn room(&self, places: &Places) -> Result<(), Refused> {
+        let allowed = places.aimd.allowed();
+        if self.limits.held(places.at) < allowed {
+            return Ok(());
+        }
+        let limit = format!("{}, lowered to {allowed} by overload", places.name);
+        let (quantity, key) = (Quantity::Concurrency, self.name.clone());
+        Err(Refused { limit, quantity, key, until: None, never: false })
+    }
+
+    /// No attempt that would more likely be cut off than answered.
+    fn pass_pace(
+        &self,
+        state: &GateState,
+        now: Millis,
+        left_ms: Option<u64>,
+    ) -> Result<(), Box<Blocked>> {
+        let Some(left) = left_ms else { return Ok(()) };
+        match state.pace.usual(now) {
+            Some(usual) if left < usual => {
+                let name = &self.name;
+                let which = format!("`{name}` usually takes {usual} ms, and {left} ms are left");
+                Err(blocked(FailureClass::Limit, None, which))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn pass_quality(
@@ -361,24 +338,28 @@ impl GateState {
         }
     }
 
-    fn may_retry(&mut self, now: Millis, purpose: Purpose) -> bool {
+    pub(crate) fn may_retry(&mut self, now: Millis, purpose: Purpose, tokens: u64) -> bool {
         match purpose {
             Purpose::First => true,
-            Purpose::Retry => self.retry.allows(now, false),
-            Purpose::SheddableRetry => self.retry.allows(now, true),
+            Purpose::Retry => self.retry.allows(now, tokens, false),
+            Purpose::SheddableRetry => self.retry.allows(now, tokens, true),
+            Purpose::Hedge => self.hedges.allows() && self.retry.allows(now, tokens, true),
         }
     }
 
-    fn spend(&mut self, now: Millis, purpose: Purpose) {
+    fn spend(&mut self, now: Millis, purpose: Purpose, tokens: u64) {
         match purpose {
-            Purpose::First => self.retry.first(now),
+            Purpose::First => {
+                self.retry.first(now, tokens);
+                self.hedges.first(self.hedge.map_or(0, |hedge| hedge.share));
+            }
+            Purpose::Hedge => {
+                self.hedges.spend();
+                self.retry.retry(now, tokens, false);
+            }
             Purpose::Retry | Purpose::SheddableRetry => {
-                self.retry.retry(now, false);
+                self.retry.retry(now, tokens, false);
             }
         }
     }
-}
-
-fn blocked(class: FailureClass, until: Option<Millis>, which: String) -> Box<Blocked> {
-    Box::new(Blocked { class, until, which, refused: None })
 }

@@ -7,14 +7,19 @@ use std::sync::Arc;
 
 use backstop_domain::guard::{Amounts, QualityTicket, Sample, Ticket};
 use backstop_domain::plan::Price;
-use backstop_domain::{Digest, FailureClass, MicroMoney};
+use backstop_domain::{Digest, FailureClass, MicroMoney, Millis};
 use rand::RngExt;
 
 use crate::adapters::gate::ModelGate;
 use crate::adapters::limit_set::LimitPermit;
+use crate::adapters::places::says_overloaded;
 use crate::adapters::quality::Rating;
 use crate::outcome::{AttemptResult, Failure, Settle, Timer};
 
+/// How many times as long as usual an attempt may take before it is the model's fault, and how long
+/// at least.
+const USUALS: u64 = 8;
+const PATIENCE_MIN_MS: u64 = 5_000;
 /// How long a 429 without a hint holds everybody, in milliseconds.
 const HOLD_MS: u64 = 1_000;
 /// Room for jitter on a hold, in percent upwards: not everybody comes back in one millisecond.
@@ -28,6 +33,7 @@ pub struct Permit {
     quality: Option<(Digest, QualityTicket)>,
     limits: Option<LimitPermit>,
     estimate: Amounts,
+    since: Millis,
 }
 
 impl Permit {
@@ -37,7 +43,8 @@ impl Permit {
         limits: LimitPermit,
         estimate: Amounts,
     ) -> Self {
-        Self { gate, ticket: Some(ticket), quality, limits: Some(limits), estimate }
+        let since = gate.clock.now();
+        Self { gate, ticket: Some(ticket), quality, limits: Some(limits), estimate, since }
     }
 
     /// Tells every guard how the attempt went, and charges what it used. If an answer came that
@@ -55,8 +62,19 @@ impl Permit {
             let percent = state.dice.random_range(0..=JITTER_PERCENT);
             state.not_before.hold(now.plus(wait.saturating_add(wait * percent / 100)));
         }
+        if result.answer().is_some() {
+            state.pace.answered(now, now.since(self.since));
+        }
+        let usual = state.pace.usual(now);
+        if let Some(places) = &mut state.places {
+            if says_overloaded(result) {
+                places.aimd.overloaded(now, usual);
+            } else if result.answer().is_some() {
+                places.aimd.answered(gate.limits.held(places.at));
+            }
+        }
         if let Some(ticket) = self.ticket.take() {
-            let sample = sample_of(result, state.slow_ms);
+            let sample = sample_of(result, patience(usual, state.slow_ms));
             let dice = state.dice.random();
             let change = state.breaker.record(now, ticket, sample, retry_after, dice);
             gate.report(&mut state, change);
@@ -92,14 +110,20 @@ impl Drop for Permit {
     }
 }
 
+/// From when an attempt that our own deadline ended was long enough: many times what the model
+/// usually takes. Short deadlines would hide a model that begins to answer and never ends.
+fn patience(usual: Option<u64>, slow_ms: u64) -> u64 {
+    usual.map_or(slow_ms, |usual| usual.saturating_mul(USUALS).max(PATIENCE_MIN_MS).min(slow_ms))
+}
+
 /// What a result says about the model's availability.
-fn sample_of(result: &AttemptResult, slow_ms: u64) -> Sample {
+fn sample_of(result: &AttemptResult, patience: u64) -> Sample {
     let Some(failure) = result.failure() else { return Sample::Good };
     match failure.class {
         // A deadline that was shorter than patience says nothing: a hurried caller must not close
         // the model for everybody.
         FailureClass::Timeout if failure.timer == Some(Timer::Total) => {
-            if failure.timing.total_ms >= slow_ms { Sample::Bad } else { Sample::Neutral }
+            if failure.timing.total_ms >= patience { Sample::Bad } else { Sample::Neutral }
         }
         FailureClass::Transport | FailureClass::Timeout | FailureClass::Overloaded => Sample::Bad,
         FailureClass::Throttled => Sample::Throttled,

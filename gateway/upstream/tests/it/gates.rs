@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use backstop_domain::guard::{
-    Amounts, BreakerRules, BreakerState, Cap, LimitRule, QualityRules, Quantity, Rate, RetryRules,
+    Amounts, BreakerRules, BreakerState, Cap, Hold, LimitRule, QualityRules, Quantity, Rate,
+    RetryRules,
 };
 use backstop_domain::plan::Price;
 use backstop_domain::{ControlEvent, Digest, FailureClass, MicroMoney};
@@ -50,6 +51,7 @@ fn yard() -> Yard {
             },
         ],
         retry: RetryRules::default(),
+        hedge: None,
         price: Some(Price {
             input: MicroMoney(1_000_000),
             cached: MicroMoney(1_000_000),
@@ -87,7 +89,7 @@ impl Yard {
 
 /// What nobody judges.
 const fn wish(estimate: Amounts, purpose: Purpose) -> Wish<'static> {
-    Wish { estimate, purpose, hold_ms: HOLD, asker: None }
+    Wish { estimate, purpose, hold_ms: HOLD, asker: None, left_ms: None, spares_probes: false }
 }
 
 fn failure(class: FailureClass, change: impl FnOnce(&mut Failure)) -> AttemptResult {
@@ -249,9 +251,9 @@ fn retries_end_when_their_budget_does() {
 #[test]
 fn an_isolated_model_is_out_of_use_until_it_is_released() {
     let yard = yard();
-    yard.gate.isolate();
+    yard.gate.hold(Hold::Isolated, NOW.plus(60_000));
     let blocked = yard.acquire().err().unwrap();
-    assert_eq!((blocked.class, blocked.until), (FailureClass::BreakerOpen, None));
+    assert_eq!((blocked.class, blocked.until), (FailureClass::BreakerOpen, Some(NOW.plus(60_000))));
     yard.gate.release();
     assert!(yard.acquire().is_ok());
     assert_eq!(yard.gate.take_changes().len(), 2);
@@ -306,4 +308,69 @@ fn an_attempt_without_an_answer_says_nothing_about_quality() {
     let wish = Wish { asker, ..wish(Amounts::default(), Purpose::First) };
     let permit = yard.gate.acquire(wish).unwrap();
     assert!(permit.settle(&failed(FailureClass::Transport)).is_none());
+}
+
+#[test]
+fn a_model_that_says_it_is_overloaded_gets_fewer_requests_at_once() {
+    let yard = yard();
+    yard.ask(&failed(FailureClass::Overloaded));
+    let acquire = || yard.gate.acquire(wish(Amounts::default(), Purpose::First));
+    let held: Vec<Permit> = (0..14).map(|_| acquire().unwrap()).collect();
+    let blocked = acquire().err().unwrap();
+    assert_eq!((blocked.class, blocked.until), (FailureClass::Limit, None));
+    assert!(blocked.refused.is_some(), "it is a limit like any other");
+    assert!(blocked.which.contains("lowered to 14 by overload"), "{}", blocked.which);
+    for permit in held {
+        permit.settle(&text("fine"));
+    }
+    assert_eq!(yard.gate.snapshot().at_once.map(|at_once| at_once.allowed), Some(14));
+    // Twelve of fourteen are needed, and a full round of answers brings one more.
+    for _ in 0..5 {
+        let held: Vec<Permit> = (0..14).map(|_| acquire().unwrap()).collect();
+        for permit in held {
+            permit.settle(&text("fine"));
+        }
+    }
+    let at_once = yard.gate.snapshot().at_once.unwrap();
+    assert_eq!((at_once.held, at_once.allowed, at_once.most), (0, 15, 20));
+}
+
+#[test]
+fn an_attempt_that_has_less_time_than_the_model_usually_takes_is_not_sent() {
+    let yard = yard();
+    let try_with = |left_ms: Option<u64>| {
+        let wish = Wish { left_ms, ..wish(Amounts::default(), Purpose::First) };
+        yard.gate.acquire(wish)
+    };
+    assert!(try_with(Some(0)).is_ok(), "nobody knows yet how long it takes");
+    for _ in 0..10 {
+        let permit = try_with(None).unwrap();
+        yard.clock.turn(2_000);
+        permit.settle(&text("fine"));
+    }
+    let blocked = try_with(Some(1_999)).err().unwrap();
+    assert_eq!((blocked.class, blocked.refused), (FailureClass::Limit, None));
+    assert_eq!(blocked.which, "`small` usually takes 2000 ms, and 1999 ms are left");
+    assert!(try_with(Some(2_000)).is_ok() && try_with(None).is_ok());
+}
+
+#[test]
+fn a_critical_call_with_another_way_leaves_the_probe_to_others() {
+    let yard = yard();
+    for _ in 0..5 {
+        yard.ask(&failed(FailureClass::Overloaded));
+    }
+    yard.clock.turn(18_000);
+    let spares = Wish { spares_probes: true, ..wish(Amounts::default(), Purpose::First) };
+    assert_eq!(yard.gate.acquire(spares).err().unwrap().class, FailureClass::BreakerOpen);
+    assert!(yard.acquire().is_ok(), "this one is the probe");
+}
+
+#[test]
+fn an_isolation_ends_by_itself() {
+    let yard = yard();
+    yard.gate.hold(Hold::Isolated, NOW.plus(60_000));
+    yard.clock.turn(60_000);
+    assert!(yard.acquire().is_ok());
+    assert_eq!(yard.gate.snapshot().breaker, BreakerState::HalfOpen);
 }

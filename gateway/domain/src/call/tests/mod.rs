@@ -1,6 +1,7 @@
 //! Stories of the machine: each drives `next` and `fold` the way the engine does.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod hedges;
 mod lawful;
 mod limits;
 mod pauses;

@@ -17,7 +17,7 @@ fn waits(base_ms: u64, times: u32) -> Vec<u64> {
         let at = Millis(1_000_000);
         let event = CallEvent::CallReceived(received);
         let state = CallState::fold(None, &event, at).unwrap();
-        backoff(&state, base_ms, times).since(at)
+        backoff(&state, base_ms, times, 8_000).since(at)
     };
     (0..60).map(wait).collect()
 }

@@ -120,6 +120,7 @@ impl Together {
         let (id, review) = self.reviews.get(place).cloned().unwrap();
         let decide = Decide {
             by: by.to_string(),
+            teams: Vec::new(),
             lease: None,
             // Everybody sends what they saw when that review was opened.
             generation: review.opened.generation,

@@ -56,7 +56,7 @@ pub(super) fn digest(text: &str) -> Digest {
 }
 
 pub(super) fn model(name: &str) -> ModelPlan {
-    ModelPlan { name: name.into(), price: None }
+    ModelPlan { name: name.into(), price: None, backoff_max_ms: 8_000 }
 }
 
 pub(super) fn to(queue: &str) -> Rung {
@@ -202,6 +202,7 @@ impl World {
             estimates: vec![],
             traceparent: None,
             canary_of: None,
+            level: crate::guard::Level::Normal,
             held_at_door: self.door.clone(),
         }
     }

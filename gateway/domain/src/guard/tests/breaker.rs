@@ -1,11 +1,11 @@
 //! The breaker: when it opens, that one probe at a time goes, and that the past cannot vote.
 
-use alloc::vec::Vec;
+use alloc::{collections::VecDeque, vec::Vec};
 
 use proptest::prelude::*;
 
 use crate::Millis;
-use crate::guard::{Breaker, BreakerRules, BreakerState, Change, Sample, Ticket};
+use crate::guard::{Breaker, BreakerRules, BreakerState, Change, Hold, Sample, Ticket};
 
 const NOW: Millis = Millis(1_000_000_000);
 /// Dice that leave a cool-down as it is.
@@ -213,10 +213,92 @@ fn an_answer_from_before_the_outage_is_no_successful_probe() {
 #[test]
 fn by_hand_it_is_out_of_use_until_somebody_releases_it() {
     let mut breaker = breaker();
-    assert!(breaker.isolate().is_some());
-    assert_eq!(breaker.isolate(), None);
+    assert!(breaker.hold(Hold::Isolated, None).is_some());
+    assert_eq!(breaker.hold(Hold::Isolated, None), None);
     assert_eq!(breaker.admit(NOW.plus(u64::MAX / 2), EVEN).0.unwrap_err().until, None);
-    assert_eq!(breaker.release().unwrap().to, BreakerState::HalfOpen);
+    assert_eq!(breaker.release(NOW).unwrap().to, BreakerState::HalfOpen);
+}
+
+#[test]
+fn an_isolation_ends_by_itself_and_probes_decide() {
+    let mut breaker = breaker();
+    let until = NOW.plus(60_000);
+    breaker.hold(Hold::Isolated, Some(until));
+    assert_eq!(breaker.admit(NOW, EVEN).0.unwrap_err().until, Some(until));
+    let (probe, change) = breaker.admit(until, EVEN);
+    assert_eq!(change.unwrap().to, BreakerState::HalfOpen);
+    assert!(probe.is_ok() && breaker.admit(until, EVEN).0.is_err(), "one at a time");
+    assert_eq!(breaker.held_until(), None);
+}
+
+#[test]
+fn one_that_is_held_closed_admits_everybody_whatever_becomes_of_them() {
+    let mut breaker = breaker();
+    opened(&mut breaker, NOW);
+    let until = NOW.plus(60_000);
+    assert_eq!(breaker.hold(Hold::Closed, Some(until)).unwrap().to, BreakerState::HeldClosed);
+    for _ in 0..20 {
+        assert_eq!(ask(&mut breaker, NOW, Sample::Bad), None);
+    }
+    assert_eq!(breaker.counts(NOW), (0, 20, 0), "it is counted all the same");
+    let (admitted, change) = breaker.admit(until, EVEN);
+    assert!(admitted.is_ok());
+    assert_eq!(change.unwrap().to, BreakerState::Closed, "from then on it judges again");
+    assert!(opened(&mut breaker, until) > until);
+}
+
+#[test]
+fn a_model_that_came_back_gets_a_tenth_of_its_load_and_all_of_it_after_half_a_minute() {
+    let mut breaker = breaker();
+    let load: Vec<Ticket> = (0..100).map(|_| admit(&mut breaker, NOW)).collect();
+    let until = opened(&mut breaker, NOW);
+    drop(load);
+    for _ in 0..3 {
+        ask(&mut breaker, until, Sample::Good);
+    }
+    let borne = |breaker: &mut Breaker, at: Millis| {
+        let mut tickets = Vec::new();
+        loop {
+            match breaker.admit(at, EVEN).0 {
+                Ok(ticket) => tickets.push(ticket),
+                Err(closed) => {
+                    assert_eq!(closed.state, BreakerState::Closed);
+                    break (tickets, closed.until.unwrap());
+                }
+            }
+            assert!(tickets.len() < 1_000, "no bound");
+        }
+    };
+    let (first, next) = borne(&mut breaker, until);
+    assert_eq!(first.len(), 10);
+    let just_before = Millis(next.0 - 1);
+    assert!(breaker.admit(just_before, EVEN).0.is_err(), "the time that is told is exact");
+    let (second, _) = borne(&mut breaker, next);
+    assert_eq!(second.len(), 1);
+    let (half, _) = borne(&mut breaker, until.plus(15_000));
+    let counts = [&first, &second, &half].map(Vec::len);
+    assert_eq!(counts, [10, 1, 44], "a tenth of 101, and half of the rest after half of the time");
+    let late = until.plus(29_000);
+    for ticket in first.into_iter().chain(second).chain(half) {
+        breaker.record(late, ticket, Sample::Good, None, EVEN);
+    }
+    assert!(
+        (0..500).all(|_| breaker.admit(until.plus(30_000), EVEN).0.is_ok()),
+        "no bound any more"
+    );
+}
+
+#[test]
+fn who_has_another_way_leaves_probes_to_others_but_not_for_ever() {
+    let mut breaker = breaker();
+    assert!(!breaker.spares(NOW), "a closed breaker needs no probe");
+    let until = opened(&mut breaker, NOW);
+    assert!(!breaker.spares(NOW), "nor does one that is open for longer");
+    assert!(breaker.spares(until) && breaker.spares(until.plus(14_999)));
+    assert!(!breaker.spares(until.plus(15_000)), "nobody else came");
+    let at = until.plus(20_000);
+    ask(&mut breaker, at, Sample::Good);
+    assert!(breaker.spares(at.plus(14_999)) && !breaker.spares(at.plus(15_000)));
 }
 
 #[derive(Debug, Clone)]
@@ -224,7 +306,7 @@ enum Act {
     Ask,
     End { which: usize, sample: u8 },
     Wait { ms: u64 },
-    Isolate,
+    Hold { isolated: bool, ms: u64 },
     Release,
 }
 
@@ -233,7 +315,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => Just(Act::Ask),
         6 => (any::<usize>(), 0_u8..8).prop_map(|(which, sample)| Act::End { which, sample }),
         3 => (0_u64..40_000).prop_map(|ms| Act::Wait { ms }),
-        1 => Just(Act::Isolate),
+        1 => (any::<bool>(), 0_u64..60_000).prop_map(|(isolated, ms)| Act::Hold { isolated, ms }),
         1 => Just(Act::Release),
     ]
 }
@@ -264,9 +346,10 @@ proptest! {
                     if let Ok(ticket) = admitted {
                         open.push((ticket, breaker.epoch()));
                         let state = breaker.state();
-                        prop_assert!(
-                            matches!(state, BreakerState::Closed | BreakerState::HalfOpen)
-                        );
+                        prop_assert!(matches!(
+                            state,
+                            BreakerState::Closed | BreakerState::HalfOpen | BreakerState::HeldClosed
+                        ));
                     }
                 }
                 Act::End { which, sample: number } if !open.is_empty() => {
@@ -280,14 +363,53 @@ proptest! {
                     }
                 }
                 Act::Wait { ms } => now = now.plus(ms),
-                Act::Isolate => { breaker.isolate(); }
-                Act::Release => { breaker.release(); }
+                Act::Hold { isolated, ms } => {
+                    let how = if isolated { Hold::Isolated } else { Hold::Closed };
+                    breaker.hold(how, Some(now.plus(ms)));
+                }
+                Act::Release => { breaker.release(now); }
                 Act::End { .. } => {}
             }
             if breaker.state() == BreakerState::HalfOpen {
                 let current = breaker.epoch();
                 let probes = open.iter().filter(|(_, epoch)| *epoch == current).count();
                 prop_assert!(probes <= 1);
+            }
+        }
+    }
+
+    /// While a model warms up, never more are under way than the line from a tenth of its former
+    /// load to all of it allows; the reference computes it with decimals.
+    #[test]
+    fn a_model_that_warms_up_bears_no_more_than_the_line_allows(
+        load in 1_usize..200, steps in prop::collection::vec((0_u64..900, any::<bool>()), 1..300),
+    ) {
+        let mut breaker = breaker();
+        let busy: Vec<Ticket> = (0..load).map(|_| admit(&mut breaker, NOW)).collect();
+        let until = opened(&mut breaker, NOW);
+        drop(busy);
+        for _ in 0..3 {
+            ask(&mut breaker, until, Sample::Good);
+        }
+        // One of the failures was under way beside the load.
+        let full = (load + 1) as f64;
+        let first = (full / 10.0).floor().max(1.0);
+        let (mut now, mut under_way) = (until, VecDeque::new());
+        for (wait, ends) in steps {
+            now = now.plus(wait);
+            if now.since(until) >= 29_000 {
+                break;
+            }
+            if ends && let Some(ticket) = under_way.pop_front() {
+                breaker.record(now, ticket, Sample::Good, None, EVEN);
+            }
+            let line = first + (full - first) * now.since(until) as f64 / 30_000.0;
+            match breaker.admit(now, EVEN).0 {
+                Ok(ticket) => {
+                    under_way.push_back(ticket);
+                    prop_assert!(under_way.len() as f64 <= line + 1e-9);
+                }
+                Err(_) => prop_assert!((under_way.len() + 1) as f64 > line - 1e-9),
             }
         }
     }

@@ -150,7 +150,8 @@ impl Desk {
     pub fn step(&mut self, step: u32) -> Result<(), Refusal> {
         let did = "raised it".to_string();
         let (priority, queue) = (Some(Priority::High), Some("leads".to_string()));
-        let event = self.review.take_step(Step { step, did, priority, queue }, self.now())?;
+        let step = Step { step, did, priority, queue, ..Step::default() };
+        let event = self.review.take_step(step, self.now())?;
         self.take(vec![event]);
         Ok(())
     }
@@ -174,5 +175,6 @@ pub(super) fn to(person: &str) -> HandOver {
 /// The decision of somebody who saw what is on the table.
 pub(super) fn saw(by: &str, resolution: Resolution) -> Decide {
     let (lease, generation, subject, reason) = (None, 1, Some(shown()), None);
-    Decide { by: by.to_string(), lease, generation, subject, resolution, reason }
+    let by = by.to_string();
+    Decide { by, teams: vec![], lease, generation, subject, resolution, reason }
 }

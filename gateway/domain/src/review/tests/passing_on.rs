@@ -83,6 +83,7 @@ fn a_step_raises_a_review_once_and_never_lowers_it() {
         did: "lowered".to_string(),
         priority: Some(Priority::Low),
         queue: Some("leads".to_string()),
+        ..Default::default()
     };
     let event = desk.review.take_step(low, desk.now()).unwrap();
     desk.take(vec![event]);

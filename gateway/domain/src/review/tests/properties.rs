@@ -50,7 +50,7 @@ prop_compose! {
         resolution in any_resolution(),
     ) -> Decide {
         let (by, subject) = (by.to_string(), Some(subject));
-        Decide { by, lease, generation, subject, resolution, reason: None }
+        Decide { by, teams: vec![], lease, generation, subject, resolution, reason: None }
     }
 }
 

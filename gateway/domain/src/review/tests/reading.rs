@@ -61,6 +61,7 @@ fn each_step_of_the_chain_of_reminders_is_taken_once() {
         did: "mailed the leads".to_string(),
         priority: None,
         queue: None,
+        notify: alloc::vec::Vec::new(),
     };
     desk.take(vec![step(0), step(2)]);
     assert_eq!(desk.review.steps, 3);

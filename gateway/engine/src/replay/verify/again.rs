@@ -144,12 +144,17 @@ impl Replay<'_> {
                 _ => self.attempt_ended(ended),
             };
         }
-        if let CallEvent::AttemptStarted(started) = event
-            && !started.purpose.is_answer()
-        {
+        match event {
+            // That a first one was late came from outside; what is asked then did not.
+            CallEvent::AttemptStarted(started) if started.purpose == Purpose::Hedge => {
+                return Ok(self.hedged());
+            }
             // Whether it was to be asked is seen with the judgement that asked it.
-            self.before.insert(started.attempt, self.state.clone());
-            return self.beside(started);
+            CallEvent::AttemptStarted(started) if !started.purpose.is_answer() => {
+                self.before.insert(started.attempt, self.state.clone());
+                return self.beside(started);
+            }
+            _ => {}
         }
         match (next(&self.hand.policy.plan, &self.state), event) {
             (Step::Record(_) | Step::Sleep { .. }, CallEvent::EffectsReleased { .. }) => {
@@ -270,6 +275,17 @@ impl Replay<'_> {
             estimate,
             cost,
         }
+    }
+
+    /// The request that is under way, once more.
+    fn hedged(&self) -> Made {
+        let under_way = self.state.attempts.last().filter(|attempt| attempt.ended.is_none());
+        under_way.map_or(Made::Step("attempt_ended"), |first| {
+            let attempt = first.started.attempt.saturating_add(1);
+            let again =
+                AttemptStarted { attempt, purpose: Purpose::Hedge, ..first.started.clone() };
+            Made::event(CallEvent::AttemptStarted(again))
+        })
     }
 
     /// A vote or a judge: what is reserved for it follows from what is sent.

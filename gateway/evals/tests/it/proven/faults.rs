@@ -48,7 +48,7 @@ fn each_kind_of_fault_takes_its_own_branch() {
     assert_eq!(came("small: timeout"), is("next_model", "accepted"));
     assert_eq!(came("all models: timeout"), is("next_model", "fallback"));
     assert_eq!(came("all models: schema"), is("repair", "fallback"));
-    assert_eq!(came("all models: breaker_open"), is("retry", "fallback"));
+    assert_eq!(came("all models: breaker_open"), is("next_model", "fallback"));
 }
 
 #[test]

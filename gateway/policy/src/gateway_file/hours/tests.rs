@@ -86,3 +86,15 @@ fn a_due_time_far_away_ends_instead_of_running_for_ever() {
     assert!(due > Millis(0) && due < Millis(u64::MAX));
     assert_eq!(calendar.due_at(Millis(u64::MAX), 5), Millis(u64::MAX));
 }
+
+#[test]
+fn opening_time_between_two_moments_leaves_out_nights_weekends_and_closed_days() {
+    let calendar = berlin();
+    let between = |from: &str, to: &str| calendar.open_between(at(from), at(to));
+    assert_eq!(between("2026-11-23T09:00:00", "2026-11-23T11:30:00"), 5 * HOUR / 2);
+    assert_eq!(between("2026-11-23T16:00:00", "2026-11-24T09:00:00"), 2 * HOUR, "a night");
+    assert_eq!(between("2026-11-20T16:00:00", "2026-11-23T09:00:00"), 2 * HOUR, "a weekend");
+    assert_eq!(between("2026-12-24T16:00:00", "2026-12-28T09:00:00"), 2 * HOUR, "a closed day");
+    assert_eq!(between("2026-11-23T20:00:00", "2026-11-23T23:00:00"), 0);
+    assert_eq!(between("2026-11-23T11:00:00", "2026-11-23T09:00:00"), 0, "backwards");
+}

@@ -100,6 +100,7 @@ async fn a_step_of_the_chain_raises_a_review_above_others() {
         did: "raised".into(),
         priority: Some(Priority::High),
         queue: Some("leads".into()),
+        notify: Vec::new(),
     };
     put(&ledger, "rev_b", 1, step).await;
     let view = board.current(&ledger).await.unwrap();

@@ -222,6 +222,7 @@ impl Acting<'_> {
     async fn hand_over(&self, review: &ReviewState) -> Result<Went, Trouble> {
         let over = HandOver {
             to: self.fields.text("to").map(str::to_owned),
+            teams: Vec::new(),
             queue: self.fields.text("to_queue").map(str::to_owned),
             note: self.fields.text("note").map(|note| note.chars().take(WORDS_MAX).collect()),
         };

@@ -124,7 +124,7 @@ fn fallback(matter: &Matter, audit: bool) -> Button {
 pub fn barred(matter: &Matter, visitor: &Visitor) -> Option<String> {
     let name = visitor.identity.name();
     let review = &matter.review;
-    if review.opened.excluded.iter().any(|person| person == name) {
+    if visitor.identity.who().is_among(&review.opened.excluded) {
         return Some("The policy or the queue excludes you from this one.".to_owned());
     }
     if review.has_voted(name) {

@@ -92,11 +92,6 @@ impl Matter {
         value.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Whether this person sees what others said and voted: not while they may still vote blind.
-    pub fn sees_others(&self, name: &str) -> bool {
-        !self.review.opened.blind || !self.review.standing.is_open() || self.review.has_voted(name)
-    }
-
     /// What the output is, as a form: none for an answer that only calls tools.
     pub fn output(&self) -> Option<Typed> {
         let calls = self.answer.as_ref().is_some_and(|answer| {

@@ -226,7 +226,7 @@ async fn hold(
         _ => None,
     };
     let lease = parts::lease(matter, name, now);
-    let sees_others = matter.sees_others(name);
+    let sees_others = access::sees_others(&visitor.identity, review);
     let order = queue::to_decide(app, visitor, view, now);
     let (before, next) = parts::neighbours(&order, matter.id.as_str());
     let workspace = app.engine.workspace();
@@ -247,7 +247,7 @@ async fn hold(
         closed: parts::closed(matter),
         comments: comments.map(|(by, text)| (by.clone(), matter.words(text))).collect(),
         codes: queue.map(|queue| queue.reasons.clone()).unwrap_or_default(),
-        people: app.keys.who_works(&home, &access::skills(app, &home)),
+        people: app.keys.who_works(&home, &access::skills(app, &home), &review.opened.excluded),
         all_queues: workspace.gateway.queues.keys().filter(|one| **one != home).cloned().collect(),
         waiting: order.iter().filter(|id| **id != matter.id.0).count(),
         before,

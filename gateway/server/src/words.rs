@@ -1,5 +1,5 @@
-//! Words that pages share: names of states, times for people, what was just done. A translation
-//! starts here and in `pages/`; nowhere else does the desk hold sentences.
+//! Words that pages and messages to people share: names of states, times for people, what was just
+//! done. A translation starts here and in `desk/pages/`; nowhere else do people read our sentences.
 
 use backstop_domain::{Millis, OnExpiry, Priority, ReviewKind};
 use backstop_engine::Held;
@@ -139,6 +139,44 @@ pub fn done(word: &str) -> Option<String> {
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+/// How many reviews wait, and where.
+pub fn reviews_wait(count: usize, queues: &[String]) -> String {
+    let what =
+        if count == 1 { "1 review waits".to_owned() } else { format!("{count} reviews wait") };
+    format!("{what}: {}", queues.join(", "))
+}
+
+/// One review that waits, in a line.
+pub fn review_waits(
+    queue: &str,
+    policy: &str,
+    urgent: Priority,
+    due: Millis,
+    now: Millis,
+) -> String {
+    let urgent = match urgent {
+        Priority::Normal => String::new(),
+        other => format!(", {} priority", priority(other)),
+    };
+    format!("{queue}: {policy}, due {} (in {}){urgent}", moment(due), left(due, now))
+}
+
+/// How many more wait than a message names.
+pub fn and_more(count: usize, place: Option<&str>) -> String {
+    match place {
+        Some(place) => format!("and {count} more: {place}"),
+        None => format!("and {count} more"),
+    }
+}
+
+/// Why somebody gets a mail, and what its links do.
+pub fn why_this_mail(gateway: &str) -> String {
+    format!(
+        "Sent by Backstop `{gateway}`, because its queues tell this address. Links open a page\n\
+         and change nothing; what was asked and answered stands there alone."
+    )
 }
 
 /// Money, from millionths.
