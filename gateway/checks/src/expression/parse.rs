@@ -35,6 +35,11 @@ pub(super) fn parse(source: &str) -> Result<Syntax, Vec<Problem>> {
         return Err(vec![Problem::new(whole, "the expression is empty")]);
     }
     let outline = Outline::of(source);
+    // The parser's way out of each one goes deeper.
+    if let Some(at) = outline.tag {
+        let problem = Problem::new(at..at + 2, "`{% … %}` stands in prompts only");
+        return Err(vec![problem.help("write a condition such as `a ? b : c`")]);
+    }
     if outline.brackets > BRACKETS_MAX {
         let message = format!("brackets stand inside brackets, more than {BRACKETS_MAX} deep");
         return Err(vec![Problem::new(whole, message).help("move parts of it to `values`")]);

@@ -11,6 +11,8 @@ pub(super) struct Outline {
     pairs: BTreeMap<usize, usize>,
     /// An upper bound of the tree's depth.
     pub(super) depth: usize,
+    /// Where a template's `{%` stands, which is no part of any expression.
+    pub(super) tag: Option<usize>,
     /// Brackets inside brackets: the parser takes a dozen steps down for each.
     pub(super) brackets: usize,
 }
@@ -45,6 +47,9 @@ impl Outline {
                     choices += 1;
                 }
                 _ => here += 1,
+            }
+            if byte == b'%' && at > 0 && source.as_bytes().get(at - 1) == Some(&b'{') {
+                outline.tag.get_or_insert(at - 1);
             }
             outline.depth = outline.depth.max(outside + here + choices);
         }

@@ -79,8 +79,10 @@ impl Prompt {
         for (index, part) in parts.iter().enumerate() {
             if let Some(at) = nesting::too_deep(&part.text) {
                 let most = nesting::NESTING_MAX;
-                let message =
-                    format!("brackets and blocks stand more than {most} inside each other");
+                let message = format!(
+                    "brackets and blocks stand more than {most} inside each other, or one tag has \
+                     too many parts"
+                );
                 let at = part.span.range().start + at;
                 return Err(Fault { message, span: Span::new(part.span.file, at, at + 1) });
             }
@@ -127,9 +129,11 @@ impl Prompt {
 
 fn fault(error: &minijinja::Error, part: &Part) -> Fault {
     let message = error.detail().map_or_else(|| error.to_string(), str::to_owned);
-    let start = part.span.range().start;
-    let span = error.range().map_or(part.span, |range| {
-        Span::new(part.span.file, start + range.start, start + range.end)
-    });
+    let whole = part.span.range();
+    // An end that comes too soon is told behind the last byte.
+    let at = |place: usize| (whole.start + place).min(whole.end);
+    let span = error
+        .range()
+        .map_or(part.span, |range| Span::new(part.span.file, at(range.start), at(range.end)));
     Fault { message, span }
 }

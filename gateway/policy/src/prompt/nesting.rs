@@ -4,6 +4,9 @@
 /// Brackets and blocks inside each other, at most.
 pub(super) const NESTING_MAX: usize = 40;
 
+/// Operators, dots, commas and words of one tag, at most: each is a step down, as in `a.b.c`.
+const STEPS_MAX: usize = 200;
+
 /// The byte at which a template nests deeper than [`NESTING_MAX`], if it does. What stands outside
 /// of `{{ }}` and `{% %}` is text, and so is what stands in quotes inside.
 pub(super) fn too_deep(text: &str) -> Option<usize> {
@@ -25,7 +28,7 @@ pub(super) fn too_deep(text: &str) -> Option<usize> {
                 blocks += 1;
             }
         }
-        let mut quote = None;
+        let (mut quote, mut steps) = (None, 0_usize);
         let mut end = inside.len();
         for (at, letter) in inside.char_indices() {
             match (quote, letter) {
@@ -41,7 +44,8 @@ pub(super) fn too_deep(text: &str) -> Option<usize> {
                 }
                 (None, _) => {}
             }
-            if brackets + blocks > NESTING_MAX {
+            steps += usize::from(quote.is_none() && !letter.is_alphanumeric() && letter != '_');
+            if brackets + blocks > NESTING_MAX || steps > STEPS_MAX {
                 return Some(start + at);
             }
         }
@@ -65,6 +69,14 @@ mod tests {
         assert_eq!(too_deep(&quoted), None);
         let many = "{% if a %}x{% endif %}".repeat(500);
         assert_eq!(too_deep(&many), None);
+    }
+
+    #[test]
+    fn a_long_row_of_steps_in_one_tag_is_too_deep_and_many_tags_are_not() {
+        assert_eq!(too_deep(&format!("{{{{ input{} }}}}", ".put".repeat(150))), None);
+        assert!(too_deep(&format!("{{{{ input{} }}}}", ".put".repeat(20_000))).is_some());
+        assert!(too_deep(&format!("{{{{ {}a }}}}", "not ".repeat(500))).is_some());
+        assert_eq!(too_deep(&"{{ input.a.b }} ".repeat(1_000)), None);
     }
 
     #[test]
