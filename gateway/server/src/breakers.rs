@@ -20,10 +20,9 @@ use crate::{
     body::{JsonBody, typed},
     deliver::time,
     problem::{self, Problem},
+    reason,
 };
 
-/// Longest reason, in bytes.
-const REASON_MAX: usize = 1000;
 /// Longest time that a breaker is held for, in milliseconds: nobody remembers more than a month.
 const FOR_MAX_MS: u64 = 30 * 86_400_000;
 
@@ -62,10 +61,7 @@ pub async fn order(
 ) -> Result<Json<Value>, Problem> {
     auth::allowed(&identity, "operate")?;
     let sent: Sent = typed(body?.0)?;
-    if sent.reason.is_empty() || sent.reason.len() > REASON_MAX {
-        let detail = format!("`reason` must have 1 to {REASON_MAX} bytes: it stays for ever");
-        return Err(Problem::bad_request("invalid_field", detail).at("reason"));
-    }
+    reason::check(&sent.reason)?;
     let order = wanted(&sent, app.engine.clock().now())?;
     let done = app.engine.order_breaker(&model, order, &identity.actor("api"), sent.reason).await;
     done.map_err(|refused| match refused {

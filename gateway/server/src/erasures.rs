@@ -13,10 +13,8 @@ use crate::{
     body::{JsonBody, typed},
     deliver::time,
     problem::{self, Problem},
+    reason,
 };
-
-/// Longest reason, in bytes.
-const REASON_MAX: usize = 1000;
 
 /// Whose words, and why.
 #[derive(Debug, Deserialize)]
@@ -33,10 +31,7 @@ struct Sent {
 impl Sent {
     fn read(body: Result<JsonBody, Problem>) -> Result<(Whose, Self), Problem> {
         let sent: Self = typed(body?.0)?;
-        if sent.reason.is_empty() || sent.reason.len() > REASON_MAX {
-            let detail = format!("`reason` must have 1 to {REASON_MAX} bytes: it stays for ever");
-            return Err(Problem::bad_request("invalid_field", detail).at("reason"));
-        }
+        reason::check(&sent.reason)?;
         let whose = match (&sent.call, &sent.subject) {
             (Some(call), None) => Some(Whose::Call(call.clone())),
             (None, Some(subject)) => Whose::subject(subject),

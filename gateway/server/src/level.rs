@@ -12,10 +12,9 @@ use crate::{
     body::{JsonBody, typed},
     deliver::time,
     problem::{self, Problem},
+    reason,
 };
 
-/// Longest reason, in bytes.
-const REASON_MAX: usize = 1000;
 /// Shortest and longest time for which a level is held, in milliseconds: a second and a week.
 const HELD_MS: std::ops::RangeInclusive<u64> = 1_000..=604_800_000;
 
@@ -50,7 +49,7 @@ pub async fn hold(
 ) -> Result<Json<Value>, Problem> {
     auth::allowed(&identity, "operate")?;
     let Sent { level, for_ms, reason } = typed(body?.0)?;
-    let reason = checked(reason)?;
+    reason::check(&reason)?;
     if !HELD_MS.contains(&for_ms) {
         let (least, most) = (HELD_MS.start(), HELD_MS.end());
         let detail = format!("`for_ms` must be {least} to {most}: a hold ends by itself");
@@ -80,20 +79,13 @@ pub async fn release(
 ) -> Result<Json<Value>, Problem> {
     auth::allowed(&identity, "operate")?;
     let Why { reason } = typed(body?.0)?;
-    let released = app.engine.let_level_go(identity.actor("api"), checked(reason)?).await;
+    reason::check(&reason)?;
+    let released = app.engine.let_level_go(identity.actor("api"), reason).await;
     if released.map_err(|stop| problem::of_stop(&stop))? {
         return Ok(Json(view(&app)));
     }
     let detail = "nobody holds the gateway at a level";
     Err(Problem::new(StatusCode::CONFLICT, "does_not_fit", detail))
-}
-
-fn checked(reason: String) -> Result<String, Problem> {
-    if (1..=REASON_MAX).contains(&reason.len()) {
-        return Ok(reason);
-    }
-    let detail = format!("`reason` must have 1 to {REASON_MAX} bytes: it stays for ever");
-    Err(Problem::bad_request("invalid_field", detail).at("reason"))
 }
 
 fn view(app: &App) -> Value {

@@ -27,6 +27,7 @@ mod paced;
 mod pauses;
 mod problem;
 mod query;
+mod reason;
 mod replay;
 mod reviews;
 mod routes;
