@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::upcast::{self, UPCASTS};
-use crate::{CallEvent, ControlEvent, Digest, EventId, Millis, ReviewEvent, Stream, canonical};
+use crate::{
+    CallEvent, ControlEvent, Digest, EventId, Millis, ReviewEvent, Stream, canonical,
+    canonical::text_of,
+};
 
 #[cfg(test)]
 mod tests;
@@ -105,6 +108,22 @@ impl Event {
         // that could not be written would be refused by the reader, not silently lost.
         let mut whole = whole.unwrap_or(Value::Null);
         whole.get_mut("body").map_or(Value::Null, Value::take)
+    }
+
+    /// The canonical JSON of [`Self::body`], written without making it; `None` if the type has none.
+    pub fn body_text(&self) -> Option<String> {
+        let whole = match self {
+            Self::Call(event) => text_of(event),
+            Self::Review(event) => text_of(event),
+            Self::Control(event) => text_of(event),
+        };
+        // `{"body":…,"type":"…"}`, in this order because keys are sorted.
+        let mut whole = whole.ok()?;
+        let body = whole.strip_prefix("{\"body\":")?;
+        let end = body.len().checked_sub(self.name().len() + "\"type\":\"\",}".len())?;
+        whole.truncate(whole.len() - (body.len() - end));
+        whole.drain(.."{\"body\":".len());
+        Some(whole)
     }
 
     /// Reads an event of that stream.

@@ -10,6 +10,7 @@ extern crate alloc;
 pub mod attempt;
 pub mod basis;
 pub mod call;
+pub mod canonical;
 pub mod control;
 pub mod digest;
 pub mod envelope;
@@ -32,8 +33,9 @@ pub use call::{
     Act, Ask, CallState, Decision, Illegal, Phase, ReviewSpec, RungRef, SkipReason, Skipped, Step,
     Topic, next,
 };
+pub use canonical::canonical;
 pub use control::{ControlEvent, QualityOf, ShadowResult};
-pub use digest::{Digest, canonical};
+pub use digest::Digest;
 pub use envelope::{Actor, ActorKind, ENGINE, Envelope, Event, ReadError};
 pub use event::{
     AtDoor, CallEvent, Estimate, Face, Judged, Received, Requested, Resolution, Resolved,

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use backstop_domain::{Digest, ENGINE, Envelope, Event, Stream, canonical, digest::write_text};
+use backstop_domain::{Digest, ENGINE, Envelope, Event, Stream, canonical::write_text};
 
 use crate::{Keeping, NewEvent, kinds};
 
@@ -51,8 +51,7 @@ impl Sealed<'_> {
 /// Puts `new` after `tip`, and moves `tip` on.
 pub(crate) fn seal<'a>(tip: &mut Tip, stream: &Stream, seq: u64, new: &'a NewEvent) -> Sealed<'a> {
     let kind = new.event.name();
-    let body = new.event.body();
-    let text = (!body.is_null()).then(|| canonical(&body));
+    let text = new.event.body_text();
     let body_digest = text.as_deref().and_then(|text| {
         let beside = kinds::keeping(kind) == Keeping::Beside || text.len() > kinds::INLINE_MAX;
         beside.then(|| Digest::of(text.as_bytes()))

@@ -14,6 +14,30 @@ pub fn call(snapshot: &Snapshot) -> Value {
 
 /// As [`call`], without what is hidden from the viewer.
 pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
+    let leaving = leaving(snapshot);
+    let mut view = told(snapshot, veil, leaving.as_ref().is_some_and(|(_, unchecked)| *unchecked));
+    let state = &snapshot.state;
+    let mut set = |name: &str, value: Value| {
+        view.insert(name.to_owned(), value);
+    };
+    set("run", state.run.into());
+    set("seq", state.seq.into());
+    set("received_at", state.received_at.0.into());
+    set("deadline", state.deadline.0.into());
+    if let Phase::Paused { paused, .. } = &state.phase {
+        let (until, reason) = (paused.until.0, veil.words(&paused.reason));
+        set("paused", json!({ "until": until, "then": paused.then, "reason": reason }));
+    }
+    if let Some(ended) = state.ended() {
+        set("ended_at", state.at.0.into());
+        output_of(snapshot, ended, leaving, veil, set);
+    }
+    Value::Object(view)
+}
+
+/// What is said of a call on either face: everything but its answer. `unchecked` is whether that
+/// leaves unchecked by choice.
+pub fn told(snapshot: &Snapshot, veil: &Veil, unchecked: bool) -> Map<String, Value> {
     let state = &snapshot.state;
     let mut view = Map::new();
     let mut set = |name: &str, value: Value| {
@@ -23,10 +47,6 @@ pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
     set("policy", state.received.policy.as_str().into());
     set("revision", state.received.revision.to_string().into());
     set("state", state.state_name().into());
-    set("run", state.run.into());
-    set("seq", state.seq.into());
-    set("received_at", state.received_at.0.into());
-    set("deadline", state.deadline.0.into());
     set("attempts", state.attempts.iter().map(|one| attempt(one, veil)).collect());
     set("cost_micro", state.cost().0.into());
     if !state.received.level.is_normal() {
@@ -47,10 +67,6 @@ pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
     {
         set("review", json!({ "id": review, "queue": queue }));
     }
-    if let Phase::Paused { paused, .. } = &state.phase {
-        let (until, reason) = (paused.until.0, veil.words(&paused.reason));
-        set("paused", json!({ "until": until, "then": paused.then, "reason": reason }));
-    }
     if state.run > 1 {
         set("runs", crate::runs::runs(state, veil).into());
     }
@@ -62,32 +78,36 @@ pub fn veiled(snapshot: &Snapshot, veil: &Veil) -> Value {
         set("durability", "relaxed".into());
     }
     if let Some(ended) = state.ended() {
-        end(snapshot, ended, veil, set);
+        set("outcome", ended.outcome.name().into());
+        set("answered_by", ended.answered_by.name().into());
+        let mut cause = ended.cause.clone();
+        cause.text = veil.words(&cause.text).to_owned();
+        set("cause", json!(cause));
+        if ended.unreviewed {
+            set("unreviewed", true.into());
+        }
+        if unchecked {
+            set("unchecked", true.into());
+        }
     }
-    Value::Object(view)
+    view
 }
 
-/// How it ended, and what may leave of it.
-fn end(snapshot: &Snapshot, ended: &Ended, veil: &Veil, mut set: impl FnMut(&str, Value)) {
-    set("outcome", ended.outcome.name().into());
-    set("answered_by", ended.answered_by.name().into());
-    set("ended_at", snapshot.state.at.0.into());
-    let mut cause = ended.cause.clone();
-    cause.text = veil.words(&cause.text).to_owned();
-    set("cause", json!(cause));
-    if ended.unreviewed {
-        set("unreviewed", true.into());
-    }
-    if let Some((answer, unchecked)) = leaving(snapshot) {
+/// What may leave of its answer.
+fn output_of(
+    snapshot: &Snapshot,
+    ended: &Ended,
+    leaving: Option<(Answer, bool)>,
+    veil: &Veil,
+    mut set: impl FnMut(&str, Value),
+) {
+    if let Some((answer, _)) = leaving {
         let answer = veil.answer(answer);
         set("output", answer.as_ref().map_or_else(|| MASK.into(), output));
         let tools = answer.as_ref().map(|answer| tool_calls(snapshot, answer));
         let tools = tools.unwrap_or_default();
         if !tools.is_empty() {
             set("tool_calls", tools.into());
-        }
-        if unchecked {
-            set("unchecked", true.into());
         }
     } else if ended.answer.is_some() {
         set("output_erased", true.into());
@@ -116,8 +136,9 @@ fn signal(scored: &backstop_domain::Scored, veil: &Veil) -> Value {
     })
 }
 
-/// The answer that may leave, and whether it leaves unchecked by choice.
+/// The answer that may leave an ended call, and whether it leaves unchecked by choice.
 pub fn leaving(snapshot: &Snapshot) -> Option<(Answer, bool)> {
+    snapshot.state.ended()?;
     let bytes = snapshot.answer.clone()?;
     let (bytes, unchecked) = match snapshot.state.release(bytes).ok()? {
         Leaving::Released(released) => (released.into_parts().0, false),

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
+        atomic::Ordering,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -17,11 +18,15 @@ use crate::OpenError;
 
 use super::{Shared, writer};
 
-/// From this size on the log is carried over while commits go on.
-const CARRY: u64 = 4 << 20;
-/// From this size on commits wait for a moment, so that the log starts anew: under steady load it
-/// would otherwise grow for ever.
+/// After this many bytes the log is carried over while commits go on. A page that changed many times
+/// meanwhile is carried once.
+const CARRY: u64 = 16 << 20;
+/// From this size on commits wait for a moment, so that the log is written from its start again:
+/// under steady load it would otherwise grow for ever. The file keeps its size, since to let it grow
+/// anew costs the kernel more than all of SQLite does for a commit.
 const RESET: u64 = 64 << 20;
+/// Bytes of a page in the log, with its header.
+const FRAME: u64 = 4096 + 24;
 /// After this long without a commit the log is emptied.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -62,10 +67,10 @@ impl Checkpointer {
         loop {
             match nudged.recv_timeout(IDLE) {
                 Ok(()) => {
-                    let size = self.log_size();
-                    // The file keeps its size when the log starts anew, so growth is what counts.
+                    let size = self.shared.log_pages.load(Ordering::Relaxed) * FRAME;
+                    carried = carried.min(size);
                     if size >= RESET {
-                        self.checkpoint("TRUNCATE");
+                        self.checkpoint("RESTART");
                         carried = 0;
                     } else if size >= carried + CARRY {
                         self.checkpoint("PASSIVE");
@@ -73,7 +78,7 @@ impl Checkpointer {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.log_size() > 0 {
+                    if self.log.metadata().is_ok_and(|file| file.len() > 0) {
                         self.checkpoint("TRUNCATE");
                         carried = 0;
                     }
@@ -81,10 +86,6 @@ impl Checkpointer {
                 Err(RecvTimeoutError::Disconnected) => return self.checkpoint("TRUNCATE"),
             }
         }
-    }
-
-    fn log_size(&self) -> u64 {
-        self.log.metadata().map_or(0, |file| file.len())
     }
 
     fn checkpoint(&self, how: &'static str) {

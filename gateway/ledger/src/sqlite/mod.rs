@@ -11,6 +11,7 @@ mod migrate;
 mod offline;
 mod open;
 mod place;
+mod queue;
 mod read;
 mod rebuild;
 mod remembered;
@@ -25,8 +26,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-        mpsc::{SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicU64, Ordering},
     },
     thread::JoinHandle,
     time::Duration,
@@ -43,7 +43,13 @@ use crate::{
     Transaction,
 };
 
-use self::{keyring::Keyring, open::Held, read::Readers, writer::Job};
+use self::{
+    keyring::Keyring,
+    open::Held,
+    queue::{NotTaken, Queue},
+    read::Readers,
+    writer::Job,
+};
 
 pub use self::{
     backup::{BackupError, Copied, backup, restore},
@@ -54,12 +60,6 @@ pub use self::{
     rebuild::rebuild_summaries,
     verify::{Break, Head, Report, head, lacks, verify},
 };
-
-/// Transactions that may wait for the writer.
-const QUEUE: usize = 8192;
-
-/// Bytes of bodies that may wait for the writer.
-const QUEUE_BYTES: usize = 256 << 20;
 
 /// How a ledger is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,10 +95,9 @@ struct Shared {
     position: watch::Sender<u64>,
     fault: Mutex<Option<StorageFault>>,
     keys: Keyring,
-    /// Bytes of bodies that wait for the writer.
-    waiting: AtomicUsize,
-    /// Jobs that wait for the writer.
-    queued: AtomicUsize,
+    queue: Queue,
+    /// Pages that the write-ahead log holds since it was last written from its start.
+    log_pages: AtomicU64,
     transactions: AtomicU64,
     events: AtomicU64,
     commits: AtomicU64,
@@ -119,7 +118,8 @@ impl Shared {
     }
 }
 
-/// Tells that the writer died of a panic.
+/// Tells that the writer is gone, and whether it died of a panic. First that and then the queue, so
+/// that nobody whose job was lost finds the ledger healthy.
 struct LastWord(Arc<Shared>);
 
 impl Drop for LastWord {
@@ -127,13 +127,13 @@ impl Drop for LastWord {
         if std::thread::panicking() {
             self.0.fail(StorageFault::Closed);
         }
+        self.0.queue.desert();
     }
 }
 
 /// The ledger in a data folder. Closing it (dropping it) commits what is on its way.
 #[derive(Debug)]
 pub struct SqliteLedger {
-    jobs: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
     readers: Readers,
     shared: Arc<Shared>,
@@ -168,20 +168,19 @@ impl SqliteLedger {
             position: watch::Sender::new(tip.position),
             fault: Mutex::new(None),
             keys: Keyring::read(&connection)?,
-            waiting: AtomicUsize::new(0),
-            queued: AtomicUsize::new(0),
+            queue: Queue::default(),
+            log_pages: AtomicU64::new(0),
             transactions: AtomicU64::new(0),
             events: AtomicU64::new(0),
             commits: AtomicU64::new(0),
         });
         let database = held.database();
         let readers = Readers::open(&database, options.readers.max(1))?;
-        let (jobs, queue) = sync_channel(QUEUE);
         let (checkpointer, nudge) = checkpoint::start(&database, Arc::clone(&shared))?;
         let writer = writer::Writer::new(connection, tip, Arc::clone(&shared), nudge, faults)?;
-        let writer = writer.start(queue, options.ride)?;
+        let writer = writer.start(options.ride)?;
         let threads = vec![writer, checkpointer];
-        Ok(Self { jobs: Some(jobs), threads, readers, shared, held })
+        Ok(Self { threads, readers, shared, held })
     }
 
     /// The data folder.
@@ -204,21 +203,10 @@ impl SqliteLedger {
         if let Some(fault) = self.shared.fault() {
             return Err(fault.into());
         }
-        let jobs = self.jobs.as_ref().ok_or(StorageFault::Closed)?;
-        let bytes = job.bytes();
-        let before = self.shared.waiting.fetch_add(bytes, Ordering::Relaxed);
-        // A single transaction always fits, however large its bodies.
-        let room = before == 0 || before.saturating_add(bytes) <= QUEUE_BYTES;
-        self.shared.queued.fetch_add(1, Ordering::Relaxed);
-        let sent = if room { jobs.try_send(job) } else { Err(TrySendError::Full(job)) };
-        sent.map_err(|error| {
-            self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
-            self.shared.queued.fetch_sub(1, Ordering::Relaxed);
-            match error {
-                TrySendError::Full(_) => AppendError::Busy,
-                // The writer died without a word: whoever asks for health is told so at once.
-                TrySendError::Disconnected(_) => self.shared.fail(StorageFault::Closed).into(),
-            }
+        self.shared.queue.push(job).map_err(|not| match not {
+            NotTaken::Full => AppendError::Busy,
+            // The writer died without a word: whoever asks for health is told so at once.
+            NotTaken::Deserted => self.shared.fail(StorageFault::Closed).into(),
         })
     }
 }
@@ -227,7 +215,7 @@ impl Drop for SqliteLedger {
     fn drop(&mut self) {
         // The writer commits what is queued once nobody can send any more, then lets the
         // checkpointer go, which folds the log into the file.
-        self.jobs = None;
+        self.shared.queue.close();
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the ledger panicked");
@@ -323,11 +311,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn fullness(&self) -> u32 {
-        let of = |used: &AtomicUsize, most: usize| {
-            let millionths = used.load(Ordering::Relaxed).saturating_mul(1_000_000) / most;
-            u32::try_from(millionths).unwrap_or(u32::MAX).min(1_000_000)
-        };
-        of(&self.shared.queued, QUEUE).max(of(&self.shared.waiting, QUEUE_BYTES))
+        self.shared.queue.fullness()
     }
 
     fn fault(&self) -> Option<StorageFault> {

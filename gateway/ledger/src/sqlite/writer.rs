@@ -2,17 +2,13 @@
 //! one piece; only then is anything in it acknowledged, refusals too.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::Ordering,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender},
-    },
+    sync::{Arc, atomic::Ordering, mpsc::SyncSender},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use backstop_domain::EventId;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, hooks::Wal};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -50,7 +46,8 @@ impl Job {
         }
     }
 
-    fn hurries(&self) -> bool {
+    /// Whether somebody waits for it.
+    pub fn hurries(&self) -> bool {
         match self {
             Self::Append(transaction, _) => transaction.durability == Durability::Await,
             Self::Sweep(..) => true,
@@ -136,7 +133,7 @@ enum Came {
 
 impl Writer {
     pub fn new(
-        connection: Connection,
+        mut connection: Connection,
         tip: Tip,
         shared: Arc<Shared>,
         nudge: SyncSender<()>,
@@ -144,25 +141,26 @@ impl Writer {
     ) -> Result<Self, OpenError> {
         let unknown = rows::unknown_kinds(&connection)?;
         let remembered = Remembered::default();
+        let told = Arc::clone(&shared);
+        connection.wal_hook(Some(move |_: &mut Wal, pages| {
+            told.log_pages.store(u64::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
+            Ok(())
+        }))?;
         Ok(Self { connection, tip, shared, unknown, remembered, nudge, faults })
     }
 
     /// Starts the thread. It ends when nobody can send jobs any more and none is left.
-    pub fn start(self, jobs: Receiver<Job>, ride: Duration) -> Result<JoinHandle<()>, OpenError> {
+    pub fn start(self, ride: Duration) -> Result<JoinHandle<()>, OpenError> {
         thread::Builder::new()
             .name("ledger-writer".into())
-            .spawn(move || self.run(&jobs, ride))
+            .spawn(move || self.run(ride))
             .map_err(OpenError::Thread)
     }
 
-    fn run(mut self, jobs: &Receiver<Job>, ride: Duration) {
-        // Told before the queue goes, so that nobody whose job was lost finds the ledger healthy.
-        let _last_word = super::LastWord(Arc::clone(&self.shared));
-        while let Ok(first) = jobs.recv() {
-            let batch = gather(first, jobs, ride);
-            let bytes = batch.iter().map(Job::bytes).sum();
-            self.shared.waiting.fetch_sub(bytes, Ordering::Relaxed);
-            self.shared.queued.fetch_sub(batch.len(), Ordering::Relaxed);
+    fn run(mut self, ride: Duration) {
+        let shared = Arc::clone(&self.shared);
+        let _last_word = super::LastWord(Arc::clone(&shared));
+        while let Some(batch) = shared.queue.take(BATCH, ride) {
             match self.write(batch) {
                 Ok(()) => drop(self.nudge.try_send(())),
                 Err(fault) => drop(self.shared.fail(fault)),
@@ -352,28 +350,6 @@ impl Writer {
         self.shared.events.fetch_add(events, Ordering::Relaxed);
         self.shared.commits.fetch_add(u64::from(events > 0), Ordering::Relaxed);
     }
-}
-
-/// Everything that waits. While only riding transactions do, waits a little for one that hurries.
-fn gather(first: Job, jobs: &Receiver<Job>, ride: Duration) -> Vec<Job> {
-    #[expect(clippy::disallowed_methods, reason = "how long a thread waits is no recorded time")]
-    let now = std::time::Instant::now;
-    let until = now() + ride;
-    let mut hurries = first.hurries();
-    let mut batch = vec![first];
-    while batch.len() < BATCH {
-        let next = match jobs.try_recv() {
-            Ok(next) => next,
-            Err(_) if hurries => break,
-            Err(_) => match jobs.recv_timeout(until.saturating_duration_since(now())) {
-                Ok(next) => next,
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-            },
-        };
-        hurries |= next.hurries();
-        batch.push(next);
-    }
-    batch
 }
 
 /// Tells what a job came to. Whoever asked may have gone; it stands all the same.

@@ -10,7 +10,7 @@ use backstop_domain::{
     MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, PauseEnd, Paused,
     Priority, Purpose, QualityOf, Reason, Received, Requested, Resolution, Resolved, ReviewEvent,
     ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Scored, ShadowResult, Show, Signal,
-    SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, effect_key,
+    SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, canonical, effect_key,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
     guard::Level,
 };
@@ -552,6 +552,15 @@ async fn stored(ledger: &dyn Ledger, stream: &Stream, event: &Event) -> Value {
     };
     let beside: Value = beside.map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
     json!({ "envelope": read.envelope, "beside": beside })
+}
+
+#[test]
+fn the_body_that_is_written_in_one_pass_is_that_of_the_tree() {
+    for (_, name, event) in examples() {
+        let body = event.body();
+        let of_tree = (!body.is_null()).then(|| canonical(&body));
+        assert_eq!(event.body_text(), of_tree, "{} {name}", event.name());
+    }
 }
 
 #[tokio::test]

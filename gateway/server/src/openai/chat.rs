@@ -11,7 +11,6 @@ use axum::{
 use backstop_domain::{CallId, Phase};
 use backstop_engine::{Admitted, Snapshot, Stop};
 use backstop_policy::compiled::PendingThen;
-use serde_json::Value;
 
 use super::{
     completion::{self, Reply},
@@ -160,11 +159,7 @@ async fn pending(app: &App, snapshot: &Snapshot) -> Reply {
     match policy.map(|policy| &policy.pending.then) {
         Some(PendingThen::Fallback) => match app.engine.interim(&snapshot.id).await {
             Ok(Some((snapshot, answer))) => {
-                let mut body = completion::completion(&snapshot, &answer);
-                if let Some(extras) = body.get_mut("backstop").and_then(Value::as_object_mut) {
-                    extras.insert("interim".to_owned(), true.into());
-                }
-                Reply::Completion(body)
+                Reply::Completion(completion::interim(&snapshot, &answer))
             }
             Ok(None) => Reply::Problem(completion::waiting(snapshot)),
             Err(stop) => Reply::Problem(problem::of_stop(&stop)),

@@ -6,7 +6,7 @@ use backstop_engine::Snapshot;
 use backstop_policy::{Answer, Choice};
 use serde_json::{Value, json};
 
-use crate::{problem::Problem, view};
+use crate::{problem::Problem, veil::Veil, view};
 
 /// What is sent to an OpenAI client.
 pub enum Reply {
@@ -21,8 +21,8 @@ pub fn ended(snapshot: &Snapshot) -> Reply {
     let Some(end) = snapshot.state.ended() else {
         return Reply::Problem(waiting(snapshot));
     };
-    if let Some((answer, _)) = view::leaving(snapshot) {
-        return Reply::Completion(completion(snapshot, &answer));
+    if let Some((answer, unchecked)) = view::leaving(snapshot) {
+        return Reply::Completion(whole(snapshot, choices(&answer), unchecked));
     }
     let text = if end.cause.text.is_empty() {
         format!("the call ended as `{}`", end.outcome.name())
@@ -58,7 +58,7 @@ fn ended_problem(
     text: &str,
 ) -> Problem {
     let class = snapshot.state.ended().and_then(|ended| ended.cause.class);
-    Problem::new(status, code, text).class(class).with_all(extras(snapshot))
+    Problem::new(status, code, text).class(class).with_all(extras(snapshot, false))
 }
 
 /// A person decides, and this client cannot wait longer.
@@ -72,14 +72,20 @@ pub fn waiting(snapshot: &Snapshot) -> Problem {
         "{why} call {id}; ask for it again with the same Idempotency-Key, or by \
          `GET /v1/calls/{id}`"
     );
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_all(extras(snapshot))
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).with_all(extras(snapshot, false))
 }
 
-/// The chat completion of an answer.
-pub fn completion(snapshot: &Snapshot, answer: &Answer) -> Value {
-    let choices: Vec<Value> =
-        answer.choices.iter().enumerate().map(|(index, one)| choice(index, one)).collect();
-    whole(snapshot, choices)
+/// The chat completion of an answer that stands in for one that a person has yet to decide on.
+pub fn interim(snapshot: &Snapshot, answer: &Answer) -> Value {
+    let mut body = whole(snapshot, choices(answer), false);
+    if let Some(extras) = body.get_mut("backstop").and_then(Value::as_object_mut) {
+        extras.insert("interim".to_owned(), true.into());
+    }
+    body
+}
+
+fn choices(answer: &Answer) -> Vec<Value> {
+    answer.choices.iter().enumerate().map(|(index, one)| choice(index, one)).collect()
 }
 
 /// A message that says no, with the reason as OpenAI clients read it.
@@ -87,10 +93,10 @@ pub fn refusal(snapshot: &Snapshot, text: &str) -> Value {
     let message = json!({ "role": "assistant", "content": null, "refusal": text });
     let choice =
         json!({ "index": 0, "message": message, "logprobs": null, "finish_reason": "stop" });
-    whole(snapshot, vec![choice])
+    whole(snapshot, vec![choice], false)
 }
 
-fn whole(snapshot: &Snapshot, choices: Vec<Value>) -> Value {
+fn whole(snapshot: &Snapshot, choices: Vec<Value>, unchecked: bool) -> Value {
     json!({
         "id": snapshot.id,
         "object": "chat.completion",
@@ -98,7 +104,7 @@ fn whole(snapshot: &Snapshot, choices: Vec<Value>) -> Value {
         "model": snapshot.state.received.policy,
         "choices": choices,
         "usage": usage(snapshot),
-        "backstop": extras(snapshot),
+        "backstop": extras(snapshot, unchecked),
     })
 }
 
@@ -140,35 +146,6 @@ pub fn usage(snapshot: &Snapshot) -> Value {
 }
 
 /// What Backstop says beside the answer.
-pub fn extras(snapshot: &Snapshot) -> Value {
-    let whole = view::call(snapshot);
-    let mut extras = serde_json::Map::new();
-    let names = [
-        "id",
-        "policy",
-        "revision",
-        "state",
-        "outcome",
-        "answered_by",
-        "cause",
-        "findings",
-        "signals",
-        "mended",
-        "attempts",
-        "cost_micro",
-        "review",
-        "unchecked",
-        "unreviewed",
-        "durability",
-        "level",
-        "tags",
-        "runs",
-        "effects",
-    ];
-    for name in names {
-        if let Some(value) = whole.get(name) {
-            extras.insert(name.to_owned(), value.clone());
-        }
-    }
-    extras.into()
+fn extras(snapshot: &Snapshot, unchecked: bool) -> Value {
+    view::told(snapshot, &Veil::Lifted, unchecked).into()
 }
