@@ -182,6 +182,22 @@ fn a_thousand_calls_that_wait_for_people_take_no_memory() {
 }
 
 #[test]
+fn a_call_whose_caller_never_waited_takes_no_memory_either() {
+    let world = World::new();
+    let process = world.start();
+    process.run(async {
+        let submit = super::inside::request("label", "k", "unsure");
+        process.engine.submit(submit).await.unwrap();
+        while world.ledger.open_in_queue("desk").await != Ok(1) {
+            tokio::time::sleep(MOMENT).await;
+        }
+        tokio::time::sleep(MOMENT).await;
+    });
+    assert_eq!((process.engine.in_flight(), process.engine.keys_held()), (0, 0));
+    process.kill();
+}
+
+#[test]
 fn a_full_queue_takes_its_terminal_action_at_the_door() {
     let world = World::new();
     let process = world.start();

@@ -51,8 +51,12 @@ impl Inner {
     /// Carries a call on until it ends, rests with a person, or cannot be written down. A panic on
     /// the way is a fault of ours: the call is carried on from disk, once.
     pub(crate) async fn run(self: Arc<Self>, call: Arc<LiveCall>) {
-        let carried = Arc::clone(&self).steps(Arc::clone(&call));
-        if AssertUnwindSafe(carried).catch_unwind().await.is_err() {
+        // No hold of our own: whoever lets go of the call must be able to see that nobody has it.
+        let known = Arc::downgrade(&call);
+        let carried = Arc::clone(&self).steps(call);
+        if AssertUnwindSafe(carried).catch_unwind().await.is_err()
+            && let Some(call) = known.upgrade()
+        {
             let first = self.panicked.lock().insert(call.id.clone());
             self.broken(&call, &Stop::Panicked { first });
         }
