@@ -300,7 +300,7 @@ impl Inner {
         };
         let state = CallState::fold(None, &CallEvent::CallReceived(received.clone()), now);
         let state = state.map_err(Stop::from)?;
-        let mut live = Live::new(policy, facts, state, 0);
+        let mut live = Live::new(policy, facts, state, (0, None));
         live.correlation = Some(submit.request_id.clone());
         live.traceparent = submit.traceparent.clone();
         live.started = started;

@@ -308,7 +308,7 @@ impl Erasures<'_> {
             revision: None,
             event: Event::Control(event),
         });
-        Ok(Append { stream, expected_seq, events: events.collect() })
+        Ok(Append { stream, expected_seq, after: None, events: events.collect() })
     }
 
     /// The calls that are meant.

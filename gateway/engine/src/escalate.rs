@@ -49,7 +49,7 @@ impl Inner {
             .into_iter()
             .map(|event| review_event(&self.ids, now, Actor::system("engine"), live, event))
             .collect();
-        let beside = Append { stream: Stream::review(&id), expected_seq: 0, events };
+        let beside = Append { stream: Stream::review(&id), expected_seq: 0, after: None, events };
         live.write_beside(&*self.ledger, &call.id, true, vec![beside]);
         live.on_disk().await?;
         self.settle_key(call);
@@ -181,7 +181,7 @@ impl Inner {
             let event = ReviewEvent::ReviewOpened(opened);
             let event = review_event(&self.ids, now, Actor::system("engine"), live, event);
             let stream = Stream::review(&id);
-            appends.push(Append { stream, expected_seq: 0, events: vec![event] });
+            appends.push(Append { stream, expected_seq: 0, after: None, events: vec![event] });
             self.look_later(id, name, now, 0, due);
         }
         Ok(appends)

@@ -6,7 +6,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use backstop_domain::{
-    Actor, CallEvent, CallId, CallState, Digest, Event, Illegal, Millis, ReviewEvent, Stream,
+    Actor, CallEvent, CallId, CallState, Digest, Event, EventId, Illegal, Millis, ReviewEvent,
+    Stream,
 };
 use backstop_ledger::{Append, Body, KeyClaim, Ledger, NewEvent, Pending, Scope, Transaction};
 use backstop_policy::{Policy, judge::Facts};
@@ -112,6 +113,8 @@ pub(crate) struct Live {
     key: Option<KeyClaim>,
     /// Last seq on its way to disk.
     written: u64,
+    /// The event of that seq; `None` before the first one.
+    last: Option<EventId>,
     /// The newest write.
     pending: Option<Pending>,
 }
@@ -149,6 +152,7 @@ pub enum Stop {
 pub(crate) struct Mark {
     state: CallState,
     written: u64,
+    last: Option<EventId>,
 }
 
 impl Stop {
@@ -189,8 +193,13 @@ impl LiveCall {
 }
 
 impl Live {
-    /// A call that has these events behind it: `written` of them on disk or on their way.
-    pub fn new(policy: Arc<Policy>, facts: Arc<Facts>, state: CallState, written: u64) -> Self {
+    /// A call that has events behind it: `written` of them on disk, the last of which is `last`.
+    pub fn new(
+        policy: Arc<Policy>,
+        facts: Arc<Facts>,
+        state: CallState,
+        (written, last): (u64, Option<EventId>),
+    ) -> Self {
         Self {
             policy,
             state,
@@ -212,6 +221,7 @@ impl Live {
             bodies: HashMap::new(),
             key: None,
             written,
+            last,
             pending: None,
         }
     }
@@ -289,7 +299,9 @@ impl Live {
         let mut appends = Vec::with_capacity(1 + beside.len());
         if count > 0 {
             let stream = Stream::call(id);
-            appends.push(Append { stream, expected_seq: self.written, events });
+            let after =
+                std::mem::replace(&mut self.last, events.last().map(|last| last.id.clone()));
+            appends.push(Append { stream, expected_seq: self.written, after, events });
         }
         // What concerns reviews is never relaxed: people act on it.
         let relaxed = self.policy.is_relaxed() && beside.is_empty();
@@ -334,12 +346,12 @@ impl Live {
     /// goes on its way first, so that it is not refused along with it.
     pub fn mark(&mut self, ledger: &dyn Ledger, id: &CallId) -> Mark {
         self.write(ledger, id, false);
-        Mark { state: self.state.clone(), written: self.written }
+        Mark { state: self.state.clone(), written: self.written, last: self.last.clone() }
     }
 
     /// Takes back everything since the mark: the ledger has nothing of it.
     pub fn back_to(&mut self, mark: Mark) {
-        (self.state, self.written) = (mark.state, mark.written);
+        (self.state, self.written, self.last) = (mark.state, mark.written, mark.last);
         self.unwritten.clear();
         self.bodies.clear();
         self.pending = None;

@@ -138,7 +138,8 @@ impl Inner {
         // What it held of the limits on tools went with the last process.
         let uses = self.tools_of(&facts, &state).await?;
         let uses = (!uses.is_empty()).then(|| (policy.name.clone(), uses));
-        let mut live = Live::new(policy, facts, state, written);
+        let last = events.last().map(|last| last.envelope.id.clone());
+        let mut live = Live::new(policy, facts, state, (written, last));
         live.finished = ended;
         live.correlation = events.first().and_then(|first| first.envelope.correlation.clone());
         let reviewed = matches!(live.state.phase, Phase::InReview { .. });
@@ -206,7 +207,7 @@ impl Inner {
         let told = state.revision(&ended).into_iter().chain([CallEvent::CallEnded(ended)]);
         let expected_seq = events.len() as u64;
         let new = told.map(new).collect();
-        let end = Append { stream: Stream::call(id), expected_seq, events: new };
+        let end = Append { stream: Stream::call(id), expected_seq, after: None, events: new };
         self.ledger.append(Transaction::of([vec![end], beside].concat())).await?;
         Ok(true)
     }

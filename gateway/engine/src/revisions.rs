@@ -77,7 +77,7 @@ impl Inner {
             }
             if !new.is_empty() {
                 let expected_seq = events.len() as u64;
-                appends.push(Append { stream, expected_seq, events: new });
+                appends.push(Append { stream, expected_seq, after: None, events: new });
             }
         }
         if appends.is_empty() {

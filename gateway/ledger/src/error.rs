@@ -9,7 +9,9 @@ use backstop_domain::{CallId, Digest, EventId, Stream};
 #[non_exhaustive]
 pub enum AppendError {
     /// Somebody else appended to that stream first: read it again and decide anew.
-    #[error("stream `{stream}` stands at {found}, not at {expected}")]
+    #[error(
+        "somebody else appended to stream `{stream}`: it stands at {found}, expected {expected}"
+    )]
     Conflict {
         /// The stream.
         stream: Stream,

@@ -179,16 +179,19 @@ impl State {
             }
         }
         for append in &transaction.appends {
-            let found = self.streams.get(&append.stream).map_or(0, |events| events.len() as u64);
-            if found != append.expected_seq {
-                let (stream, expected) = (append.stream.clone(), append.expected_seq);
-                return Err(AppendError::Conflict { stream, expected, found });
-            }
+            append.fits(self.head(&append.stream))?;
         }
         match transaction.events().find(|new| self.ids.contains(&new.id)) {
             Some(new) => Err(AppendError::Repeated { id: new.id.clone() }),
             None => Ok(()),
         }
+    }
+
+    /// Last seq and event of a stream.
+    fn head(&self, stream: &Stream) -> Option<(u64, &EventId)> {
+        let places = self.streams.get(stream)?;
+        let last = self.events.get(*places.last()?)?;
+        Some((places.len() as u64, &last.envelope.id))
     }
 
     fn keep_body(

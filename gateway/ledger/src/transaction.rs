@@ -45,7 +45,7 @@ impl Transaction {
 
     /// Events of one stream alone; see [`Self::of`].
     pub fn one(stream: Stream, expected_seq: u64, events: Vec<NewEvent>) -> Self {
-        Self::of(vec![Append { stream, expected_seq, events }])
+        Self::of(vec![Append { stream, expected_seq, after: None, events }])
     }
 
     /// With these bytes beside it.
@@ -108,8 +108,27 @@ pub struct Append {
     pub stream: Stream,
     /// Its last seq as the writer knows it; 0 for a stream that does not exist yet.
     pub expected_seq: u64,
+    /// Its last event, where the writer knows it. A number alone may fit by chance: when a write of
+    /// the same writer was refused, and somebody else's came in its place.
+    pub after: Option<EventId>,
     /// In order; never empty.
     pub events: Vec<NewEvent>,
+}
+
+impl Append {
+    /// Whether a stream that ends so can be gone on with; `None` is one that does not exist.
+    ///
+    /// # Errors
+    /// [`AppendError::Conflict`].
+    pub(crate) fn fits(&self, head: Option<(u64, &EventId)>) -> Result<(), AppendError> {
+        let found = head.map_or(0, |(seq, _)| seq);
+        let other = self.after.as_ref().is_some_and(|after| head.is_none_or(|(_, id)| id != after));
+        if found == self.expected_seq && !other {
+            return Ok(());
+        }
+        let (stream, expected) = (self.stream.clone(), self.expected_seq);
+        Err(AppendError::Conflict { stream, expected, found })
+    }
 }
 
 /// An event that has no place in the ledger yet.

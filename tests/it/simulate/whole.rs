@@ -41,7 +41,9 @@ pub async fn check(kept: &MemoryLedger, read: &[String]) -> Result<Held, String>
     let mut keys = BTreeSet::new();
     for recorded in &events {
         let (around, at) = (&recorded.envelope, recorded.envelope.at);
-        let wrong = |why: String| format!("{} {}: {why}", around.stream, around.seq);
+        let wrong = |why: String| {
+            format!("{} {}: {why}{}", around.stream, around.seq, way(&events, &around.stream))
+        };
         match &recorded.event {
             Ok(Event::Call(event)) => {
                 let before = calls.remove(&around.stream);
@@ -80,6 +82,16 @@ pub async fn check(kept: &MemoryLedger, read: &[String]) -> Result<Held, String>
     }
     (held.calls, held.reviews) = (calls.len(), reviews.len());
     Ok(held)
+}
+
+/// Every event of a stream with its seq, run and author: what somebody who looks for a fault needs.
+fn way(events: &[Recorded], stream: &Stream) -> String {
+    let ours = events.iter().filter(|one| one.envelope.stream == *stream);
+    let line = |one: &Recorded| {
+        let Envelope { seq, run, at, kind, actor, .. } = &one.envelope;
+        format!("\n    {seq:>3} run {run} {at:?} {kind} by {}", actor.id)
+    };
+    ours.map(line).collect()
 }
 
 /// Every event in words, to be compared.

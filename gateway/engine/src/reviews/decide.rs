@@ -101,7 +101,7 @@ impl Inner {
         mark: Mark,
         (id, expected_seq, events): (&ReviewId, u64, Vec<NewEvent>),
     ) -> Result<(), ReviewError> {
-        let beside = Append { stream: Stream::review(id), expected_seq, events };
+        let beside = Append { stream: Stream::review(id), expected_seq, after: None, events };
         live.write_beside(&*self.ledger, &call.id, true, vec![beside]);
         let Err(stop) = live.on_disk().await else { return Ok(()) };
         live.back_to(mark);

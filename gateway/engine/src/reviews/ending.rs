@@ -216,6 +216,6 @@ impl Inner {
             return Ok(None);
         }
         let events = vec![self.new_event(now, actor.clone(), generation, event)];
-        Ok(Some(Append { stream: Stream::review(review), expected_seq, events }))
+        Ok(Some(Append { stream: Stream::review(review), expected_seq, after: None, events }))
     }
 }

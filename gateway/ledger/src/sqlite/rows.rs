@@ -117,11 +117,14 @@ pub(super) fn tip(connection: &Connection) -> rusqlite::Result<Tip> {
 }
 
 /// The last seq of a stream; 0 if there is none.
-pub(super) fn head(connection: &Connection, stream: &Stream) -> rusqlite::Result<u64> {
-    let sql = "SELECT max(seq) FROM events WHERE stream = ?1";
-    let head: Option<u64> =
-        connection.prepare_cached(sql)?.query_row([stream.as_str()], |row| row.get(0))?;
-    Ok(head.unwrap_or(0))
+pub(super) fn head(
+    connection: &Connection,
+    stream: &Stream,
+) -> rusqlite::Result<Option<(u64, EventId)>> {
+    let sql = "SELECT seq, id FROM events WHERE stream = ?1 ORDER BY seq DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let read = |row: &Row<'_>| Ok((row.get(0)?, EventId(row.get(1)?)));
+    statement.query_row([stream.as_str()], read).optional()
 }
 
 /// The call that has that key.

@@ -288,11 +288,8 @@ impl Writer {
             }
         }
         for append in &transaction.appends {
-            let found = rows::head(&self.connection, &append.stream)?;
-            if found != append.expected_seq {
-                let (stream, expected) = (append.stream.clone(), append.expected_seq);
-                return Err(AppendError::Conflict { stream, expected, found }.into());
-            }
+            let head = rows::head(&self.connection, &append.stream)?;
+            append.fits(head.as_ref().map(|(seq, id)| (*seq, id)))?;
             let unknown = rows::unknown_in(&self.connection, &append.stream, &self.unknown)?;
             if let Some(kind) = unknown {
                 return Err(AppendError::ReadOnly { stream: append.stream.clone(), kind }.into());

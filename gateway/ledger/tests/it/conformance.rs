@@ -22,6 +22,7 @@ pub async fn hold_to_the_contract<F: Future<Output = Any>>(make: impl Fn() -> F)
     what_was_appended_is_read_again_in_order(make().await).await;
     the_chain_binds_every_event(make().await).await;
     a_conflict_changes_nothing(make().await).await;
+    a_writer_whose_write_was_refused_does_not_fit_by_chance(make().await).await;
     one_bad_transaction_does_not_spoil_its_neighbours(make().await).await;
     two_streams_move_together(make().await).await;
     a_hundred_first_requests_have_one_winner(make().await).await;
@@ -93,6 +94,25 @@ async fn a_conflict_changes_nothing(ledger: Any) {
     assert_eq!(ledger.body(Digest::of(b"never")).await, Ok(None));
     let ahead = ledger.append(call_events("a", 5, vec![started(1)])).await;
     assert!(matches!(ahead, Err(AppendError::Conflict { expected: 5, found: 1, .. })));
+}
+
+/// A write is refused, and before its writer knows somebody else's comes in its place: by number
+/// alone the writer's next one would fit.
+async fn a_writer_whose_write_was_refused_does_not_fit_by_chance(ledger: Any) {
+    committed(&ledger, call_events("a", 0, vec![received("p")])).await;
+    let mut others = call_events("a", 1, vec![started(1)]);
+    others.appends[0].events[0].id = "evt_of_another".into();
+    committed(&ledger, others).await;
+    let mut next = call_events("a", 2, vec![answered(1)]);
+    next.appends[0].after = Some("evt_a_2".into());
+    let refused = ledger.append(next.clone()).await;
+    assert!(matches!(refused, Err(AppendError::Conflict { expected: 2, found: 2, .. })));
+    let mut first = call_events("b", 0, vec![received("p")]);
+    first.appends[0].after = Some("evt_b_0".into());
+    assert!(matches!(ledger.append(first).await, Err(AppendError::Conflict { .. })));
+    next.appends[0].after = Some("evt_of_another".into());
+    committed(&ledger, next).await;
+    assert_eq!(ledger.position(), 3);
 }
 
 async fn one_bad_transaction_does_not_spoil_its_neighbours(ledger: Any) {

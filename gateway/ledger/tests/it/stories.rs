@@ -178,7 +178,7 @@ pub fn review_append(review: &str, after_seq: u64, events: Vec<ReviewEvent>) -> 
     let events = events.into_iter().zip(after_seq + 1..);
     let new = |(event, seq)| new(format!("evt_{review}_{seq}"), seq * 10, Event::Review(event));
     let stream = Stream::review(&ReviewId::from(review));
-    Append { stream, expected_seq: after_seq, events: events.map(new).collect() }
+    Append { stream, expected_seq: after_seq, after: None, events: events.map(new).collect() }
 }
 
 pub fn opened(call: &str, queue: &str, due_ms: u64) -> ReviewEvent {

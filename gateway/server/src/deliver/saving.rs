@@ -100,6 +100,6 @@ impl Worker {
             revision: None,
             event: Event::Control(event.clone()),
         });
-        Ok(vec![Append { stream, expected_seq, events: events.collect() }])
+        Ok(vec![Append { stream, expected_seq, after: None, events: events.collect() }])
     }
 }
