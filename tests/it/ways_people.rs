@@ -1,8 +1,12 @@
 //! People: queues and their due times, four eyes, changes, undo, audits, and what the due time does.
 
-use backstop_domain::{Actor, ActorKind, FailureClass as Class, Refusal, review::HandOver};
+use backstop_domain::{
+    Actor, ActorKind, Event, FailureClass as Class, Opened, Refusal, ReviewEvent, ReviewId, Stream,
+    review::HandOver,
+};
 use backstop_engine::{Edit, ReviewError, What};
-use backstop_tests::bench::{Bench, Setup, Told, fails, label, person, request};
+use backstop_ledger::{Ledger, NewEvent, Transaction};
+use backstop_tests::bench::{Bench, NOW, Setup, Told, fails, label, person, request};
 use serde_json::json;
 use std::time::Duration;
 
@@ -116,6 +120,33 @@ async fn an_audit_is_opened_beside_an_accepted_answer_and_delays_nobody() {
     assert_eq!(told.state(), "accepted");
     let open = backstop_ledger::Ledger::open_reviews(&bench.ledger).await.unwrap();
     assert_eq!(open.iter().map(|one| one.queue.as_str()).collect::<Vec<_>>(), ["audit"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_audit_without_an_answer_is_never_approved_and_never_rejected_by_a_click_on_approve() {
+    let policy = "rules: [{id: drawn, then: {accept: {also_review: audit}}}]\n";
+    let bench = Setup::policy(policy).start().await;
+    bench.ask("text").await;
+    let drawn = bench.ledger.open_reviews().await.unwrap().remove(0).id;
+    let opened = Opened { subject: None, ..bench.review(&drawn).await.opened };
+    let id = ReviewId("rev_without_answer".to_owned());
+    let event = NewEvent {
+        id: bench.engine.ids().event(NOW),
+        at: NOW,
+        actor: Actor::system("engine"),
+        run: opened.generation,
+        causation: None,
+        correlation: None,
+        revision: None,
+        event: Event::Review(ReviewEvent::ReviewOpened(opened)),
+    };
+    let one = Transaction::one(Stream::review(&id), 0, vec![event]);
+    bench.ledger.append(one).await.unwrap();
+    let approved = bench.decide_review(&id, "ada", What::Approve).await;
+    assert!(matches!(approved, Err(ReviewError::Refused(Refusal::NotPossible { .. }))));
+    assert_eq!(bench.review(&id).await.standing.name(), "open", "the click left no verdict");
+    let rejected = bench.decide_review(&id, "ada", What::Reject).await.unwrap();
+    assert_eq!(rejected.standing.name(), "decided");
 }
 
 #[tokio::test(start_paused = true)]

@@ -352,8 +352,23 @@ impl Bench {
         who: &str,
         what: What,
     ) -> Result<Told, backstop_engine::ReviewError> {
-        let id = told.review();
-        let review = self.engine.review(&id).await?.expect("it was opened");
+        self.decide_review(&told.review(), who, what).await?;
+        // The call moves on in a task of its own.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok(self.rest(&told.snapshot.id).await)
+    }
+
+    /// Decides a review as that person, who has just looked at it.
+    ///
+    /// # Errors
+    /// Why the decision was refused.
+    pub async fn decide_review(
+        &self,
+        id: &ReviewId,
+        who: &str,
+        what: What,
+    ) -> Result<backstop_domain::ReviewState, backstop_engine::ReviewError> {
+        let review = self.engine.review(id).await?.expect("it was opened");
         let verb = Verb {
             actor: person(who),
             lease: None,
@@ -362,10 +377,7 @@ impl Bench {
             what,
             reason: Some("looked at it".to_owned()),
         };
-        self.engine.decide(&id, verb).await?;
-        // The call moves on in a task of its own.
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        Ok(self.rest(&told.snapshot.id).await)
+        self.engine.decide(id, verb).await
     }
 
     /// A review.

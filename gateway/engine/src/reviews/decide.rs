@@ -125,7 +125,11 @@ impl Inner {
     ) -> Result<ReviewState, ReviewError> {
         let resolution = match (&verb.what, review.opened.subject) {
             (What::Approve, Some(digest)) => Resolution::Approved { subject: persons(digest) },
-            (What::Approve | What::Reject, _) => Resolution::Rejected,
+            (What::Approve, None) => {
+                let why = "there is no answer to agree with";
+                return Err(Refusal::NotPossible { why }.into());
+            }
+            (What::Reject, _) => Resolution::Rejected,
             _ => {
                 let why = "an audit is agreed with or rejected, nothing else";
                 return Err(Refusal::NotPossible { why }.into());

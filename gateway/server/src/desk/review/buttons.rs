@@ -61,6 +61,7 @@ pub fn buttons(matter: &Matter, visitor: &Visitor) -> Buttons {
         (None, true) => format!("Releases this answer to {caller}.{undo}"),
     };
     let approve = match opened.subject {
+        None if audit => cannot("There is no answer to agree with."),
         _ if audit => works("Notes that the answer was right. Nothing changes for the caller."),
         None => cannot("There is no answer to approve: write one."),
         Some(_) => works(releases),
