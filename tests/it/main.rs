@@ -1,6 +1,7 @@
 //! Stories about the whole gateway, in one test binary: one link, one place to look.
 
 mod bad_input;
+mod complaints;
 mod decided;
 mod deliveries;
 mod deliveries_http;
@@ -29,6 +30,7 @@ mod lsp;
 mod notices;
 mod pauses;
 mod pauses_http;
+mod quality;
 mod reloads;
 mod replays;
 mod replays_other;

@@ -40,6 +40,21 @@ impl House {
     }
 }
 
+impl House {
+    /// An invoice that the model puts to that queue.
+    async fn invoice(&self, route: &str) -> Answered {
+        let invoice = json!({
+            "vendor": "Acme", "total": 5, "paid": false, "route": route,
+            "lines": [{ "text": "Paper", "cents": 5 }],
+        });
+        let input = format!("script: {}", json!([{ "content": invoice.to_string() }]));
+        let caller = self.gateway.caller();
+        let call = caller.call("invoice", route, &input, 0).await.unwrap();
+        let id = call.body["id"].as_str().unwrap_or_else(|| panic!("{}", call.text));
+        caller.get(&format!("/v1/calls/{id}?wait=5")).await.unwrap()
+    }
+}
+
 /// Everything of a call that a person can read.
 async fn read(person: &Caller, call: &Value) -> Vec<Answered> {
     let id = call["id"].as_str().unwrap();
@@ -61,15 +76,7 @@ async fn read(person: &Caller, call: &Value) -> Vec<Answered> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_blind_second_reviewer_reads_no_comment_by_api_before_both_have_decided() {
     let house = House::open().await;
-    let invoice = json!({
-        "vendor": "Acme", "total": 5, "paid": false, "route": "pair",
-        "lines": [{ "text": "Paper", "cents": 5 }],
-    });
-    let input = format!("script: {}", json!([{ "content": invoice.to_string() }]));
-    let caller = house.gateway.caller();
-    let call = caller.call("invoice", "pair-1", &input, 0).await.unwrap();
-    let id = call.body["id"].as_str().unwrap_or_else(|| panic!("{}", call.text));
-    let call = caller.get(&format!("/v1/calls/{id}?wait=5")).await.unwrap();
+    let call = house.invoice("pair").await;
     let review = call.body["review"]["id"].as_str().unwrap_or_else(|| panic!("{}", call.text));
     let (ada, leo) = (house.person(REVIEWER_KEY), house.person(LEAD_KEY));
     let path = format!("/v1/reviews/{review}");
@@ -92,6 +99,37 @@ async fn a_blind_second_reviewer_reads_no_comment_by_api_before_both_have_decide
     let shown = leo.get(&path).await.unwrap();
     let expected = json!([{ "by": "ada", "text": "I would let it pass." }]);
     assert_eq!(shown.body["comments"], expected, "{}", shown.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_opinion_looks_like_any_review_and_tells_nothing_of_the_first() {
+    let house = House::open().await;
+    let call = house.invoice("twice").await;
+    let first = call.body["review"]["id"].as_str().unwrap_or_else(|| panic!("{}", call.text));
+    let (ada, leo) = (house.person(REVIEWER_KEY), house.person(LEAD_KEY));
+    let listed = leo.get("/v1/reviews?queue=twice").await.unwrap();
+    let rows = listed.body["reviews"].as_array().unwrap();
+    assert_eq!(rows.len(), 2, "{}", listed.text);
+    assert!(rows.iter().all(|row| row["kind"] == "decision"), "{}", listed.text);
+    assert!(!listed.text.contains("sampled"), "{}", listed.text);
+    let second = rows.iter().map(|row| row["id"].as_str().unwrap()).find(|id| *id != first);
+    let second = second.unwrap();
+    let approved = leo.approve(first).await.unwrap();
+    assert_eq!(approved.status.as_u16(), 200, "{}", approved.text);
+    let shown = ada.get(&format!("/v1/reviews/{second}")).await.unwrap();
+    assert_eq!(shown.body["opened"]["kind"], "decision", "{}", shown.text);
+    assert_eq!(shown.body["call_view"]["state"], "in_review", "{}", shown.text);
+    assert_eq!(shown.body["call_view"]["review"]["id"], second, "{}", shown.text);
+    assert!(!shown.text.contains("sampled") && !shown.text.contains("leo"), "{}", shown.text);
+    // Nor does the call itself, by any way that is open to them.
+    let id = call.body["id"].as_str().unwrap();
+    assert_eq!(ada.get(&format!("/v1/calls/{id}")).await.unwrap().status.as_u16(), 404);
+    let claimed = leo.post(&format!("/v1/reviews/{second}/claim"), &json!({})).await.unwrap();
+    assert_eq!(claimed.status.as_u16(), 403, "nobody decides both: {}", claimed.text);
+    let approved = ada.approve(second).await.unwrap();
+    assert_eq!(approved.status.as_u16(), 200, "{}", approved.text);
+    let over = leo.get(&format!("/v1/reviews/{second}")).await.unwrap();
+    assert_eq!(over.body["opened"]["sampled"]["overlap"]["of"], first, "{}", over.text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,7 +47,7 @@ pub use outcome::{
     AnsweredBy, Cause, Ended, Interim, Leaving, Outcome, ReleaseError, Released, Unchecked,
 };
 pub use plan::{Budget, Criticality, Mode, ModelPlan, OnExpiry, Plan, Price, RESERVE_MS, Usage};
-pub use review::{Decide, Opened, Reason, Refusal, ReviewEvent, ReviewKind, ReviewState};
+pub use review::{Decide, Opened, Reason, Refusal, ReviewEvent, ReviewKind, ReviewState, Sampled};
 pub use run::{Compensation, Effect, ForkKind, Forked, PauseEnd, Paused, RunEnd, effect_key};
 pub use units::{MicroMoney, Millis, Signal};
 pub use verdict::{Escalation, Ladder, Priority, Rung, Show, Verdict};

@@ -50,7 +50,7 @@ impl Engine {
 }
 
 impl Inner {
-    fn control_event(&self, actor: Actor, event: ControlEvent) -> NewEvent {
+    pub(crate) fn control_event(&self, actor: Actor, event: ControlEvent) -> NewEvent {
         let now = self.clock.now();
         NewEvent {
             id: self.ids.event(now),

@@ -77,6 +77,8 @@ pub(crate) struct Inner {
     pub tool_limits: ToolLimits,
     pub changes: Changes,
     pub desk_log: DeskLog,
+    /// Held by whoever does what one of several reviews of a call alone may have.
+    pub one_by_one: tokio::sync::Mutex<()>,
     pub canaries: Canaries,
     pub shadows: Shadows,
     pub pauses: Pauses,
@@ -117,6 +119,7 @@ impl Engine {
             tool_limits,
             changes: Changes::default(),
             desk_log: DeskLog::default(),
+            one_by_one: tokio::sync::Mutex::default(),
             canaries: Canaries::default(),
             shadows: Shadows::default(),
             pauses: Pauses::default(),

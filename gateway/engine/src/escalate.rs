@@ -30,7 +30,11 @@ impl Inner {
         let subject = live.state.subject().map(|subject| subject.digest);
         let due = due_at(&workspace.gateway, queue, now, spec.to.due_ms);
         let away = self.turned_away(queue, &spec.to.queue, spec.to.due_ms).await?;
-        let opened = self.opened(call, live, &spec, queue, due).await?;
+        let mut opened = self.opened(call, live, &spec, queue, due).await?;
+        let drawn = match away {
+            Some(_) => Vec::new(),
+            None => self.drawn(&id, &mut opened, queue, now).await?,
+        };
         let requested =
             Requested { review: id.clone(), queue: spec.to.queue.clone(), due, subject };
         self.apply(live, CallEvent::ReviewRequested(requested))?;
@@ -49,8 +53,16 @@ impl Inner {
             .into_iter()
             .map(|event| review_event(&self.ids, now, Actor::system("engine"), live, event))
             .collect();
-        let beside = Append { stream: Stream::review(&id), expected_seq: 0, after: None, events };
-        live.write_beside(&*self.ledger, &call.id, true, vec![beside]);
+        let mut beside =
+            vec![Append { stream: Stream::review(&id), expected_seq: 0, after: None, events }];
+        for (id, opened) in drawn {
+            let event = ReviewEvent::ReviewOpened(opened);
+            let event = review_event(&self.ids, now, Actor::system("engine"), live, event);
+            self.look_later(id.clone(), &spec.to.queue, now, 0, due);
+            let stream = Stream::review(&id);
+            beside.push(Append { stream, expected_seq: 0, after: None, events: vec![event] });
+        }
+        live.write_beside(&*self.ledger, &call.id, true, beside);
         live.on_disk().await?;
         self.settle_key(call);
         self.settle_door(live);
@@ -81,7 +93,7 @@ impl Inner {
         Ok(())
     }
 
-    async fn opened(
+    pub(crate) async fn opened(
         &self,
         call: &LiveCall,
         live: &Live,
@@ -125,6 +137,7 @@ impl Inner {
             claim_ms: queue.claim_ms,
             undo_ms: queue.undo_ms,
             changes_left: live.policy.plan.budget.changes.saturating_sub(live.state.changes),
+            sampled: None,
         })
     }
 
@@ -206,7 +219,7 @@ pub(crate) fn expired(
 }
 
 /// When a review is due, in the queue's opening hours; a held one stays for its bounded time more.
-fn due_at(gateway: &Gateway, queue: &Queue, now: Millis, own_ms: Option<u64>) -> Millis {
+pub(crate) fn due_at(gateway: &Gateway, queue: &Queue, now: Millis, own_ms: Option<u64>) -> Millis {
     let due_ms = own_ms.unwrap_or(queue.due_ms);
     let hours = queue.hours.as_ref().and_then(|name| gateway.hours.get(name));
     let due = hours.map_or_else(|| now.plus(due_ms), |hours| hours.due_at(now, due_ms));

@@ -78,6 +78,6 @@ pub use recover::Recovered;
 pub use reload::{Fresh, ReloadRefused};
 pub use replaying::NoReplay;
 pub use retain::over;
-pub use reviews::{Edit, ReviewError, Verb, What};
+pub use reviews::{Complaint, ComplaintError, Edit, ReviewError, Verb, What};
 pub use services::Services;
 pub use stages::Stages;

@@ -1,7 +1,8 @@
 //! Who may look at a review, and who may decide on it: one answer for the API and the desk.
 
-use backstop_domain::{ReviewId, ReviewState};
-use backstop_ledger::ReviewSummary;
+use backstop_domain::{Opened, ReviewId, ReviewKind, ReviewState, Sampled};
+use backstop_engine::Snapshot;
+use backstop_ledger::{Recorded, ReviewSummary};
 
 use crate::{
     app::App,
@@ -58,6 +59,53 @@ pub fn works_on<'a>(app: &App, identity: &Identity, review: impl Into<Place<'a>>
     let place = review.into();
     // Being given a review brings no right that the person's entry does not have.
     place.queues().any(|queue| identity.works(queue, &skills(app, queue)))
+}
+
+/// The review that was asked on the call itself, if this one was drawn to look like it.
+pub fn drawn_from(opened: &Opened) -> Option<&ReviewId> {
+    match &opened.sampled {
+        Some(Sampled::Overlap { of } | Sampled::Known { of }) if opened.is_drawn() => Some(of),
+        _ => None,
+    }
+}
+
+/// Whether it is one of several that are decided apart, or its answer is known.
+pub fn is_measured(opened: &Opened) -> bool {
+    opened.sampled.as_ref().is_some_and(Sampled::is_hidden)
+}
+
+/// Whether they may know that a review was drawn, and why: those who oversee, once it is over.
+pub fn knows_of_draws(identity: &Identity, open: bool) -> bool {
+    identity.oversees() && !open
+}
+
+/// The call of a review as whoever decides may know it, and its events: as it stood when the review
+/// was asked, if it was drawn; none while an audit is blind.
+///
+/// # Errors
+/// [`Problem`] if it cannot be read.
+pub async fn call_of(
+    app: &App,
+    review: &ReviewState,
+) -> Result<Option<(Snapshot, Vec<Recorded>)>, Problem> {
+    let (engine, id) = (&app.engine, &review.opened.call);
+    if let Some(origin) = drawn_from(&review.opened) {
+        let found = engine.call_as_asked(id, origin).await;
+        return found.map_err(|stop| problem::of_stop(&stop));
+    }
+    let call = engine.call(id).await.map_err(|stop| problem::of_stop(&stop))?;
+    let Some(call) = call else { return Ok(None) };
+    let events = match is_blind(review) {
+        true => Vec::new(),
+        false => engine.events(id, 0).await.map_err(|stop| problem::of_stop(&stop))?,
+    };
+    Ok(Some((call, events)))
+}
+
+/// Whether it is an audit that nobody has decided: its reviewer must not know what became of it.
+pub fn is_blind(review: &ReviewState) -> bool {
+    let opened = &review.opened;
+    opened.kind == ReviewKind::Audit && !opened.is_drawn() && review.standing.is_open()
 }
 
 /// Whether they see what others said and voted: not while they may still vote blind.

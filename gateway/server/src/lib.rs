@@ -9,6 +9,7 @@ mod auth;
 mod body;
 mod breakers;
 mod calls;
+mod complaints;
 mod cursor;
 pub mod deliver;
 mod desk;

@@ -9,7 +9,7 @@ use axum::{
     response::IntoResponse,
 };
 use backstop_domain::{FailureClass, Finding, Millis, Refusal};
-use backstop_engine::{ForkError, Rates, Refused, ReviewError, Stop};
+use backstop_engine::{ComplaintError, ForkError, Rates, Refused, ReviewError, Stop};
 use backstop_ledger::Unreadable;
 use serde_json::{Map, Value, json};
 
@@ -301,6 +301,26 @@ pub fn of_review(error: &ReviewError) -> Problem {
         ReviewError::Paused { until, .. } => conflict("queue_paused").with("until", until.0.into()),
         ReviewError::Busy => conflict("review_busy").retry(Some(100)),
         ReviewError::Stop(stop) => of_stop(stop),
+    }
+}
+
+/// What a complaint that was not taken comes to.
+pub fn of_complaint(error: &ComplaintError) -> Problem {
+    let detail = error.to_string();
+    let problem = |status, code| Problem::new(status, code, detail.clone());
+    match error {
+        ComplaintError::Unknown => Problem::not_found("call"),
+        ComplaintError::NoAnswer { .. } => problem(StatusCode::CONFLICT, "no_answer"),
+        ComplaintError::Erased => problem(StatusCode::CONFLICT, "answer_erased"),
+        ComplaintError::NoQueue { .. } | ComplaintError::UnknownQueue { .. } => {
+            problem(StatusCode::UNPROCESSABLE_ENTITY, "queue_unknown").at("queue")
+        }
+        ComplaintError::Decided { review } => problem(StatusCode::CONFLICT, "complaint_decided")
+            .with("review", review.as_str().into()),
+        ComplaintError::Full(_) => {
+            problem(StatusCode::SERVICE_UNAVAILABLE, "queue_full").retry(Some(60_000))
+        }
+        ComplaintError::Review(error) => of_review(error),
     }
 }
 

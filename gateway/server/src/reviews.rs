@@ -8,7 +8,7 @@ use axum::{
 };
 use backstop_domain::{CallId, Digest, ReviewId, ReviewKind, ReviewState, review::Standing};
 use backstop_engine::{Edit, Verb, What};
-use backstop_ledger::ReviewFilter;
+use backstop_ledger::{ReviewFilter, ReviewSummary};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -62,7 +62,17 @@ pub async fn list(
     let page = app.engine.ledger().reviews(filter).await;
     let page = page.map_err(|error| problem::of_stop(&error.into()))?;
     let next = page.next.as_ref().map(crate::cursor::write);
-    Ok(Json(json!({ "reviews": page.rows, "next": next })).into_response())
+    let rows: Vec<ReviewSummary> = page
+        .rows
+        .into_iter()
+        .map(|mut row| {
+            if !access::knows_of_draws(&identity, row.phase.is_open()) && row.is_measured() {
+                (row.kind, row.sampled) = (ReviewKind::Decision, None);
+            }
+            row
+        })
+        .collect();
+    Ok(Json(json!({ "reviews": rows, "next": next })).into_response())
 }
 
 /// `GET /v1/reviews/{id}`: everything that a decision rests on.
@@ -78,9 +88,8 @@ pub async fn show(
         return Err(Problem::not_found("review"));
     }
     let mut view = shown(&identity, &id, &review);
-    let call = app.engine.call(&review.opened.call).await;
-    let call = call.map_err(|stop| problem::of_stop(&stop))?;
-    let Some(call) = call else { return Ok(Json(view).into_response()) };
+    let call = access::call_of(&app, &review).await?;
+    let Some((call, _)) = call else { return Ok(Json(view).into_response()) };
     let received = &call.state.received;
     let veil = Veil::over(&app, &identity, &received.policy, received.revision);
     let request = stored(&app, received.request).await?;
@@ -105,8 +114,14 @@ pub async fn show(
         map.insert("input".to_owned(), input);
         map.insert("messages".to_owned(), messages);
         map.insert("answer".to_owned(), subject);
-        if review.opened.kind != ReviewKind::Audit {
-            map.insert("call_view".to_owned(), crate::view::veiled(&call, &veil));
+        if review.opened.kind != ReviewKind::Audit || review.opened.is_drawn() {
+            let mut seen = crate::view::veiled(&call, &veil);
+            // A drawn one looks as if the call waited for it.
+            let asked = seen.pointer_mut("/review/id").filter(|_| review.opened.is_drawn());
+            if let Some(asked) = asked {
+                *asked = id.as_str().into();
+            }
+            map.insert("call_view".to_owned(), seen);
         }
     }
     Ok(Json(view).into_response())
@@ -140,7 +155,11 @@ async fn workable(app: &App, identity: &Identity, id: &ReviewId) -> Result<Revie
 }
 
 fn shown(identity: &Identity, id: &ReviewId, review: &ReviewState) -> Value {
-    let opened = &review.opened;
+    let mut opened = review.opened.clone();
+    let open = review.standing.is_open();
+    if !access::knows_of_draws(identity, open) && access::is_measured(&opened) {
+        (opened.kind, opened.sampled) = (ReviewKind::Decision, None);
+    }
     let seen = review.comments.iter().filter(|_| access::sees_others(identity, review));
     let comments: Vec<Value> = seen.map(|(by, text)| json!({ "by": by, "text": text })).collect();
     let mut view = json!({

@@ -10,8 +10,8 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    app::App, breakers, calls, desk, erasures, events, face, feed, level, openai, ops, pauses,
-    problem::Problem, replay, reviews, runs, subscriptions,
+    app::App, breakers, calls, complaints, desk, erasures, events, face, feed, level, openai, ops,
+    pauses, problem::Problem, replay, reviews, runs, subscriptions,
 };
 
 /// Every route, over that app.
@@ -25,6 +25,7 @@ pub fn routes(app: App) -> Router {
         .route("/v1/calls/{name}", post(calls::submit).get(calls::show))
         .route("/v1/calls/{name}/events", get(events::of_call))
         .route("/v1/calls/{name}/cancel", post(calls::cancel))
+        .route("/v1/calls/{name}/complaints", post(complaints::complain))
         .route("/v1/calls/{name}/checkpoints", get(runs::checkpoints))
         .route("/v1/calls/{name}/replay", post(replay::replay))
         .route("/v1/calls/{name}/rollback", post(runs::rollback))

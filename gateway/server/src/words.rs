@@ -73,6 +73,7 @@ pub fn because(by: &str) -> String {
         Some("on") => format!("{plain} (failure)"),
         Some("checks") => format!("{plain} (check)"),
         Some("audit") => "audit".to_owned(),
+        Some("complaint") => "reported as wrong".to_owned(),
         _ => plain,
     }
 }
@@ -86,11 +87,11 @@ pub const fn priority(priority: Priority) -> &'static str {
     }
 }
 
-/// What kind of review it is.
-pub const fn kind(kind: ReviewKind) -> &'static str {
+/// What kind of review it is. `drawn`: it shall look like any other.
+pub const fn kind(kind: ReviewKind, drawn: bool) -> &'static str {
     match kind {
-        ReviewKind::Decision => "decision",
-        ReviewKind::Audit => "audit",
+        ReviewKind::Audit if !drawn => "audit",
+        _ => "decision",
     }
 }
 
@@ -133,6 +134,9 @@ pub fn done(word: &str) -> Option<String> {
         "aside" => "Set aside for you. Others still see it.",
         "over" => "Handed over.",
         "bulk" => "Decided together.",
+        "known" => "From now on its answer is a known one: it is asked again now and then.",
+        "unknown" => "Its answer is not asked again any more.",
+        "complained" => "Reported. A person decides whether the answer was wrong.",
         "cancelled" => "The call is cancelled.",
         "rolled_back" => "Rolled back: a new run started there. Who took the old answer is told.",
         "resumed" => "A new run started there.",

@@ -358,7 +358,9 @@ impl ReviewState {
             Resolution::ChangesRequested { .. } if self.opened.changes_left == 0 => {
                 "the answer cannot be sent back again"
             }
-            Resolution::FallbackChosen if self.opened.kind == ReviewKind::Audit => {
+            Resolution::FallbackChosen
+                if self.opened.kind == ReviewKind::Audit && !self.opened.is_drawn() =>
+            {
                 "an audit changes no answer: agree with it, correct it or reject it"
             }
             Resolution::Expired { .. } => "only the due time lets a review expire",

@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CallId, Digest, Millis, OnExpiry, Priority, Resolution, Show};
+use crate::{CallId, Digest, Millis, OnExpiry, Priority, Resolution, ReviewId, Show};
 
 /// What happened to a review.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,6 +151,31 @@ pub enum ReviewKind {
     Audit,
 }
 
+/// How an answer came before a person, if neither its policy nor a rule's chance sent it there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampled {
+    /// Several people decide the same apart. Nobody decides two of them.
+    Overlap {
+        /// The one that the call waits for; itself in that one.
+        of: ReviewId,
+    },
+    /// Its answer is known.
+    Known {
+        /// The review that it is known from.
+        of: ReviewId,
+    },
+    /// Somebody who got the answer reported it as wrong.
+    Complaint,
+}
+
+impl Sampled {
+    /// Whether nobody who decides may notice: who knows that they are measured decides otherwise.
+    pub const fn is_hidden(&self) -> bool {
+        !matches!(self, Self::Complaint)
+    }
+}
+
 /// A review as it was opened. Numbers are those of the queue and the escalation at that moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
@@ -196,6 +221,17 @@ pub struct Opened {
     pub undo_ms: u64,
     /// How often the answer may still be sent back to the model.
     pub changes_left: u32,
+    /// How it came here, if not by its policy or by a rule's chance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Sampled>,
+}
+
+impl Opened {
+    /// Whether it shall look as if a call waited for it, and none does: it was drawn to learn how
+    /// people decide.
+    pub fn is_drawn(&self) -> bool {
+        self.kind == ReviewKind::Audit && self.sampled.as_ref().is_some_and(Sampled::is_hidden)
+    }
 }
 
 /// Who objected and why.

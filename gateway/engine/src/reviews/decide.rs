@@ -8,7 +8,7 @@ use backstop_domain::{
     ReviewEvent, ReviewId, ReviewKind, ReviewState, Source, Step, Stream, Subject,
     call::written_reject, next, review::Standing,
 };
-use backstop_ledger::{Append, AppendError, NewEvent, Transaction};
+use backstop_ledger::{Append, AppendError, Body, NewEvent, Transaction};
 use backstop_policy::Answer;
 
 use crate::{
@@ -29,6 +29,7 @@ impl Inner {
             return Err(Refusal::Repeated.into());
         }
         self.queue_is_open(&review.opened.queue)?;
+        let _apart = self.apart(id, &review, &verb.actor.id).await?;
         if review.opened.kind == ReviewKind::Audit {
             return self.decide_audit(id, review, verb).await;
         }
@@ -123,6 +124,7 @@ impl Inner {
         review: ReviewState,
         verb: &Verb,
     ) -> Result<ReviewState, ReviewError> {
+        let mut bodies = Vec::new();
         let resolution = match (&verb.what, review.opened.subject) {
             (What::Approve, Some(digest)) => Resolution::Approved { subject: persons(digest) },
             (What::Approve, None) => {
@@ -130,6 +132,16 @@ impl Inner {
                 return Err(Refusal::NotPossible { why }.into());
             }
             (What::Reject, _) => Resolution::Rejected,
+            (What::Edit(edit), _) if review.opened.is_drawn() => {
+                let body = Body::new(self.drawn_edit(&review, edit).await?.to_bytes(), true);
+                let subject = persons(Digest::of(body.bytes()));
+                bodies.push(body);
+                Resolution::Edited { subject }
+            }
+            (What::RequestChanges(tell), _) if review.opened.is_drawn() => {
+                Resolution::ChangesRequested { tell: tell.clone() }
+            }
+            (What::UseFallback, _) if review.opened.is_drawn() => Resolution::FallbackChosen,
             _ => {
                 let why = "an audit is agreed with or rejected, nothing else";
                 return Err(Refusal::NotPossible { why }.into());
@@ -141,7 +153,7 @@ impl Inner {
         let run = review.opened.generation;
         let new = events.into_iter().map(|e| self.new_event(now, verb.actor.clone(), run, e));
         let transaction = Transaction::one(Stream::review(id), review.seq, new.collect());
-        match self.ledger.append(transaction).await {
+        match self.ledger.append(transaction.with_bodies(bodies)).await {
             Ok(_) => Ok(folded),
             Err(AppendError::Conflict { .. }) => Err(ReviewError::Busy),
             Err(error) => Err(Stop::from(error).into()),
@@ -222,25 +234,7 @@ impl Inner {
             }
             None => None,
         };
-        let mut after = before.clone().unwrap_or_default();
-        match edit {
-            Edit::Output(value) => {
-                let edited = Answer::value(value);
-                match (after.choices.first_mut(), edited.choices.into_iter().next()) {
-                    (Some(choice), Some(edited)) => choice.text = edited.text,
-                    (None, Some(edited)) => after.choices.push(edited),
-                    (_, None) => {}
-                }
-            }
-            Edit::ToolArgs { index, args } => {
-                let call = after.choices.first_mut().and_then(|c| c.tool_calls.get_mut(*index));
-                let Some(call) = call else {
-                    let why = "there is no such tool call in the answer";
-                    return Err(Refusal::NotPossible { why }.into());
-                };
-                call.arguments = args.to_string();
-            }
-        }
+        let after = with_edit(before.as_ref(), edit)?;
         if let (Some(paths), Some(before)) = (&review.opened.may_edit, &before)
             && let Some(path) = live.policy.edited_beyond(before, &after, paths)
         {
@@ -248,6 +242,30 @@ impl Inner {
         }
         Ok(after)
     }
+}
+
+/// The answer as edited.
+pub(super) fn with_edit(before: Option<&Answer>, edit: &Edit) -> Result<Answer, ReviewError> {
+    let mut after = before.cloned().unwrap_or_default();
+    match edit {
+        Edit::Output(value) => {
+            let edited = Answer::value(value);
+            match (after.choices.first_mut(), edited.choices.into_iter().next()) {
+                (Some(choice), Some(edited)) => choice.text = edited.text,
+                (None, Some(edited)) => after.choices.push(edited),
+                (_, None) => {}
+            }
+        }
+        Edit::ToolArgs { index, args } => {
+            let call = after.choices.first_mut().and_then(|c| c.tool_calls.get_mut(*index));
+            let Some(call) = call else {
+                let why = "there is no such tool call in the answer";
+                return Err(Refusal::NotPossible { why }.into());
+            };
+            call.arguments = args.to_string();
+        }
+    }
+    Ok(after)
 }
 
 /// Whether the person decided just that already: the second click, however late it comes.

@@ -24,6 +24,10 @@ impl Inner {
         actor: &Actor,
     ) -> Result<ReviewState, ReviewError> {
         let review = self.review(id).await?.ok_or(ReviewError::Unknown)?;
+        if review.opened.kind == ReviewKind::Audit {
+            let undo = |review: &ReviewState, now| review.undo(&actor.id, now);
+            return self.command(id, actor.clone(), undo).await;
+        }
         let call = self.resume(&review.opened.call).await?.ok_or(Refusal::NothingToUndo)?;
         let undone = {
             let mut live = call.cell.lock().await;

@@ -1,9 +1,12 @@
 //! What people do to reviews: claim, renew, release, decide, undo, comment.
 //!
 //! Every face comes through here, so four eyes, leases and digests hold on all of them. `decide`
-//! carries decisions out, `ending` everything else that takes a review off the table.
+//! carries decisions out, `ending` everything else that takes a review off the table; `drawn` asks
+//! more people than a call waits for, `complaint` asks again after the outcome.
 
+mod complaint;
 mod decide;
+mod drawn;
 mod ending;
 
 use std::sync::Arc;
@@ -19,6 +22,8 @@ use crate::{
     engine::{Engine, Inner},
     live::Stop,
 };
+
+pub use complaint::{Complaint, ComplaintError};
 
 /// What a person decides, as the desk or the API sends it.
 #[derive(Debug, Clone)]
@@ -113,9 +118,9 @@ impl Engine {
     /// # Errors
     /// [`ReviewError`]; nothing has changed then.
     pub async fn claim(&self, id: &ReviewId, actor: Actor) -> Result<ReviewState, ReviewError> {
-        if let Some(review) = self.0.review(id).await? {
-            self.0.queue_is_open(&review.opened.queue)?;
-        }
+        let review = self.0.review(id).await?.ok_or(ReviewError::Unknown)?;
+        self.0.queue_is_open(&review.opened.queue)?;
+        let _apart = self.0.apart(id, &review, &actor.id).await?;
         let (by, teams) = (actor.id.clone(), self.0.teams(&actor));
         let claim = |review: &ReviewState, now| review.claim(Who { name: &by, teams: &teams }, now);
         self.0.command(id, actor, claim).await
@@ -193,6 +198,10 @@ impl Engine {
         over: HandOver,
     ) -> Result<ReviewState, ReviewError> {
         let by = actor.id.clone();
+        if let Some(to) = &over.to {
+            let review = self.0.review(id).await?.ok_or(ReviewError::Unknown)?;
+            self.0.apart(id, &review, to).await?;
+        }
         let teams = over.to.as_ref().map(|to| self.0.teams_of_person(to));
         let over = HandOver { teams: teams.unwrap_or_default(), ..over };
         let give = |review: &ReviewState, now| review.hand_over(&by, lead, over.clone(), now);

@@ -2,7 +2,7 @@
 
 use backstop_domain::{
     CallId, Digest, Envelope, Millis, OnExpiry, Opened, Priority, Resolution, ReviewEvent,
-    ReviewId, ReviewKind,
+    ReviewId, ReviewKind, Sampled,
 };
 use serde::{Deserialize, Serialize};
 
@@ -102,9 +102,41 @@ pub struct ReviewSummary {
     /// Who does not want to see it, and until when; `None` is for good.
     #[serde(default)]
     pub aside: Vec<(String, Option<Millis>)>,
+    /// How it came here, if not by its policy or by a rule's chance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Sampled>,
+    /// Since when whoever holds it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_since: Option<Millis>,
+    /// How long whoever decided had held it, in milliseconds; `None`: they did not claim it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_ms: Option<u64>,
 }
 
 impl ReviewSummary {
+    /// Whether it was drawn to learn how people decide: it shall look as if a call waited for it.
+    pub fn is_drawn(&self) -> bool {
+        self.kind == ReviewKind::Audit && self.is_measured()
+    }
+
+    /// Whether it is one of several that are decided apart, or its answer is known.
+    pub fn is_measured(&self) -> bool {
+        self.sampled.as_ref().is_some_and(Sampled::is_hidden)
+    }
+
+    /// Who holds it, unless their lease has run out at `at`.
+    pub fn held_by(&self, at: Millis) -> Option<&str> {
+        let held =
+            self.phase == ReviewPhase::Claimed && self.lease_until.is_some_and(|end| at < end);
+        self.holder.as_deref().filter(|_| held)
+    }
+
+    /// Whether that person holds it at `at`, or has voted or decided on it.
+    pub fn involves(&self, person: &str, at: Millis) -> bool {
+        self.held_by(at) == Some(person)
+            || self.voters.iter().chain(&self.decided_by).any(|name| name == person)
+    }
+
     /// Goes on by one event. `None` only before `review_opened`, which alone makes a review.
     pub fn fold(before: Option<Self>, around: &Envelope, event: &ReviewEvent) -> Option<Self> {
         let mut review = match (before, event) {
@@ -115,6 +147,7 @@ impl ReviewSummary {
         };
         review.seq = around.seq;
         review.updated = around.at;
+        review.time(around.at, event);
         review.take(event);
         Some(review)
     }
@@ -149,6 +182,24 @@ impl ReviewSummary {
             also: Vec::new(),
             assigned: None,
             aside: Vec::new(),
+            sampled: opened.sampled.clone(),
+            held_since: None,
+            held_ms: None,
+        }
+    }
+
+    /// How long people hold it. Who claims what they hold goes on holding it.
+    fn time(&mut self, at: Millis, event: &ReviewEvent) {
+        match event {
+            ReviewEvent::ReviewClaimed { by, .. } if self.holder.as_ref() != Some(by) => {
+                self.held_since = Some(at);
+            }
+            // A vote stands before the decision that it brings, in the same commit.
+            ReviewEvent::VoteCast { .. } => {
+                self.held_ms = self.held_since.take().map(|since| at.since(since));
+            }
+            ReviewEvent::ReviewUndone { .. } => self.held_ms = None,
+            _ => {}
         }
     }
 
@@ -213,6 +264,7 @@ impl ReviewSummary {
 
     fn free(&mut self, phase: ReviewPhase) {
         self.phase = phase;
+        self.held_since = None;
         self.holder = None;
         self.lease_until = None;
     }

@@ -9,7 +9,7 @@ use backstop_domain::{
     Escalation, Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, FullLimit, Judged,
     MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, PauseEnd, Paused,
     Priority, Purpose, QualityOf, Reason, Received, Requested, Resolution, Resolved, ReviewEvent,
-    ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Scored, ShadowResult, Show, Signal,
+    ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Sampled, Scored, ShadowResult, Show, Signal,
     SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, canonical, effect_key,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
     guard::Level,
@@ -335,8 +335,8 @@ fn call_examples() -> Vec<(&'static str, CallEvent)> {
     examples
 }
 
-fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
-    let opened = Opened {
+fn full_opened() -> Opened {
+    Opened {
         call: CallId::from("call_1"),
         generation: 1,
         policy: "invoice-triage".into(),
@@ -355,7 +355,21 @@ fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
         claim_ms: 600_000,
         undo_ms: 10_000,
         changes_left: 2,
-    };
+        sampled: None,
+    }
+}
+
+fn drawn_examples() -> [(&'static str, ReviewEvent); 3] {
+    let drawn =
+        |sampled| ReviewEvent::ReviewOpened(Opened { sampled: Some(sampled), ..full_opened() });
+    [
+        ("overlap", drawn(Sampled::Overlap { of: "rev_0".into() })),
+        ("known", drawn(Sampled::Known { of: "rev_0".into() })),
+        ("complaint", drawn(Sampled::Complaint)),
+    ]
+}
+
+fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
     let until = Millis(START + 600_000);
     let by = || String::from("grace");
     let vote = Resolution::Approved { subject: human() };
@@ -386,8 +400,8 @@ fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
         note: Some("Looks like fraud.".into()),
     };
     let aside = |until| ReviewEvent::ReviewSetAside { by: by(), until };
-    vec![
-        ("", ReviewEvent::ReviewOpened(opened)),
+    let mut examples = vec![
+        ("", ReviewEvent::ReviewOpened(full_opened())),
         ("", ReviewEvent::ReviewClaimed { by: by(), lease: 3, until }),
         ("", ReviewEvent::ReviewRenewed { lease: 3, until }),
         ("", ReviewEvent::ReviewReleased { lease: 3 }),
@@ -403,7 +417,9 @@ fn review_examples() -> Vec<(&'static str, ReviewEvent)> {
         ("", aside(None)),
         ("snoozed", aside(Some(until))),
         ("", over),
-    ]
+    ];
+    examples.extend(drawn_examples());
+    examples
 }
 
 fn control_examples() -> Vec<(&'static str, ControlEvent)> {

@@ -201,6 +201,7 @@ pub fn opened(call: &str, queue: &str, due_ms: u64) -> ReviewEvent {
         claim_ms: 600_000,
         undo_ms: 10_000,
         changes_left: 2,
+        sampled: None,
     })
 }
 

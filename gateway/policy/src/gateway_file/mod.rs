@@ -24,7 +24,7 @@ pub use provider::{
     Availability, Hedge, Model, Prices, Provider, Quality, RetryLimits, Service, Timeouts,
 };
 pub(crate) use queue::ExpiryWord;
-pub use queue::{AtDoor, DoorAct, Expiry, HoldEnd, Queue, QueueStep, StepAct};
+pub use queue::{AtDoor, DoorAct, Expiry, HoldEnd, Overlap, Queue, QueueStep, StepAct};
 pub use setting::{SecretRef, Setting};
 pub use subscription::{
     Format, Mail, MailTls, Notify, NotifyTo, Payload, Subscription, host_and_port,

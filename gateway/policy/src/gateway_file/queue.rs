@@ -6,7 +6,7 @@ use crate::diagnostics::{Code, Problem};
 use crate::keys;
 use crate::raw::Priority;
 use crate::source::{Span, Spanned};
-use crate::units::{Count, Time};
+use crate::units::{Count, Share, Time};
 use crate::yaml::{Kind, Node};
 
 words! {
@@ -115,6 +115,39 @@ impl Decode for QueueStep {
     }
 }
 
+/// How many reviews are decided by several people, each apart from the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overlap {
+    /// The share of reviews, in millionths.
+    pub share: u32,
+    /// So many people, the one that the call waits for included; default 2.
+    pub people: u32,
+}
+
+impl Overlap {
+    const NONE: Self = Self { share: 0, people: 2 };
+    /// More would take more of people's time than they could ever teach.
+    const PEOPLE_MAX: u64 = 5;
+}
+
+impl Decode for Overlap {
+    fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
+        if matches!(node.kind, Kind::Scalar(_)) {
+            return Some(Self { share: Share::decode(node, d)?.0, ..Self::NONE });
+        }
+        let mut fields = Fields::open(node, &keys::OVERLAP, d)?;
+        let share: Option<Share> = fields.required("share", d);
+        let people: Option<Spanned<Count>> = fields.optional("people", d);
+        fields.finish(d);
+        let (count, span) = people.map_or((2, node.span), |people| (people.value.0, people.span));
+        if !(2..=Self::PEOPLE_MAX).contains(&count) {
+            let say = format!("`people` is {count}, not in 2 to {}", Self::PEOPLE_MAX);
+            return d.refuse(Problem::error(Code::OutOfRange, span, say));
+        }
+        Some(Self { share: share?.0, people: u32::try_from(count).ok()? })
+    }
+}
+
 /// A queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
@@ -148,6 +181,10 @@ pub struct Queue {
     pub reasons: Vec<String>,
     /// Whether alike reviews may be decided together.
     pub bulk: bool,
+    /// How many reviews several people decide apart; default none.
+    pub overlap: Overlap,
+    /// The share of reviews beside which one is asked whose answer is known, in millionths.
+    pub known_answers: u32,
 }
 
 impl Decode for Queue {
@@ -170,8 +207,8 @@ impl Decode for Queue {
         let undo_ms = fields.or("undo", Time(0), d).ms();
         let reasons = fields.all::<OneOrMany<_>>("reasons", d).0;
         let bulk = fields.or("bulk", false, d);
-        fields.not_yet("overlap", d);
-        fields.not_yet("known_answers", d);
+        let overlap = fields.or("overlap", Overlap::NONE, d);
+        let known_answers = fields.or("known_answers", Share(0), d).0;
         fields.finish(d);
         Some(Self {
             title,
@@ -189,6 +226,8 @@ impl Decode for Queue {
             undo_ms,
             reasons,
             bulk,
+            overlap,
+            known_answers,
         })
     }
 }

@@ -58,6 +58,8 @@ queues:
     approvals: 2
     at_door: {when_wait_over: 1d, then: fallback}
     reasons: [wrong]
+    overlap: {share: 5%, people: 3}
+    known_answers: 0.02
   last: {due: 1d, on_expiry: approve, approve_unseen: true}
 callers:
   mail:
@@ -98,6 +100,8 @@ fn every_key_of_the_gateway_file_is_read() {
     assert_eq!((other.timeouts.first_byte_ms, other.timeouts.total_ms), (3000, Some(3000)));
     let review = gateway.queues.get("review").expect("review");
     assert_eq!(review.on_expiry, Expiry::Hold { at_most_ms: 172_800_000, then: HoldEnd::Fallback });
+    let overlap = (review.overlap.share, review.overlap.people);
+    assert_eq!((overlap, review.known_answers), ((50_000, 3), 20_000));
     assert!(review.blind, "two approvals are blind unless the file says otherwise");
     assert_eq!(review.steps.first().map(|step| step.after_ms), Some(3_600_000));
     assert_eq!(gateway.store.retain.events_ms, 400 * 86_400_000);
@@ -156,8 +160,9 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("queues: {q: {due: 1h, hold_at_most: 1h}}", "2:23", "BS0503", "belongs to `on_expiry: hold`"),
     ("queues: {q: {due: 1h, at_door: {then: approve}}}", "2:39", "BS0204", "at the door"),
     ("queues: {q: {due: 1h, approvals: 0}}", "2:34", "BS0302", "not in 1 to"),
-    ("queues: {q: {due: 1h, overlap: 2%}}", "2:23", "BS0407", "not available yet"),
-    ("queues: {q: {due: 1h, known_answers: 2%}}", "2:23", "BS0407", "not available yet"),
+    ("queues: {q: {due: 1h, overlap: 200%}}", "2:32", "BS0301", "200%"),
+    ("queues: {q: {due: 1h, overlap: {share: 2%, people: 1}}}", "2:53", "BS0302", "not in 2 to 5"),
+    ("queues: {q: {due: 1h, known_answers: many}}", "2:38", "BS0301", "2%"),
     ("queues: {q: {due: 1h, steps: [{after: 1h}]}}", "2:31", "BS0202", "does nothing"),
     (
         "queues: {q: {due: 1h, steps: [{after: 1h, notify: chat}]}}",

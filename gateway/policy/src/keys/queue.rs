@@ -4,6 +4,7 @@ use super::{Names, Unit, Value, shapes};
 use crate::gateway_file::{DoorAct, ExpiryWord, HoldEnd};
 use crate::raw::Priority;
 
+static OVERLAPS: &[Value] = &[Value::Unit(Unit::Share), Value::Map(&OVERLAP)];
 static HOLDS: &[Value] = &[Value::Unit(Unit::Time), Value::Map(&HOLD)];
 
 shapes! {
@@ -43,10 +44,11 @@ shapes! {
         "bulk" = "false" => Value::Bool,
         /// Codes for a rejection; else free text.
         "reasons" => Value::OneOrMany(&Value::Text),
-        /// The share of reviews that two people decide apart.
-        "overlap" later => Value::Unit(Unit::Share),
-        /// The share of reviews whose answer is known.
-        "known_answers" later => Value::Unit(Unit::Share),
+        /// The share of reviews that two people decide apart, or share and people. The call waits
+        /// for one of them.
+        "overlap" = "0%" => Value::OneOf(OVERLAPS),
+        /// The share of reviews beside which one is asked whose answer is known: a lead marked it.
+        "known_answers" = "0%" => Value::Unit(Unit::Share),
     }
 
     /// One reminder.
@@ -67,6 +69,14 @@ shapes! {
         "for" required => Value::Unit(Unit::Time),
         /// What happens then.
         "then" = "reject" => Value::Words(HoldEnd::WORDS),
+    }
+
+    /// How many people decide the same apart.
+    OVERLAP = "`overlap`" {
+        /// Of so many reviews.
+        "share" required => Value::Unit(Unit::Share),
+        /// So many people, the first one included: 2 to 5.
+        "people" = "2" => Value::Unit(Unit::Count),
     }
 
     /// What is done at the door of a queue that is full or late.

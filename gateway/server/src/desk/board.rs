@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use backstop_domain::{Event, Millis, Priority, ReviewId};
+use backstop_domain::{Event, Millis, Priority, ReviewId, Sampled};
 use backstop_ledger::{Ledger, ReadFailed, ReviewFilter, ReviewPhase, ReviewSummary};
 use parking_lot::Mutex as Quick;
 use tokio::sync::Mutex;
@@ -47,6 +47,9 @@ pub struct View {
     pub rows: Vec<Arc<ReviewSummary>>,
     /// Those that closed lately, newest first.
     pub past: Vec<Arc<ReviewSummary>>,
+    /// Those that several people decide apart, open or closed lately, by the one that a call waits
+    /// for, which stands first.
+    apart: HashMap<ReviewId, Vec<Arc<ReviewSummary>>>,
 }
 
 impl Board {
@@ -148,7 +151,16 @@ impl Reading {
     fn view(&self, version: u64) -> View {
         let mut rows: Vec<_> = self.open.values().cloned().collect();
         rows.sort_by(|a, b| (rank(a), &a.id).cmp(&(rank(b), &b.id)));
-        View { version, rows, past: self.past.iter().rev().cloned().collect() }
+        let mut apart: HashMap<ReviewId, Vec<Arc<ReviewSummary>>> = HashMap::new();
+        for row in self.past.iter().chain(&rows) {
+            if let Some(Sampled::Overlap { of }) = &row.sampled {
+                apart.entry(of.clone()).or_default().push(Arc::clone(row));
+            }
+        }
+        for rows in apart.values_mut() {
+            rows.sort_by(|a, b| (a.is_drawn(), &a.id).cmp(&(b.is_drawn(), &b.id)));
+        }
+        View { version, rows, past: self.past.iter().rev().cloned().collect(), apart }
     }
 }
 
@@ -164,6 +176,19 @@ fn rank(row: &ReviewSummary) -> u64 {
 }
 
 impl View {
+    /// Whether that person does not see it, because they see another one of those that are decided
+    /// apart: the one in which they have a part, else the first that is free.
+    pub fn sees_another(&self, row: &ReviewSummary, person: &str, now: Millis) -> bool {
+        let Some(Sampled::Overlap { of }) = &row.sampled else { return false };
+        let all = self.apart.get(of).map(Vec::as_slice).unwrap_or_default();
+        let others = || all.iter().filter(|other| other.id != row.id);
+        let free =
+            |other: &&Arc<ReviewSummary>| other.phase.is_open() && other.held_by(now).is_none();
+        let before = all.iter().take_while(|other| other.id != row.id);
+        others().any(|other| other.involves(person, now))
+            || (!row.involves(person, now) && before.filter(free).count() > 0)
+    }
+
     /// How many reviews of that queue people closed in the last hour.
     pub fn decided_lately(&self, queue: &str, now: Millis) -> usize {
         let lately = |row: &&Arc<ReviewSummary>| {

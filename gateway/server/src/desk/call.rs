@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use backstop_domain::{CallId, CallState, ForkKind, Millis};
-use backstop_engine::{Fork, Snapshot, explain};
+use backstop_engine::{Complaint, Fork, Snapshot, explain};
 use backstop_ledger::{Keeping, Recorded, ReviewFilter, keeping};
 use serde::Deserialize;
 
@@ -89,6 +89,9 @@ struct Page {
     operates: bool,
     /// Where a new run may start, newest first: the seq, and the words.
     starts: Vec<(u64, String)>,
+    /// Queues that may decide whether the answer was wrong, first the policy's own; none without an
+    /// answer.
+    judges: Vec<String>,
 }
 
 /// `GET /calls/{id}`.
@@ -104,7 +107,10 @@ pub async fn show(
     let events = app.engine.events(&id, 0).await?;
     let filter = ReviewFilter { call: Some(id.clone()), ..ReviewFilter::default() };
     let reviews = app.engine.ledger().reviews(filter).await?.rows;
-    let reviews = reviews.iter().filter(|row| access::looks_into(&visitor.identity, *row));
+    let reviews = reviews.iter().filter(|row| {
+        let hidden = row.is_drawn() && row.phase.is_open();
+        access::looks_into(&visitor.identity, *row) && !hidden
+    });
     let reviews = reviews.map(|row| Asked1 {
         id: row.id.0.clone(),
         queue: row.queue.clone(),
@@ -112,7 +118,9 @@ pub async fn show(
     });
     let reviews = reviews.collect();
     let would = flips(&app, &id, &veil).await?;
-    let page = Page { flips: would, ..page(&app, &visitor, &call, &veil, &events, reviews, &how) };
+    let judges = judges(&app, &call).await?;
+    let page =
+        Page { flips: would, judges, ..page(&app, &visitor, &call, &veil, &events, reviews, &how) };
     let masked = !veil.is_lifted();
     Ok(shown(&app, &visitor, &page, viewed("call", Some(id.as_str()), masked)))
 }
@@ -159,7 +167,21 @@ fn page(
         can_cancel: ended.is_none() && visitor.identity.operates(),
         operates: visitor.identity.operates(),
         starts: starts(state),
+        judges: Vec::new(),
     }
+}
+
+async fn judges(app: &App, call: &Snapshot) -> Result<Vec<String>, Trouble> {
+    let received = &call.state.received;
+    if call.state.ended().is_none_or(|ended| ended.answer.is_none()) {
+        return Ok(Vec::new());
+    }
+    let policy = app.engine.policy(&received.policy, received.revision).await?;
+    let own = policy.and_then(|policy| policy.queue.clone());
+    let workspace = app.engine.workspace();
+    let mut queues: Vec<String> = workspace.gateway.queues.keys().cloned().collect();
+    queues.sort_by_key(|queue| Some(queue) != own.as_ref());
+    Ok(queues)
 }
 
 fn starts(state: &CallState) -> Vec<(u64, String)> {
@@ -248,6 +270,9 @@ pub async fn act(
     let identity = &posted.visitor.identity;
     let call = app.engine.call(&id).await?.ok_or_else(|| Problem::not_found("call"))?;
     veil::look(&app, identity, &call).await?;
+    if posted.fields.one("do") == Some("complain") {
+        return complain(&app, &id, &posted).await;
+    }
     if !identity.operates() {
         let detail = "only operators do that: `roles: [operator]` of your entry allows it";
         return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail).into());
@@ -281,4 +306,15 @@ pub async fn act(
         _ => return Err(Problem::bad_request("invalid_field", "there is no such act").into()),
     };
     Ok(Redirect::to(&format!("/calls/{id}?said={word}")).into_response())
+}
+
+/// Whoever may see the call may report its answer as wrong.
+async fn complain(app: &App, id: &CallId, posted: &Posted) -> Result<Response, Trouble> {
+    let reason = posted.fields.text("reason").unwrap_or_default().to_owned();
+    crate::reason::check(&reason)?;
+    let queue = posted.fields.text("queue").map(str::to_owned);
+    let actor = posted.visitor.identity.actor("desk");
+    let taken = app.engine.complain(id, Complaint { actor, reason, queue }).await;
+    taken.map_err(|error| problem::of_complaint(&error))?;
+    Ok(Redirect::to(&format!("/calls/{id}?said=complained")).into_response())
 }

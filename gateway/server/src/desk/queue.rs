@@ -10,7 +10,7 @@ use axum::{
 };
 use backstop_domain::{Millis, Priority};
 use backstop_engine::Held;
-use backstop_ledger::{ReviewPhase, ReviewSummary};
+use backstop_ledger::ReviewSummary;
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 
@@ -151,11 +151,12 @@ fn chosen(
     let wanted = |row: &&Arc<ReviewSummary>| {
         let place = access::Place::from(row.as_ref());
         access::looks_into(&visitor.identity, place)
+            && !view.sees_another(row, name, now)
             && queue.is_none_or(|queue| place.queues().any(|one| one == queue))
             && match which.show.as_deref() {
                 Some("free") => is_free(app, visitor, row, now),
                 Some("mine") => {
-                    held_by(row, now) == Some(name) || row.assigned.as_deref() == Some(name)
+                    row.held_by(now) == Some(name) || row.assigned.as_deref() == Some(name)
                 }
                 _ => true,
             }
@@ -166,7 +167,11 @@ fn chosen(
 
 /// The reviews that a person goes through one after the other: theirs to decide, in order.
 pub fn to_decide(app: &App, visitor: &Visitor, view: &View, now: Millis) -> Vec<String> {
-    let rows = view.rows.iter().filter(|row| is_free(app, visitor, row, now));
+    let name = visitor.identity.name();
+    let rows = view
+        .rows
+        .iter()
+        .filter(|row| is_free(app, visitor, row, now) && !view.sees_another(row, name, now));
     rows.map(|row| row.id.0.clone()).collect()
 }
 
@@ -177,15 +182,10 @@ fn is_free(app: &App, visitor: &Visitor, row: &ReviewSummary, now: Millis) -> bo
         .iter()
         .any(|(person, until)| person == name && until.is_none_or(|until| now < until));
     !aside
-        && held_by(row, now).is_none_or(|holder| holder == name)
+        && row.held_by(now).is_none_or(|holder| holder == name)
         && !row.voters.iter().any(|voter| voter == name)
         && !visitor.identity.who().is_among(&row.excluded)
         && access::works_on(app, &visitor.identity, row)
-}
-
-fn held_by(row: &ReviewSummary, now: Millis) -> Option<&str> {
-    let held = row.phase == ReviewPhase::Claimed && row.lease_until.is_some_and(|end| now < end);
-    row.holder.as_deref().filter(|_| held)
 }
 
 fn says(row: &ReviewSummary, sought: &str) -> bool {
@@ -200,7 +200,7 @@ fn says(row: &ReviewSummary, sought: &str) -> bool {
 fn line(app: &App, visitor: &Visitor, row: &ReviewSummary, now: Millis) -> Row {
     let name = visitor.identity.name();
     let free = is_free(app, visitor, row, now);
-    let holder = held_by(row, now).map(str::to_owned);
+    let holder = row.held_by(now).map(str::to_owned);
     Row {
         id: row.id.0.clone(),
         call: row.call.0.clone(),
@@ -212,7 +212,7 @@ fn line(app: &App, visitor: &Visitor, row: &ReviewSummary, now: Millis) -> Row {
         due: words::moment(row.due),
         due_iso: words::iso(row.due),
         priority: words::priority(row.priority),
-        kind: words::kind(row.kind),
+        kind: words::kind(row.kind, row.is_measured()),
         mine: holder.as_deref() == Some(name),
         holder,
         assigned: row.assigned.clone(),

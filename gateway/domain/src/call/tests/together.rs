@@ -95,6 +95,7 @@ impl Together {
             claim_ms: 10_000,
             undo_ms: UNDO_MS,
             changes_left: 0,
+            sampled: None,
         });
         let state = ReviewState::fold(None, &opened, Millis(self.world.now)).unwrap();
         let queue = queue.to_string();

@@ -67,6 +67,7 @@ pub(super) fn opened() -> Opened {
         claim_ms: CLAIM_MS,
         undo_ms: UNDO_MS,
         changes_left: 1,
+        sampled: None,
     }
 }
 

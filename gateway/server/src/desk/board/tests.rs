@@ -32,6 +32,7 @@ fn opened(due: u64, priority: Priority) -> ReviewEvent {
         claim_ms: 600_000,
         undo_ms: 0,
         changes_left: 0,
+        sampled: None,
     })
 }
 

@@ -65,7 +65,7 @@ pub async fn act(
     }
     let acting = Acting { app: &app, id: &id, visitor: &visitor, fields: &fields };
     let wanted = fields.one("do").unwrap_or("keep");
-    let leads = wanted == "over" && visitor.identity.leads();
+    let leads = ["over", "known", "unknown"].contains(&wanted) && visitor.identity.leads();
     if !leads && !access::works_on(&app, &visitor.identity, &review) {
         let queue = access::Place::from(&review).queues().next().unwrap_or_default().to_owned();
         let detail = format!("you do not decide in queue `{queue}`");
@@ -106,6 +106,7 @@ impl Acting<'_> {
             "approve" | "edit" | "reject" | "changes" | "fallback" => {
                 return self.decide(wanted).await;
             }
+            "known" | "unknown" => return self.mark_known(wanted == "known").await,
             "drop" => {
                 self.app.desk.drafts.forget(id, self.visitor.identity.name());
                 return Ok(Went::Here("dropped"));
@@ -217,6 +218,18 @@ impl Acting<'_> {
         let said = self.app.engine.comment(self.id, actor, text.to_owned()).await;
         said.map_err(|error| problem::of_review(&error))?;
         Ok(Went::Here("commented"))
+    }
+
+    async fn mark_known(&self, known: bool) -> Result<Went, Trouble> {
+        if !self.visitor.identity.leads() {
+            let detail = "only a lead says whose answer is known";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail).into());
+        }
+        let actor = self.visitor.identity.actor("desk");
+        let reason = "marked at the desk".to_owned();
+        let marked = self.app.engine.mark_known(self.id, actor, known, reason).await;
+        marked.map_err(|error| problem::of_review(&error))?;
+        Ok(Went::Here(if known { "known" } else { "unknown" }))
     }
 
     async fn hand_over(&self, review: &ReviewState) -> Result<Went, Trouble> {

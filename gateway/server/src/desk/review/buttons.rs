@@ -38,7 +38,7 @@ fn cannot(why: impl Into<String>) -> Button {
 /// What each would do if this visitor pressed it.
 pub fn buttons(matter: &Matter, visitor: &Visitor) -> Buttons {
     let opened = &matter.review.opened;
-    let audit = opened.kind == ReviewKind::Audit;
+    let audit = opened.kind == ReviewKind::Audit && !opened.is_drawn();
     let caller = &matter.call.state.received.caller;
     let undo = match opened.undo_ms {
         0 => String::new(),
@@ -127,6 +127,10 @@ pub fn barred(matter: &Matter, visitor: &Visitor) -> Option<String> {
     let review = &matter.review;
     if visitor.identity.who().is_among(&review.opened.excluded) {
         return Some("The policy or the queue excludes you from this one.".to_owned());
+    }
+    if matter.has_another {
+        let why = "You have a part in it already. Others decide it apart from you.";
+        return Some(why.to_owned());
     }
     if review.has_voted(name) {
         return Some("You have voted. Another person must too.".to_owned());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use backstop_domain::{ReviewId, ReviewKind, ReviewState};
+use backstop_domain::{Millis, ReviewId, ReviewState};
 use backstop_engine::Snapshot;
 use backstop_ledger::{Recorded, StoredBody};
 use backstop_policy::{Answer, Policy, Tools, compiled::OutputOf};
@@ -37,6 +37,8 @@ pub struct Matter {
     pub answer: Option<Answer>,
     /// The answer, as the person may see it.
     pub shown: Option<Answer>,
+    /// Whether the person has had a part in another one of those that are decided apart.
+    pub has_another: bool,
     /// Events of the call; none for an audit that is not over, which is blind.
     pub events: Vec<Recorded>,
 }
@@ -51,8 +53,9 @@ impl Matter {
         if !access::looks_into(&visitor.identity, &review) {
             return Err(Problem::not_found("review").into());
         }
-        let call = app.engine.call(&review.opened.call).await?;
-        let call = call.ok_or_else(|| Problem::not_found("call"))?;
+        let has_another = app.engine.has_another(&id, &review, visitor.identity.name()).await?;
+        let found = access::call_of(app, &review).await?;
+        let (call, events) = found.ok_or_else(|| Problem::not_found("call"))?;
         let received = &call.state.received;
         let policy = app.engine.policy(&received.policy, received.revision).await?;
         let veil = Veil::over(app, &visitor.identity, &received.policy, received.revision);
@@ -67,9 +70,6 @@ impl Matter {
         let mut hidden = veil.input(&mut input);
         hidden.extend(veil.stored_answer(&mut seen));
         veil.quotes(&mut messages, &hidden);
-        let blind = review.opened.kind == ReviewKind::Audit && review.standing.is_open();
-        let events =
-            if blind { Vec::new() } else { app.engine.events(&review.opened.call, 0).await? };
         Ok(Self {
             id,
             review,
@@ -80,9 +80,16 @@ impl Matter {
             messages,
             answer: serde_json::from_value(stored).ok(),
             shown: serde_json::from_value(seen).ok(),
+            has_another,
             events,
             call,
         })
+    }
+
+    /// When a person was asked about the call; for a drawn review that was before it was opened.
+    pub fn asked_at(&self) -> Millis {
+        let last = self.events.last().filter(|_| self.review.opened.is_drawn());
+        last.map_or(self.review.opened_at, |last| last.envelope.at)
     }
 
     /// Words that the person may read: what is hidden is taken out of them.

@@ -97,6 +97,8 @@ struct Hold {
     next: Option<String>,
     before: Option<String>,
     waiting: usize,
+    /// For leads, once it is decided: whether its answer is a known one.
+    known: Option<bool>,
 }
 
 /// What was asked, and what the model made of it.
@@ -185,13 +187,13 @@ fn head(app: &App, visitor: &Visitor, matter: &Matter, now: Millis) -> Head {
     let usage = matter.call.state.attempts.iter().filter_map(|one| one.ended.as_ref());
     Head {
         call: opened.call.0.clone(),
-        sees_call: !is_blind(matter) && visitor.identity.oversees(),
+        sees_call: sees_call(matter, visitor),
         policy: opened.policy.clone(),
         revision: received.revision.short(),
         prompt: parts::prompt(matter),
         queue: queue.and_then(|queue| queue.title.clone()).unwrap_or(home),
         queues: access::Place::from(review).queues().collect::<Vec<_>>().join(", "),
-        kind: words::kind(opened.kind),
+        kind: words::kind(opened.kind, access::is_measured(opened)),
         priority: words::priority(review.priority),
         due: words::moment(opened.due),
         due_iso: words::iso(opened.due),
@@ -201,7 +203,7 @@ fn head(app: &App, visitor: &Visitor, matter: &Matter, now: Millis) -> Head {
         cost: words::money(matter.call.state.cost().0),
         currency: workspace.gateway.currency.clone(),
         tokens: usage.map(|ended| ended.usage.total()).sum(),
-        took: words::span(review.opened_at.since(matter.call.state.received_at)),
+        took: words::span(matter.asked_at().since(matter.call.state.received_at)),
         generation: opened.generation,
         subject: opened.subject.map(|digest| digest.to_string()).unwrap_or_default(),
     }
@@ -249,10 +251,21 @@ async fn hold(
         codes: queue.map(|queue| queue.reasons.clone()).unwrap_or_default(),
         people: app.keys.who_works(&home, &access::skills(app, &home), &review.opened.excluded),
         all_queues: workspace.gateway.queues.keys().filter(|one| **one != home).cloned().collect(),
+        known: known(app, visitor, matter).await?,
         waiting: order.iter().filter(|id| **id != matter.id.0).count(),
         before,
         next,
     })
+}
+
+/// Whether its answer is a known one, for those who may say so.
+async fn known(app: &App, visitor: &Visitor, matter: &Matter) -> Result<Option<bool>, Trouble> {
+    let opened = &matter.review.opened;
+    let decided = matches!(matter.review.standing, Standing::Decided { .. });
+    if !decided || !visitor.identity.leads() || opened.kind == ReviewKind::Audit {
+        return Ok(None);
+    }
+    Ok(Some(app.engine.is_known(&opened.queue, &matter.id).await?))
 }
 
 fn answer(matter: &Matter, how: &How, draft: Option<&Draft>, edits: bool) -> Answer {
@@ -280,7 +293,7 @@ async fn proof(
     matter: &Matter,
     view: &View,
 ) -> Result<Proof, Trouble> {
-    if is_blind(matter) {
+    if access::is_blind(&matter.review) {
         return Ok(Proof::default());
     }
     let (said, passed) = findings::said(matter);
@@ -289,16 +302,32 @@ async fn proof(
         passed,
         sure: findings::sure(matter),
         attempts: attempts(app, matter).await?,
-        lines: if matter.veil.is_lifted() { explain::explain(&matter.events) } else { Vec::new() },
+        lines: lines(matter),
         way: explain::way(&matter.events),
         flips: flips(app, &matter.call.id, &matter.veil).await?,
         past: parts::past(app, visitor, matter, view).await?,
     })
 }
 
-/// Whether it is an audit that nobody has decided: its reviewer must not know what became of it.
-fn is_blind(matter: &Matter) -> bool {
-    matter.review.opened.kind == ReviewKind::Audit && matter.review.standing.is_open()
+/// Step by step. A drawn review looks as if the call waited for it.
+fn lines(matter: &Matter) -> Vec<Line> {
+    if !matter.veil.is_lifted() {
+        return Vec::new();
+    }
+    let mut lines = explain::explain(&matter.events);
+    if let Some(origin) = access::drawn_from(&matter.review.opened) {
+        for line in &mut lines {
+            line.what = line.what.replace(origin.as_str(), matter.id.as_str());
+        }
+    }
+    lines
+}
+
+/// Whether this person may go on to the call: not while what came of it must not be known.
+fn sees_call(matter: &Matter, visitor: &Visitor) -> bool {
+    let review = &matter.review;
+    let blind = review.opened.kind == ReviewKind::Audit && review.standing.is_open();
+    !blind && visitor.identity.oversees()
 }
 
 fn home(matter: &Matter) -> String {

@@ -248,7 +248,10 @@ pub async fn past(
         matter.review.opened.reasons.iter().map(|reason| reason.by.clone()).collect();
     let mut told = Vec::new();
     for row in view.alike(&matter.review.opened.policy, &because, &matter.id) {
-        if !access::looks_into(&visitor.identity, row) {
+        // What was drawn is no precedent, and whoever decides such a one must not find the other.
+        let opened = &matter.review.opened;
+        let twin = access::is_measured(opened) && row.call == opened.call;
+        if row.is_drawn() || twin || !access::looks_into(&visitor.identity, row) {
             continue;
         }
         let shared = row.because.iter().filter(|by| because.contains(by));
