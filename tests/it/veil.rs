@@ -130,6 +130,19 @@ async fn a_second_opinion_looks_like_any_review_and_tells_nothing_of_the_first()
     assert_eq!(approved.status.as_u16(), 200, "{}", approved.text);
     let over = leo.get(&format!("/v1/reviews/{second}")).await.unwrap();
     assert_eq!(over.body["opened"]["sampled"]["overlap"]["of"], first, "{}", over.text);
+    // Both verdicts are labels.
+    let labels = std::process::Command::new(backstop_tests::binary::path())
+        .arg("labels")
+        .args(["--policy", "invoice", "--data"])
+        .arg(house.workspace.data())
+        .output()
+        .unwrap();
+    let labels = String::from_utf8(labels.stdout).unwrap();
+    let labels: Vec<Value> =
+        labels.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let sampled: Vec<_> = labels.iter().map(|label| label["sampled"].clone()).collect();
+    assert_eq!(sampled, ["queue", "overlap"]);
+    assert!(labels.iter().all(|label| label["right"] == true && label["of"].is_string()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

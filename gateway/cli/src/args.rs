@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 pub use self::{
     keeping::{Backup, Erase, Head, Hold, HoldAct, Migrate, Restore, Size, Sweep, Whose},
     pause::{Pause, Resume},
-    recorded::{Diff, Export, ReplayVerify, ReplayWhatIf},
+    recorded::{Diff, Export, Labels, ReplayVerify, ReplayWhatIf},
     simulate::Simulate,
     subscriptions::{Subscriptions, SubscriptionsAct},
 };
@@ -77,6 +77,8 @@ pub enum Command {
     Diff(Diff),
     /// Write the ledger as JSON Lines
     Export(Export),
+    /// Write every verdict of a person as a label, with how the answer came before them
+    Labels(Labels),
     /// Sign the end of the chain, so that a later cut shows
     Head(Head),
     /// Copy a data folder, beside a running gateway, and prove the copy whole

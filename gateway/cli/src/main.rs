@@ -25,6 +25,7 @@ mod head;
 mod init;
 mod keeping;
 mod key;
+mod labels;
 mod lsp;
 mod mutate;
 mod pause;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
         Command::Replay(args::Replay::WhatIf(what_if)) => replay::what_if(&what_if),
         Command::Diff(diff) => diff::run(&diff),
         Command::Export(export) => export::run(&export),
+        Command::Labels(labels) => labels::run(&labels),
         Command::Replay(args::Replay::ResumeFrom(run)) => runs::resume_from(&run),
         Command::Replay(args::Replay::Redeliver(again)) => subscriptions::redeliver(again),
         Command::Rollback(run) => runs::rollback(&run),

@@ -148,7 +148,7 @@ pub enum ControlEvent {
     SignedOut,
     /// A person was shown something; who stands in the envelope.
     PageViewed {
-        /// Which page: `queue review call overview policies`.
+        /// Which page: `queue review call overview policies quality`.
         page: String,
         /// Of what, if it is the page of one thing: its id.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -63,6 +63,20 @@ pub struct Diff {
     pub format: String,
 }
 
+/// `backstop labels`
+#[derive(Debug, clap::Args)]
+pub struct Labels {
+    /// Folder of the ledger; read without the server, or beside it
+    #[arg(long, env = "BACKSTOP_DATA", default_value = ".backstop")]
+    pub data: PathBuf,
+    /// Only those of this policy
+    #[arg(long, env = "BACKSTOP_POLICY", value_name = "NAME")]
+    pub policy: Option<String>,
+    /// `jsonl` or `csv`
+    #[arg(long, env = "BACKSTOP_FORMAT", default_value = "jsonl", value_parser = ["jsonl", "csv"])]
+    pub format: String,
+}
+
 /// `backstop export`
 #[derive(Debug, clap::Args)]
 pub struct Export {

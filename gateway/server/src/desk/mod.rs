@@ -14,6 +14,7 @@ mod flips;
 mod frame;
 mod overview;
 mod policies;
+mod quality;
 mod queue;
 mod review;
 mod session;
@@ -74,6 +75,7 @@ pub fn routes() -> Router<App> {
         .route("/calls/{id}", get(call::show).post(call::act))
         .route("/overview", get(overview::show))
         .route("/policies", get(policies::show))
+        .route("/quality", get(quality::show))
         .route("/sign-in", get(sign_in::show).post(sign_in::enter))
         .route("/sign-out", post(sign_in::leave))
         .route("/preferences", post(preferences))
