@@ -70,6 +70,37 @@ async fn a_review_and_its_call_tell_what_would_have_changed_it_as_explain_does()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_signs_nobody_out_but_whoever_had_left() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let gateway = Gateway::start(&workspace);
+    let (stays, leaves) = (enter(gateway.url()).await, enter(gateway.url()).await);
+    let page = async |gateway: &Gateway, cookie: &str| {
+        let request = client().get(format!("{}/reviews", gateway.url())).header("cookie", cookie);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let leave = async |gateway: &Gateway, cookie: &str| {
+        let (_, page) = page(gateway, cookie).await;
+        let token = page.split("name=\"token\" value=\"").nth(1).unwrap();
+        let token = token.split('"').next().unwrap();
+        let request = client().post(format!("{}/sign-out", gateway.url()));
+        let request = request.header("cookie", cookie).body(format!("token={token}"));
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 303);
+    };
+    drop(gateway);
+    let gateway = Gateway::start(&workspace);
+    assert_eq!(page(&gateway, &stays).await.0, 200);
+    let forged = stays.replace("backstop_desk=", "backstop_desk=0");
+    assert_eq!(page(&gateway, &forged).await.0, 303, "a cookie that we did not sign");
+    leave(&gateway, &leaves).await;
+    assert_eq!(page(&gateway, &leaves).await.0, 303);
+    drop(gateway);
+    let gateway = Gateway::start(&workspace);
+    assert_eq!(page(&gateway, &leaves).await.0, 303, "whoever left stays out");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement; run it alone, with --nocapture"]
 async fn measure_the_queue_page_over_ten_thousand_open_reviews() {
     let upstream = Upstream::scripted().await;

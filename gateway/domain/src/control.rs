@@ -143,6 +143,10 @@ pub enum ControlEvent {
     SignedIn {
         /// By what: `key`, `password` or `login`.
         by: String,
+        /// Digest of their session's id and of what they came in by: after a restart it shows that
+        /// the session was theirs, and opens nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<Digest>,
     },
     /// That person left it.
     SignedOut,

@@ -144,6 +144,12 @@ impl Engine {
         &self.0.clock
     }
 
+    /// A secret for that purpose, the same after every restart over the same data folder.
+    pub fn lasting_secret(&self, purpose: &str) -> String {
+        let salted = [self.0.salt.as_slice(), purpose.as_bytes()].concat();
+        Digest::of(&salted).to_string()
+    }
+
     /// Makes identifiers.
     pub fn ids(&self) -> &Ids {
         &self.0.ids

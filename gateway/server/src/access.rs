@@ -1,7 +1,9 @@
-//! Who may look at a review, and who may decide on it: one answer for the API and the desk.
+//! Who may call, who may look at a review, and who may decide on it: one answer for the API and the
+//! desk.
 
+use axum::http::StatusCode;
 use backstop_domain::{Opened, ReviewId, ReviewKind, ReviewState, Sampled};
-use backstop_engine::Snapshot;
+use backstop_engine::{Caller, Snapshot};
 use backstop_ledger::{Recorded, ReviewSummary};
 
 use crate::{
@@ -111,6 +113,21 @@ pub fn is_blind(review: &ReviewState) -> bool {
 /// Whether they see what others said and voted: not while they may still vote blind.
 pub fn sees_others(identity: &Identity, review: &ReviewState) -> bool {
     !review.opened.blind || !review.standing.is_open() || review.has_voted(identity.name())
+}
+
+/// The caller, if they may call.
+///
+/// # Errors
+/// [`Problem`] for people: they decide on calls, they do not make them.
+pub fn allowed_to_call(identity: &Identity) -> Result<Caller, Problem> {
+    match identity {
+        Identity::Local => Ok(Caller { name: "local".to_owned(), ..Caller::default() }),
+        Identity::Caller { caller, .. } => Ok(caller.clone()),
+        Identity::Person(person) => {
+            let detail = format!("`{}` is a reviewer's key; calls need a caller's", person.name);
+            Err(Problem::new(StatusCode::FORBIDDEN, "not_a_caller", detail))
+        }
+    }
 }
 
 /// The skills that a queue asks for.

@@ -42,6 +42,14 @@ struct Member {
     login: Option<String>,
 }
 
+impl Member {
+    fn credentials(&self) -> Vec<Credential> {
+        let keys = self.keys.iter().copied().map(Credential::Key);
+        let password = self.password.clone().map(Credential::Password);
+        keys.chain(password).chain(self.login.as_ref().map(|_| Credential::Login)).collect()
+    }
+}
+
 /// By what a person came in. A session holds only for as long as their entry still has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
@@ -178,12 +186,13 @@ impl Keys {
     pub fn still(&self, name: &str, by: &Credential) -> Option<Person> {
         let known = self.known.load();
         let member = known.people.get(name)?;
-        let holds = match by {
-            Credential::Key(key) => member.keys.contains(key),
-            Credential::Password(hash) => member.password.as_ref() == Some(hash),
-            Credential::Login => member.login.is_some(),
-        };
-        holds.then(|| member.person.clone())
+        member.credentials().contains(by).then(|| member.person.clone())
+    }
+
+    /// By what that person can come in.
+    pub fn credentials(&self, name: &str) -> Vec<Credential> {
+        let known = self.known.load();
+        known.people.get(name).map(Member::credentials).unwrap_or_default()
     }
 
     /// Whether a person of that name may decide in a queue that asks for those skills.
@@ -354,21 +363,6 @@ impl Identity {
             Self::Local => true,
             Self::Caller { may, .. } => may.iter().any(|act| act == "operate"),
             Self::Person(person) => person.roles.contains(&Role::Operator),
-        }
-    }
-}
-
-/// The caller, if they may call.
-///
-/// # Errors
-/// [`Problem`] for people: they decide on calls, they do not make them.
-pub fn allowed_to_call(identity: &Identity) -> Result<Caller, Problem> {
-    match identity {
-        Identity::Local => Ok(Caller { name: "local".to_owned(), ..Caller::default() }),
-        Identity::Caller { caller, .. } => Ok(caller.clone()),
-        Identity::Person(person) => {
-            let detail = format!("`{}` is a reviewer's key; calls need a caller's", person.name);
-            Err(Problem::new(StatusCode::FORBIDDEN, "not_a_caller", detail))
         }
     }
 }

@@ -16,8 +16,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    access::allowed_to_call,
     app::App,
-    auth::{Identity, allowed, allowed_to_call},
+    auth::{Identity, allowed},
     body::JsonBody,
     hangup::Hangup,
     headers,

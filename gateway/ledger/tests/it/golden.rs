@@ -468,11 +468,13 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
         target: Some("rev_1".into()),
         masked: true,
     };
-    let signed_in = ControlEvent::SignedIn { by: "password".into() };
+    let signed_in = ControlEvent::SignedIn { by: "password".into(), session: None };
+    let session = Some(Digest::of(b"session"));
+    let in_session = ControlEvent::SignedIn { by: "key".into(), session };
     let out = ControlEvent::SignedOut;
     let controls = [breaker, latch, loaded, redelivered, erased, acted, viewed, signed_in, out];
     let plain = controls.into_iter().map(|event| ("", event));
-    let named = plain.chain([("quality", quality_example())]);
+    let named = plain.chain([("quality", quality_example()), ("session", in_session)]);
     named.chain(draft_examples()).chain(level_examples()).collect()
 }
 

@@ -56,7 +56,10 @@ impl Desk {
     /// An empty one.
     pub fn new(engine: &Engine, proxy: Option<Proxy>) -> Self {
         Self {
-            sessions: session::Sessions::new(engine.ids().secret()),
+            sessions: session::Sessions::new(
+                engine.lasting_secret("sessions of the desk"),
+                engine.clock().now(),
+            ),
             tries: sign_in::Tries::default(),
             proxy,
             board: board::Board::default(),

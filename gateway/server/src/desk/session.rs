@@ -1,15 +1,16 @@
 //! Sessions of the desk: a signed cookie names one, the server alone knows whose it is and until
-//! when. A restart ends them all; nothing of them is written to disk.
+//! when. After a restart one is taken up again by what the record says of it: who came in, when,
+//! and that they have not left since. The record holds a digest, which opens nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use backstop_domain::Millis;
+use backstop_domain::{ControlEvent, Digest, Event, Millis, Stream};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use parking_lot::Mutex;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::auth::Credential;
+use crate::{app::App, auth::Credential};
 
 /// Longest session, in milliseconds: a working day.
 const LONGEST_MS: u64 = 12 * 3_600_000;
@@ -21,7 +22,12 @@ const SESSIONS_MAX: usize = 10_000;
 /// Every session of this process.
 pub struct Sessions {
     secret: String,
+    /// When this process started: what began later and is not open has ended.
+    since: Millis,
     open: Mutex<HashMap<String, Session>>,
+    /// Sessions of before that were looked for in the record: each once, so that none that ended
+    /// here comes back.
+    looked_for: tokio::sync::Mutex<HashSet<String>>,
 }
 
 /// Who came in, by what, and since when.
@@ -44,9 +50,53 @@ impl Session {
 }
 
 impl Sessions {
-    /// None yet, signed with that secret.
-    pub fn new(secret: String) -> Self {
-        Self { secret, open: Mutex::default() }
+    /// None yet, signed with that secret, in a process that started then.
+    pub fn new(secret: String, since: Millis) -> Self {
+        Self { secret, since, open: Mutex::default(), looked_for: tokio::sync::Mutex::default() }
+    }
+
+    /// The id of a new session of that person. The name is theirs to know, the rest nobody's to
+    /// guess.
+    pub fn id(random: &str, name: &str) -> String {
+        format!("{random}~{name}")
+    }
+
+    /// The session of that id, also if it began in the process before.
+    pub async fn find_or_take_up(&self, app: &App, id: &str, now: Millis) -> Option<Session> {
+        if let Some(session) = self.find(id, now) {
+            return Some(session);
+        }
+        let (_, name) = id.split_once('~')?;
+        let mut looked_for = self.looked_for.lock().await;
+        // Another request of the same page was quicker.
+        if let Some(session) = self.find(id, now) {
+            return Some(session);
+        }
+        if looked_for.contains(id) || looked_for.len() >= SESSIONS_MAX {
+            return None;
+        }
+        let stream = Stream::control(&format!("desk.{name}"));
+        let events = app.engine.ledger().stream(&stream, 0).await.ok()?;
+        looked_for.insert(id.to_owned());
+        let theirs = app.keys.credentials(name);
+        let mut found = None;
+        for recorded in &events {
+            match &recorded.event {
+                Ok(Event::Control(ControlEvent::SignedIn { session: Some(session), .. })) => {
+                    let by = theirs.iter().find(|by| digest(id, by) == *session);
+                    found = by.map(|by| (recorded.envelope.at, by.clone())).or(found);
+                }
+                // Whoever leaves by one door has left by all, after a restart.
+                Ok(Event::Control(ControlEvent::SignedOut)) => found = None,
+                _ => {}
+            }
+        }
+        let (began, by) = found.filter(|(began, _)| *began < self.since)?;
+        // What they were shown last stands in the record too.
+        let used = events.last().map_or(began, |last| last.envelope.at);
+        let session = Session { name: name.to_owned(), by, began, used };
+        self.open(id.to_owned(), session);
+        self.find(id, now)
     }
 
     /// The cookie that names a session.
@@ -56,7 +106,8 @@ impl Sessions {
 
     /// The session that a cookie names, if we signed it.
     pub fn read(&self, cookie: &str) -> Option<String> {
-        let (id, mac) = cookie.split_once('.')?;
+        // A name may hold a point; a signature holds none.
+        let (id, mac) = cookie.rsplit_once('.')?;
         same(&self.mac("cookie", id), mac).then(|| id.to_owned())
     }
 
@@ -116,6 +167,17 @@ impl Sessions {
     }
 }
 
+/// Digest of a session's id and of what its owner came in by: it tells whose it was, and opens
+/// nothing.
+pub fn digest(id: &str, by: &Credential) -> Digest {
+    let own = match by {
+        Credential::Key(key) => key.to_vec(),
+        Credential::Password(hash) => hash.as_bytes().to_vec(),
+        Credential::Login => Vec::new(),
+    };
+    Digest::of(&[id.as_bytes(), b" ", by.word().as_bytes(), b" ", &own].concat())
+}
+
 fn same(expected: &str, sent: &str) -> bool {
     !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(sent.as_bytes()))
 }
@@ -127,7 +189,7 @@ mod tests {
     const NOON: Millis = Millis(1_790_000_000_000);
 
     fn sessions() -> Sessions {
-        Sessions::new("a secret of this process".to_owned())
+        Sessions::new("a secret of this process".to_owned(), NOON)
     }
 
     fn came(at: Millis) -> Session {
@@ -141,7 +203,7 @@ mod tests {
         assert_eq!(sessions.read(&cookie).as_deref(), Some("abc"));
         assert_eq!(sessions.read(&cookie.replace("abc", "abd")), None);
         assert_eq!(sessions.read("abc."), None);
-        assert_eq!(Sessions::new("another".to_owned()).read(&cookie), None);
+        assert_eq!(Sessions::new("another".to_owned(), NOON).read(&cookie), None);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
     app::App,
     auth::{Credential, Identity, Person},
     desk::{
-        session::Session,
+        session::{self, Session},
         trouble::{Trouble, html},
         visitor::{Guest, Posted, PostedByGuest},
     },
@@ -133,11 +133,12 @@ pub async fn enter(
         Ok((person, by)) => {
             let mut response = Redirect::to(if to.is_empty() { "/" } else { &to }).into_response();
             let actor = Identity::Person(person.clone()).actor("desk");
-            let event = ControlEvent::SignedIn { by: by.word().to_owned() };
+            let sid = guest.renewed(&app, Some(&person.name), &mut response);
+            let session = Some(session::digest(&sid, &by));
+            let event = ControlEvent::SignedIn { by: by.word().to_owned(), session };
             app.engine.note(actor, event).await?;
             let now = app.engine.clock().now();
             app.desk.sessions.close(&guest.sid);
-            let sid = guest.renewed(&app, &mut response);
             let session = Session { name: person.name, by, began: now, used: now };
             app.desk.sessions.open(sid, session);
             Ok(response)
@@ -163,7 +164,7 @@ pub async fn leave(State(app): State<App>, posted: Posted) -> Result<Response, T
         app.engine.note(visitor.identity.actor("desk"), ControlEvent::SignedOut).await?;
     }
     let mut response = Redirect::to("/sign-in?to=out").into_response();
-    visitor.guest.renewed(&app, &mut response);
+    visitor.guest.renewed(&app, None, &mut response);
     Ok(response)
 }
 

@@ -15,7 +15,7 @@ use crate::{
     app::App,
     auth::Identity,
     body,
-    desk::{fields::Fields, trouble::Trouble},
+    desk::{fields::Fields, session::Sessions, trouble::Trouble},
     problem::Problem,
 };
 
@@ -88,8 +88,9 @@ impl Guest {
     }
 
     /// Another session from here on: what was known before signing in opens nothing after it.
-    pub fn renewed(&self, app: &App, response: &mut Response) -> String {
-        let sid = app.engine.ids().secret();
+    pub fn renewed(&self, app: &App, name: Option<&str>, response: &mut Response) -> String {
+        let random = app.engine.ids().secret();
+        let sid = name.map_or_else(|| random.clone(), |name| Sessions::id(&random, name));
         self.set_cookie(&app.desk.sessions.cookie(&sid), response);
         sid
     }
@@ -124,7 +125,7 @@ impl FromRequestParts<App> for Visitor {
             return Ok(Self { identity: Identity::Person(person), guest, signed_in: false });
         }
         let now = app.engine.clock().now();
-        let session = app.desk.sessions.find(&guest.sid, now);
+        let session = app.desk.sessions.find_or_take_up(app, &guest.sid, now).await;
         let person = session.and_then(|session| app.keys.still(&session.name, &session.by));
         let Some(person) = person else {
             let to = parts.uri.path_and_query().map(|to| to.as_str().to_owned());

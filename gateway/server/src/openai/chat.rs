@@ -19,8 +19,9 @@ use super::{
     stream,
 };
 use crate::{
+    access::allowed_to_call,
     app::App,
-    auth::{Identity, allowed_to_call},
+    auth::Identity,
     body::JsonBody,
     hangup::Hangup,
     headers,

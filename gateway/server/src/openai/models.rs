@@ -9,11 +9,7 @@ use axum::{
 use backstop_policy::Policy;
 use serde_json::{Value, json};
 
-use crate::{
-    app::App,
-    auth::{Identity, allowed_to_call},
-    problem::Problem,
-};
+use crate::{access::allowed_to_call, app::App, auth::Identity, problem::Problem};
 
 /// Every policy that the caller may use.
 ///
