@@ -255,6 +255,198 @@ const stories = {
     is.equal((await ends(asked.call)).outcome, "approved");
   },
 
+  "a second opinion looks like any other review, a lead marks what is known, and the quality page counts": async () => {
+    const asked = await asks(invoice({ route: "twice" }));
+    const listed = (await api("GET", "/v1/reviews?queue=twice")).body.reviews.map((row) => row.id);
+    const second = listed.find((id) => id !== asked.review);
+    const olga = await enters("olga");
+    await olga.goto("/reviews?queue=twice");
+    is.deepEqual([await olga.locator(`#${asked.review}`).count(), await olga.locator(`#${second}`).count()], [1, 0], "one of the two");
+    await opens(olga, asked.review);
+    await olga.click("#approve");
+    await olga.waitForURL("**?said=approved");
+    await olga.click("button[value=known]");
+    await olga.waitForURL("**?said=known");
+    is.match(await notice(olga), /known one/);
+    await olga.goto(`/reviews/${second}`);
+    is.match(await olga.locator(".held").innerText(), /have a part in it already/);
+    const ada = await enters("ada");
+    await ada.goto("/reviews?queue=twice");
+    is.equal(await ada.locator(`#${second}`).count(), 1, "now it is the second one's turn");
+    await opens(ada, second);
+    const seen = await ada.locator("main").innerText();
+    is.ok(!/audit|olga|approved/i.test(seen.replace(/Approve\b/g, "")), "nothing of the first one");
+    is.match(seen, /Releases this answer to sdk/);
+    await ada.click("#approve");
+    await ada.waitForURL("**?said=approved");
+    await olga.goto("/quality");
+    const queue = await olga.locator("tr", { hasText: "Decided twice" }).last().innerText();
+    is.match(queue, /1 of 1/);
+    const known = (await (await olga.request.get(`/reviews/${asked.review}`)).text()).includes("Ask it no more");
+    is.ok(known, "the mark can be taken off again");
+  },
+
+  "what is typed and not sent is there again, until it is dropped": async () => {
+    const asked = await asks(invoice());
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    await page.fill("[name='o:v/vendor']", "Acme Limited");
+    await page.click("#changes-summary");
+    await page.fill("#tell", "Say the whole name.");
+    await page.goto("/reviews");
+    await page.waitForFunction(async (at) => (await (await fetch(at)).text()).includes("Acme Limited"), `/reviews/${asked.review}`);
+    await page.goto(`/reviews/${asked.review}`);
+    is.equal(await page.inputValue("[name='o:v/vendor']"), "Acme Limited");
+    is.equal(await page.inputValue("#tell"), "Say the whole name.");
+    const bob = await enters("bob");
+    await bob.goto(`/reviews/${asked.review}`);
+    is.ok(!(await bob.content()).includes("Acme Limited"), "a draft is its writer's alone");
+    await page.click("button[value=drop]");
+    await page.waitForURL("**?said=dropped");
+    is.equal(await page.inputValue("[name='o:v/vendor']"), "Acme Ltd");
+    is.equal((await call(asked.call)).state, "in_review");
+  },
+
+  "a review is given back, and moved to another queue": async () => {
+    const asked = await asks(invoice());
+    // A script gives it back when the page is left; without one there is a button.
+    const plain = await enters("ada", { javaScriptEnabled: false });
+    await plain.goto(`/reviews/${asked.review}`);
+    await plain.click("button[value=claim]");
+    await plain.waitForURL("**?said=claimed");
+    await plain.click("button[value=release]");
+    await plain.waitForURL("**said=released");
+    await plain.goto("/reviews?queue=desk&show=free");
+    is.match(await plain.locator(`#${asked.review} .holder`).innerText(), /nobody/);
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    await page.click("summary:has-text('Later, or not me')");
+    await page.selectOption("#to_queue", "swift");
+    await page.fill("#note", "quicker there");
+    await page.click("button[value=over]");
+    await page.waitForURL("**said=over");
+    await page.goto("/reviews?queue=swift");
+    is.equal(await page.locator(`#${asked.review}`).count(), 1);
+    await page.goto("/reviews?queue=desk");
+    is.equal(await page.locator(`#${asked.review}`).count(), 0);
+  },
+
+  "one review is found among many, by what stands in its row": async () => {
+    const asked = await asks(invoice({ route: "swift", paid: true }));
+    await asks(invoice({ route: "swift" }));
+    const page = await enters("ada", { javaScriptEnabled: false });
+    await page.goto("/reviews?queue=swift");
+    const all = await page.locator("#list tr[id]").count();
+    await page.fill("[name=q]", "paid already");
+    await page.click(".filter button");
+    const found = await page.locator("#list tr[id]").count();
+    is.ok(found >= 1 && found < all, `${found} of ${all}`);
+    is.equal(await page.locator(`#${asked.review}`).count(), 1);
+    await page.fill("[name=q]", "nothing is called so");
+    await page.click(".filter button");
+    is.match(await page.locator(".empty").innerText(), /Nothing fits/);
+  },
+
+  "keys lead to the answer, to the words for the model, pick a row, and take a decision back": async () => {
+    const asked = await asks(invoice({ route: "swift" }));
+    const page = await enters("ada");
+    await page.goto("/reviews?queue=swift&show=free");
+    const here = () => page.evaluate(() => document.querySelector("tr.here")?.id);
+    for (let rows = 0; rows < 50 && (await here()) !== asked.review; rows++) await page.keyboard.press("j");
+    await page.keyboard.press("x");
+    is.equal(await page.isChecked(`#${asked.review} input[name=pick]`), true);
+    await page.keyboard.press("x");
+    is.equal(await page.isChecked(`#${asked.review} input[name=pick]`), false);
+    await opens(page, asked.review);
+    await page.keyboard.press("e");
+    is.match(await page.evaluate(() => document.activeElement.name), /^o:v\//);
+    await page.keyboard.type("a");
+    is.equal((await call(asked.call)).state, "in_review", "what is typed is no key");
+    await page.keyboard.press("Control+z");
+    await page.evaluate(() => document.activeElement.blur());
+    await page.keyboard.press("c");
+    is.equal(await page.evaluate(() => document.activeElement.id), "tell");
+    await page.evaluate(() => document.activeElement.blur());
+    await page.keyboard.press("a");
+    await page.waitForURL("**?said=approved");
+    await page.keyboard.press("u");
+    await page.waitForURL("**?said=undone");
+    await page.click("text=Switch keys off");
+    await page.goto(`/reviews/${asked.review}`);
+    await page.keyboard.press("a");
+    is.equal((await call(asked.call)).state, "in_review");
+    await page.click("text=Switch keys on");
+    await page.waitForSelector("text=Switch keys off");
+  },
+
+  "nobody came in time: the page says how it ended, and nothing can be pressed": async () => {
+    const asked = await asks(invoice({ route: "brief" }));
+    const page = await enters("ada");
+    await opens(page, asked.review);
+    is.equal((await ends(asked.call)).outcome, "expired");
+    await page.click("#approve");
+    await page.waitForURL("**?bad=late");
+    is.match(await page.locator(".taken").innerText(), /Nobody decided in time/);
+    is.equal(await page.locator("#approve").count(), 0);
+  },
+
+  "an answer that went out is reported as wrong, and somebody else says whether it was": async () => {
+    const { call: id, ended } = await asks(invoice({ route: "calm" }));
+    is.equal(ended.outcome, "accepted");
+    const olga = await enters("olga", { javaScriptEnabled: false });
+    await olga.goto(`/calls/${id}`);
+    await olga.fill("#wrong-why", "They sent six pens, not seven.");
+    is.equal(await olga.inputValue("#wrong-queue"), "desk", "the policy's own queue stands first");
+    await olga.click("button[value=complain]");
+    await olga.waitForURL("**?said=complained");
+    const link = await olga.locator("dt:has-text('Review') + dd a").getAttribute("href");
+    await olga.goto(link);
+    is.match(await olga.locator(".held").innerText(), /excludes you/, "who complains does not decide");
+    // The caller complains too, and is heard in the same review.
+    const again = await api("POST", `/v1/calls/${id}/complaints`, { reason: "wrong for us too" });
+    is.deepEqual([again.status, `/reviews/${again.body.review}`], [202, link]);
+    const ada = await enters("ada");
+    await opens(ada, again.body.review);
+    is.match(await ada.locator(".why").innerText(), /reported as wrong: They sent six pens/);
+    await ada.keyboard.press("r");
+    await ada.fill("#reason_text", "six pens on the slip");
+    await ada.click("button[value=reject]");
+    await ada.waitForURL("**?said=rejected");
+    is.deepEqual([(await call(id)).outcome, (await call(id)).output], ["accepted", invoice({ route: "calm" })]);
+    is.equal((await api("POST", `/v1/calls/${id}/complaints`, { reason: "once more" })).status, 409);
+  },
+
+  "an operator cancels a call, and has another one run anew from an event": async () => {
+    const asked = await asks(invoice());
+    const olga = await enters("olga");
+    await olga.goto(`/calls/${asked.call}`);
+    await olga.fill("[name=reason] >> nth=0", "the order was a test");
+    await olga.click("button[value=cancel]");
+    await olga.waitForURL("**?said=cancelled");
+    is.equal((await call(asked.call)).outcome, "cancelled");
+    await olga.goto(`/reviews/${asked.review}`);
+    is.match(await olga.locator(".taken").innerText(), /the order was a test/);
+    for (const [act, said] of [["rollback", "rolled_back"], ["resume", "resumed"]]) {
+      const done = await asks(invoice({ route: "calm" }));
+      await olga.goto(`/calls/${done.call}`);
+      await olga.click(`button[value=${act}]`);
+      is.equal(await olga.evaluate(() => document.activeElement.id), "again-why", "it is not done without a reason");
+      await olga.fill("#again-why", "the price list was old");
+      await olga.click(`button[value=${act}]`);
+      await olga.waitForURL(`**?said=${said}`);
+      const { body } = await api("GET", `/v1/calls/${done.call}/checkpoints`);
+      is.equal(body.run, 2);
+    }
+    const ada = await enters("ada");
+    await ada.goto("/reviews");
+    const token = await ada.inputValue("#list [name=token]");
+    const done = await asks(invoice({ route: "calm" }));
+    for (const form of [{ do: "rollback", from: "2", reason: "I want to" }, { do: "complain", reason: "x", queue: "desk" }]) {
+      const refused = await ada.request.post(`/calls/${done.call}`, { form: { token, ...form } });
+      is.ok([403, 404].includes(refused.status()), `${refused.status()}`);
+    }
+  },
+
   "of two who race one decides, and the other is told": async () => {
     const asked = await asks(invoice());
     const [ada, bob] = [await enters("ada"), await enters("bob")];
@@ -327,7 +519,7 @@ const stories = {
       }
     };
     const before = (await events()).length;
-    const [seen, todo] = [new Set(), ["/", "/overview", "/policies", "/sign-in"]];
+    const [seen, todo] = [new Set(), ["/", "/overview", "/policies", "/quality", "/sign-in"]];
     while (todo.length > 0 && seen.size < 150) {
       const path = todo.pop();
       if (seen.has(path)) continue;
@@ -501,16 +693,26 @@ const stories = {
     const done = await asks(invoice({ total: 1200, route: "calm" }));
     const paired = await asks(invoice({ route: "pair" }));
     await asks(invoice({ route: "swift" }));
+    const held = await asks(invoice({ route: "swift" }));
+    const ada = await enters("ada");
+    await opens(ada, held.review);
+    await ada.click("#approve");
+    await ada.waitForURL("**?said=approved");
+    await ada.context().close();
+    const complaint = await api("POST", `/v1/calls/${done.call}/complaints`, { reason: "six pens, not seven" });
     const pages = {
       queue: "/reviews", review: `/reviews/${asked.review}`, pair: `/reviews/${paired.review}`,
-      json: `/reviews/${asked.review}?as=json`, call: `/calls/${done.call}`, overview: "/overview", policies: "/policies",
+      json: `/reviews/${asked.review}?as=json`, call: `/calls/${done.call}`, overview: "/overview", policies: "/policies", quality: "/quality",
+      taken: `/reviews/${held.review}`, complaint: `/reviews/${complaint.body.review}`, lost: "/reviews/rev_nowhere",
     };
     if (shots) mkdirSync(shots, { recursive: true });
     const problems = [];
     for (const colorScheme of ["light", "dark"]) {
       for (const width of [360, 1360, 3840]) {
-        const page = await enters("olga", { colorScheme, viewport: { width, height: width === 3840 ? 2160 : 850 } });
-        for (const [name, path] of Object.entries(pages)) {
+        const inside = await enters("olga", { colorScheme, viewport: { width, height: width === 3840 ? 2160 : 850 } });
+        const door = await (await browser.newContext({ baseURL: base, colorScheme, viewport: { width, height: 850 } })).newPage();
+        for (const [name, path] of [...Object.entries(pages), ["sign-in", "/sign-in"]]) {
+          const page = name === "sign-in" ? door : inside;
           await page.goto(path);
           await page.waitForLoadState("load");
           if (name === "review") await page.waitForTimeout(250);
@@ -529,7 +731,8 @@ const stories = {
             problems.push(`${name} ${colorScheme} ${width}: ${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(" | ")}`);
           }
         }
-        await page.context().close();
+        await inside.context().close();
+        await door.context().close();
       }
     }
     is.deepEqual(problems, []);
