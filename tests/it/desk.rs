@@ -101,6 +101,49 @@ async fn a_restart_signs_nobody_out_but_whoever_had_left() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_language_of_the_workspace_is_spoken_to_who_asks_for_it_and_english_to_all_others() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let own = r#"{"Sign in": "Anmelden", "Password or key": "Passwort oder Schlüssel"}"#;
+    std::fs::create_dir(workspace.path().join("policies/words")).unwrap();
+    workspace.write("policies/words/de.json", own);
+    let gateway = Gateway::start(&workspace);
+    let page = async |accepts: &str| {
+        let request = client().get(format!("{}/sign-in", gateway.url()));
+        let request = request.header("accept-language", accepts);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let german = page("de-AT, en;q=0.5").await;
+    assert!(german.contains("<html lang=\"de\">"), "{german}");
+    assert!(german.contains(">Anmelden</button>") && german.contains("Schlüssel"), "{german}");
+    assert!(german.contains(">Name</label>"), "what it does not say stays English: {german}");
+    let french = page("fr").await;
+    assert!(french.contains("<html lang=\"en\">") && french.contains(">Sign in</button>"));
+    // Another one is taken up while it runs; what is no language is refused, and the old one stays.
+    workspace.write("policies/words/fr.json", r#"{"Sign in": "Se connecter"}"#);
+    let mut told = String::new();
+    for _ in 0..150 {
+        told = page("fr").await;
+        if told.contains("Se connecter") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(told.contains("Se connecter"), "{told}");
+    workspace.write("policies/words/fr.json", "[]");
+    let mut ready = String::new();
+    for _ in 0..150 {
+        ready = gateway.caller().get("/readyz").await.unwrap().text;
+        if ready.contains("policies/words/fr.json") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(ready.contains("`policies/words/fr.json` is not an object"), "{ready}");
+    assert!(page("fr").await.contains("Se connecter"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement; run it alone, with --nocapture"]
 async fn measure_the_queue_page_over_ten_thousand_open_reviews() {
     let upstream = Upstream::scripted().await;

@@ -152,6 +152,7 @@ async fn put_in_force(app: &App, reload: &mut Reload, files: Files) -> Result<()
     let models = build::models(&gateway, &answers, engine.clock(), Some(&before))?;
     let services = build::services(&gateway, &answers, engine.clock(), Some(&before))?;
     let consumers = consumers(&gateway)?;
+    app.desk.tongues.reload(&files).map_err(anyhow::Error::msg)?;
     let sources = files.clone();
     engine.reload(Fresh { workspace, sources, models, services }).await?;
     build::tighten(&gateway, &engine.upstreams());

@@ -129,8 +129,10 @@ pub async fn start(
         wait_ms: http.wait_ms_max,
         headers_ms: http.headers_ms_max,
     };
+    let desk = Desk::new(&engine, proxy);
+    desk.tongues.reload(files).map_err(anyhow::Error::msg)?;
     Ok(App {
-        desk: Arc::new(Desk::new(&engine, proxy)),
+        desk: Arc::new(desk),
         engine,
         keys: Arc::new(Keys::of(&workspace.gateway)),
         metrics,

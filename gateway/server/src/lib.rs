@@ -36,6 +36,7 @@ mod runs;
 mod subscriptions;
 mod tasks;
 pub mod telemetry;
+mod tongue;
 mod veil;
 mod view;
 mod words;
@@ -47,3 +48,6 @@ pub use listen::serve;
 pub use metrics::metrics;
 pub use routes::routes;
 pub use view::call as call_view;
+
+/// What pages say, in the reader's language.
+use tongue::say;

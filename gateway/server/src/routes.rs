@@ -57,7 +57,7 @@ pub fn routes(app: App) -> Router {
         .route("/readyz", get(ops::readyz))
         .route("/metrics", get(ops::metrics))
         .route("/openapi.json", get(ops::openapi))
-        .merge(desk::routes())
+        .merge(desk::routes(&app))
         .fallback(unknown)
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(app.clone());

@@ -1,9 +1,14 @@
 //! Words that pages and messages to people share: names of states, times for people, what was just
-//! done. A translation starts here and in `desk/pages/`; nowhere else do people read our sentences.
+//! done. What a page says goes through `tongue.rs`, which knows the reader's language; mails and
+//! messages are read by many, so they are English.
+
+use std::borrow::Cow;
 
 use backstop_domain::{Millis, OnExpiry, Priority, ReviewKind};
 use backstop_engine::Held;
 use backstop_policy::gateway_file::Role;
+
+use crate::tongue::{say, tell};
 
 /// What somebody may do.
 pub fn roles(roles: &[Role]) -> String {
@@ -17,7 +22,10 @@ pub fn moment(at: Millis) -> String {
 
 /// What an operator holds.
 pub fn held(held: &Held) -> String {
-    format!("paused until {} by {}: {}", moment(held.until), held.by, held.reason)
+    tell(
+        "paused until {until} by {who}: {why}",
+        &[("until", &moment(held.until)), ("who", &held.by), ("why", &held.reason)],
+    )
 }
 
 /// A moment for machines.
@@ -69,11 +77,11 @@ pub fn because(by: &str) -> String {
     let last = by.rsplit_once('.').map_or(by, |(_, last)| last);
     let plain = last.replace(['-', '_'], " ");
     match by.split('.').next() {
-        Some("confidence") => "not sure enough".to_owned(),
-        Some("on") => format!("{plain} (failure)"),
-        Some("checks") => format!("{plain} (check)"),
-        Some("audit") => "audit".to_owned(),
-        Some("complaint") => "reported as wrong".to_owned(),
+        Some("confidence") => say("not sure enough").into_owned(),
+        Some("on") => tell("{what} (failure)", &[("what", &plain)]),
+        Some("checks") => tell("{what} (check)", &[("what", &plain)]),
+        Some("audit") => say("audit").into_owned(),
+        Some("complaint") => say("reported as wrong").into_owned(),
         _ => plain,
     }
 }
@@ -96,53 +104,55 @@ pub const fn kind(kind: ReviewKind, drawn: bool) -> &'static str {
 }
 
 /// What happens when nobody decides.
-pub const fn expiry(action: OnExpiry) -> &'static str {
+pub fn expiry(action: OnExpiry) -> Cow<'static, str> {
     match action {
-        OnExpiry::Reject => "the call ends as expired, without an answer",
-        OnExpiry::Fallback => "the policy\u{2019}s fallback answers",
-        OnExpiry::Approve => "the model\u{2019}s answer goes out, marked as unreviewed",
+        OnExpiry::Reject => say("the call ends as expired, without an answer"),
+        OnExpiry::Fallback => say("the policy\u{2019}s fallback answers"),
+        OnExpiry::Approve => say("the model\u{2019}s answer goes out, marked as unreviewed"),
     }
 }
 
 /// How a decided review was decided.
-pub fn decision(word: &str) -> &'static str {
+pub fn decision(word: &str) -> Cow<'static, str> {
     match word {
-        "approved" => "approved",
-        "edited" => "edited and approved",
-        "rejected" => "rejected",
-        "changes_requested" => "sent back to the model",
-        "fallback_chosen" => "answered by the fallback",
-        _ => "expired",
+        "approved" => say("approved"),
+        "edited" => say("edited and approved"),
+        "rejected" => say("rejected"),
+        "changes_requested" => say("sent back to the model"),
+        "fallback_chosen" => say("answered by the fallback"),
+        _ => say("expired"),
     }
 }
 
 /// What was just done, by the word in the address. Only these words are ever shown.
 pub fn done(word: &str) -> Option<String> {
     let text = match word {
-        "approved" => "Approved.",
-        "voted" => "Your approval is recorded. Another person must approve too.",
-        "edited" => "Your edit was checked and approved.",
-        "rejected" => "Rejected.",
-        "changes" => "Sent back to the model with your words.",
-        "fallback" => "The fallback answers.",
-        "undone" => "Taken back. The review is open again.",
-        "released" => "Given back to the queue.",
-        "claimed" => "It is yours for now.",
-        "commented" => "Your comment is there.",
-        "dropped" => "The draft is gone; this is the answer as it was.",
-        "kept" => "Your draft is kept.",
-        "aside" => "Set aside for you. Others still see it.",
-        "over" => "Handed over.",
-        "bulk" => "Decided together.",
-        "known" => "From now on its answer is a known one: it is asked again now and then.",
-        "unknown" => "Its answer is not asked again any more.",
-        "complained" => "Reported. A person decides whether the answer was wrong.",
-        "cancelled" => "The call is cancelled.",
-        "rolled_back" => "Rolled back: a new run started there. Who took the old answer is told.",
-        "resumed" => "A new run started there.",
+        "approved" => say("Approved."),
+        "voted" => say("Your approval is recorded. Another person must approve too."),
+        "edited" => say("Your edit was checked and approved."),
+        "rejected" => say("Rejected."),
+        "changes" => say("Sent back to the model with your words."),
+        "fallback" => say("The fallback answers."),
+        "undone" => say("Taken back. The review is open again."),
+        "released" => say("Given back to the queue."),
+        "claimed" => say("It is yours for now."),
+        "commented" => say("Your comment is there."),
+        "dropped" => say("The draft is gone; this is the answer as it was."),
+        "kept" => say("Your draft is kept."),
+        "aside" => say("Set aside for you. Others still see it."),
+        "over" => say("Handed over."),
+        "bulk" => say("Decided together."),
+        "known" => say("From now on its answer is a known one: it is asked again now and then."),
+        "unknown" => say("Its answer is not asked again any more."),
+        "complained" => say("Reported. A person decides whether the answer was wrong."),
+        "cancelled" => say("The call is cancelled."),
+        "rolled_back" => {
+            say("Rolled back: a new run started there. Who took the old answer is told.")
+        }
+        "resumed" => say("A new run started there."),
         _ => return None,
     };
-    Some(text.to_owned())
+    Some(text.into_owned())
 }
 
 /// How many reviews wait, and where.

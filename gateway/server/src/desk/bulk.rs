@@ -11,7 +11,7 @@ use backstop_engine::{Verb, What};
 use backstop_ledger::ReviewSummary;
 
 use super::{queue, trouble::Trouble, visitor::Posted};
-use crate::{access, app::App};
+use crate::{access, app::App, tongue::say};
 
 /// Most reviews of one bulk decision: one page.
 const TOGETHER_MAX: usize = queue::PAGE;
@@ -32,18 +32,19 @@ pub fn pick(row: &ReviewSummary) -> String {
 /// Why a bulk decision was not taken, by the word in the address.
 pub fn trouble(word: &str) -> Option<String> {
     let text = match word {
-        "none" => "Pick at least one review first.",
-        "many" => "These are too many for one decision.",
+        "none" => say("Pick at least one review first."),
+        "many" => say("These are too many for one decision."),
         "mixed" => {
-            "Only reviews of one queue, one policy and the same reasons are decided together."
+            say("Only reviews of one queue, one policy and the same reasons are decided together.")
         }
-        "reason" => "This queue wants a reason with every rejection: choose one.",
+        "reason" => say("This queue wants a reason with every rejection: choose one."),
         "some" => {
-            "Some were not decided: they changed, or somebody else was faster. They are still here."
+            say("Some were not decided: they changed, or somebody else was faster. They are still \
+                 here.")
         }
         _ => return None,
     };
-    Some(text.to_owned())
+    Some(text.into_owned())
 }
 
 /// `POST /reviews`.

@@ -33,7 +33,7 @@ use axum::{
 };
 use backstop_engine::Engine;
 
-use crate::{app::App, words};
+use crate::{app::App, tongue::Tongues, words};
 use visitor::{KEYS_COOKIE, Posted};
 
 pub use visitor::{Peer, Proxy};
@@ -50,6 +50,8 @@ pub struct Desk {
     pub(crate) board: board::Board,
     /// What people typed and have not sent.
     pub(crate) drafts: drafts::Drafts,
+    /// The languages that it speaks.
+    pub tongues: Tongues,
 }
 
 impl Desk {
@@ -64,12 +66,13 @@ impl Desk {
             proxy,
             board: board::Board::default(),
             drafts: drafts::Drafts::default(),
+            tongues: Tongues::default(),
         }
     }
 }
 
 /// Every page of the desk. They are for people, so `/openapi.json` does not list them.
-pub fn routes() -> Router<App> {
+pub fn routes(app: &App) -> Router<App> {
     Router::new()
         .route("/", get(queue::show))
         .route("/reviews", get(queue::show).post(bulk::decide))
@@ -85,6 +88,7 @@ pub fn routes() -> Router<App> {
         .route("/desk/desk.css", get(|sent: HeaderMap| asset(sent, "text/css", CSS)))
         .route("/desk/desk.js", get(|sent: HeaderMap| asset(sent, "text/javascript", JS)))
         .route("/desk/icon.svg", get(|sent: HeaderMap| asset(sent, "image/svg+xml", ICON)))
+        .layer(middleware::from_fn_with_state(app.clone(), crate::tongue::speak))
         .layer(middleware::map_response(safe))
 }
 

@@ -147,7 +147,7 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
         count: calls.iter().filter(|call| is_in(call, outcomes)).count() as u64,
     });
     let page = Page {
-        frame: Frame::new(&app, &visitor, "Overview", "overview"),
+        frame: Frame::new(&app, &visitor, crate::tongue::say("Overview"), "overview"),
         total: calls.len(),
         cut: calls.len() >= CALLS_MAX,
         open: calls.iter().filter(|call| call.is_open()).count() as u64,

@@ -66,7 +66,7 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
     // The words name files of this machine's workspace, and lines in them.
     let reload = app.reload.lock().clone().filter(|_| visitor.identity.oversees());
     let reload = reload.map(|why| why.split("; ").map(str::to_owned).collect());
-    let frame = Frame::new(&app, &visitor, "Policies", "policies");
+    let frame = Frame::new(&app, &visitor, crate::tongue::say("Policies"), "policies");
     let page = Page { frame, policies, reload };
     Ok(shown(&app, &visitor, &page, viewed("policies", None, false)))
 }

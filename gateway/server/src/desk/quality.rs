@@ -16,7 +16,11 @@ use super::{
     visitor::Visitor,
     words,
 };
-use crate::{app::App, problem::Problem};
+use crate::{
+    app::App,
+    problem::Problem,
+    tongue::{say, tell},
+};
 use figures::{Decided, ENOUGH, Figures, OfPerson, OfQueue, QUICK_MS, Share};
 
 /// Decided reviews that are looked at: those that were due latest.
@@ -79,7 +83,7 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
     };
     let queues = figures.queues.iter().map(|(name, of)| queue(name, title(name), of));
     let page = Page {
-        frame: Frame::new(&app, &visitor, "Quality", "quality"),
+        frame: Frame::new(&app, &visitor, say("Quality"), "quality"),
         people: figures.people.iter().map(|(name, of)| person(name, of)).collect(),
         queues: queues.collect(),
         looked_at: rows.len(),
@@ -91,13 +95,19 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
 }
 
 fn told(share: Share) -> Told {
-    let range = share.range().map(|(low, high)| format!("{low} to {high} %"));
+    let range = share.range().map(|(low, high)| {
+        let (low, high) = (low.to_string(), high.to_string());
+        tell("{low} to {high} %", &[("low", &low), ("high", &high)])
+    });
     Told { part: share.part, whole: share.whole, range: range.unwrap_or_default() }
 }
 
 fn person(name: &str, of: &OfPerson) -> Person {
     let (times, word) = &of.row;
-    let row = (*times >= ROW).then(|| format!("{times} times {}", words::decision(word)));
+    let row = (*times >= ROW).then(|| {
+        let (times, word) = (times.to_string(), words::decision(word));
+        tell("{times} times {decision}", &[("times", &times), ("decision", &word)])
+    });
     Person {
         name: name.to_owned(),
         decided: of.decided,
@@ -115,8 +125,8 @@ fn queue(name: &str, title: String, of: &OfQueue) -> Queue {
     let beyond = match of.beyond_chance() {
         Some(beyond) => format!("{beyond:.2}"),
         None if agreed.whole == 0 => String::new(),
-        None if agreed.whole < ENOUGH => "too few".to_owned(),
-        None => "all alike".to_owned(),
+        None if agreed.whole < ENOUGH => say("too few").into_owned(),
+        None => say("all alike").into_owned(),
     };
     Queue {
         title,

@@ -21,7 +21,12 @@ use super::{
     visitor::Visitor,
     words,
 };
-use crate::{access, app::App, query::Asked};
+use crate::{
+    access,
+    app::App,
+    query::Asked,
+    tongue::{say, tell},
+};
 
 /// Rows of one page.
 pub const PAGE: usize = 50;
@@ -115,7 +120,8 @@ pub async fn show(
         .flat_map(|row| queues.iter().filter(|queue| queue.name == row.queue))
         .flat_map(|queue| queue.reasons.clone())
         .collect();
-    let mut frame = Frame::new(&app, &visitor, "Reviews", "reviews").said(which.said.as_deref());
+    let mut frame =
+        Frame::new(&app, &visitor, say("Reviews"), "reviews").said(which.said.as_deref());
     if let Some(bad) = which.bad.as_deref().and_then(super::bulk::trouble) {
         frame.notice = Some(super::frame::Notice { text: bad, bad: true });
     }
@@ -216,8 +222,10 @@ fn line(app: &App, visitor: &Visitor, row: &ReviewSummary, now: Millis) -> Row {
         mine: holder.as_deref() == Some(name),
         holder,
         assigned: row.assigned.clone(),
-        approvals: (row.approvals > 1)
-            .then(|| format!("{} of {} approvals", row.voters.len(), row.approvals)),
+        approvals: (row.approvals > 1).then(|| {
+            let (given, all) = (row.voters.len().to_string(), row.approvals.to_string());
+            tell("{given} of {all} approvals", &[("given", &given), ("all", &all)])
+        }),
         pick: (free && super::bulk::allows(app, row)).then(|| super::bulk::pick(row)),
         free,
     }
@@ -271,11 +279,11 @@ fn held_queues(app: &App) -> BTreeMap<String, Held> {
 /// How long a review that came now would wait, at the pace of the last hour.
 fn wait(open: usize, decided: usize) -> String {
     match (open, decided) {
-        (0, _) => "nothing waits".to_owned(),
-        (_, 0) => "no decision in the last hour".to_owned(),
+        (0, _) => say("nothing waits").into_owned(),
+        (_, 0) => say("no decision in the last hour").into_owned(),
         (open, decided) => {
             let ms = 3_600_000_u64.saturating_mul(open as u64) / decided as u64;
-            format!("about {} for a new one", words::span(ms))
+            tell("about {time} for a new one", &[("time", &words::span(ms))])
         }
     }
 }

@@ -25,6 +25,7 @@ use crate::{
         visitor::{Guest, Posted, PostedByGuest},
     },
     query::Asked,
+    tongue::{say, tell},
 };
 
 /// Passwords that are checked at one time: each takes a core and 19 MB for a moment.
@@ -184,7 +185,10 @@ async fn known(
         .collect();
     if let Some(until) = tries.pause(&counted, now) {
         let seconds = until.since(now).div_ceil(1_000);
-        return Err(format!("Too many tries. Wait {seconds} s, then try again."));
+        return Err(tell(
+            "Too many tries. Wait {seconds} s, then try again.",
+            &[("seconds", &seconds.to_string())],
+        ));
     }
     let found = match app.keys.person_by_key(secret.trim()) {
         Some((person, by)) if name.is_empty() || person.name == name => Some((person, by)),
@@ -200,7 +204,7 @@ async fn known(
             tries.wrong(&counted, now);
             metrics::counter!("backstop_sign_ins_refused_total").increment(1);
             tracing::warn!(name, peer = ?peer, "a sign-in was refused");
-            Err("That is no key of a reviewer, or name and password do not fit.".to_owned())
+            Err(say("That is no key of a reviewer, or name and password do not fit.").into_owned())
         }
     }
 }

@@ -5,6 +5,8 @@
   const $ = (selector, root = document) => root.querySelector(selector);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const form = $("#review");
+  // Sentences in the reader's language, from the page.
+  const words = document.body.dataset;
   let leaving = false;
 
   // Times in the reader's own zone.
@@ -48,7 +50,7 @@
         if (focus) $(kind.toLowerCase(), document.getElementById(focus) ?? live)?.focus();
         localise(live);
         const came = all("#list tr[id]", live).filter((row) => !known.has(row.id)).length;
-        if (came > 0) $("#news").textContent = came === 1 ? "One new review." : came + " new reviews.";
+        if (came > 0) $("#news").textContent = came === 1 ? words.one : words.many.replace("{count}", came);
       } catch { /* The next change tries again. */ } finally { waits = false; }
     };
     const feed = new EventSource(live.dataset.live);
@@ -70,9 +72,9 @@
         headers: { accept: "application/json" },
         body: new URLSearchParams({ token, do: what, lease: lease.value, ...more }),
       });
-    const say = (words) => { if (line) line.textContent = words; };
+    const say = (text) => { if (line) line.textContent = text; };
     const held = (until) =>
-      say("Yours until " + new Date(until).toLocaleTimeString(undefined, { timeStyle: "short" }) + ".");
+      say(words.yours.replace("{time}", new Date(until).toLocaleTimeString(undefined, { timeStyle: "short" })));
     const claim = async () => {
       const answer = await send("claim").catch(() => null);
       if (answer?.ok) {
@@ -81,7 +83,7 @@
         held(got.until);
         form.dataset.claim = "no";
       } else if (answer?.status === 409) {
-        say("Somebody else has just taken it: load the page again to see how it stands.");
+        say(words.taken);
       }
     };
     const renew = async () => {
@@ -90,7 +92,7 @@
       if (answer?.ok) held((await answer.json()).until);
       else if (answer?.status === 409) {
         lease.value = "";
-        say("Your claim has ended. What you typed is kept: load the page again to go on.");
+        say(words.ended);
         keep();
       }
     };

@@ -28,6 +28,7 @@ use crate::{
     app::App,
     problem::{self, Problem},
     reviews::has_reason,
+    tongue::{say, tell},
 };
 
 /// What goes back to the person who acted.
@@ -201,7 +202,7 @@ impl Acting<'_> {
             }
             Err(wrong) => {
                 let errors = at_part(&typed.part, wrong);
-                let trouble = "Mend what is marked first, then change the view.".to_owned();
+                let trouble = say("Mend what is marked first, then change the view.").into_owned();
                 self.keep(&matter.review, errors, Some(trouble));
             }
         }
@@ -271,7 +272,8 @@ impl Acting<'_> {
         };
         let reason = self.reason();
         if let Err(problem) = has_reason(self.app, review, wanted == "reject", reason.as_deref()) {
-            let trouble = problem.detail().replace("`reason` must start with", "Choose a reason:");
+            let trouble =
+                problem.detail().replace("`reason` must start with", &say("Choose a reason:"));
             self.keep(review, Vec::new(), Some(trouble));
             return Ok(Went::Wrong);
         }
@@ -323,7 +325,7 @@ impl Acting<'_> {
                 return Ok(Went::Late);
             }
             ReviewError::Refused(Refusal::Held { by, .. }) => {
-                format!("{by} holds this review now.")
+                tell("{who} holds this review now.", &[("who", by)])
             }
             ReviewError::Blocked(findings) => blocked(findings),
             other => sentence(&other.to_string()),

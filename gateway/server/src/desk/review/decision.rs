@@ -1,6 +1,8 @@
 //! What a person decided, read from the form: the verb, the edit, the reason; or what is wrong with
 //! it, at which field.
 
+use std::borrow::Cow;
+
 use backstop_domain::{Digest, Finding};
 use backstop_engine::{Edit, What};
 use serde_json::Value;
@@ -10,6 +12,7 @@ use super::{
     act::Acting,
     matter::Matter,
 };
+use crate::tongue::{say, tell};
 
 /// Longest comment or note, in bytes.
 pub const WORDS_MAX: usize = 8_000;
@@ -30,29 +33,29 @@ impl Acting<'_> {
 
     /// What was decided, or what is wrong with it, at which place.
     pub fn what(&self, wanted: &str, matter: &Matter) -> Result<What, Wrong> {
-        let plain = |words: &str| (Vec::new(), words.to_owned());
+        let plain = |words: Cow<'static, str>| (Vec::new(), words.into_owned());
         match wanted {
             "reject" => Ok(What::Reject),
             "fallback" => Ok(What::UseFallback),
             "changes" => match self.fields.text("tell") {
                 Some(tell) => Ok(What::RequestChanges(tell.chars().take(WORDS_MAX).collect())),
-                None => Err(plain("Say what the model shall change.")),
+                None => Err(plain(say("Say what the model shall change."))),
             },
             "approve" => match self.changes(matter)?.is_empty() {
                 true => Ok(What::Approve),
-                false => Err(plain(
+                false => Err(plain(say(
                     "You have changed the answer, so it was not approved as it was. Approve your \
                      edit, or drop the draft.",
-                )),
+                ))),
             },
             _ => {
                 let mut changes = self.changes(matter)?;
                 match (changes.pop(), changes.is_empty()) {
                     (Some(edit), true) => Ok(What::Edit(edit)),
                     (Some(_), false) => {
-                        Err(plain("Change the arguments of one tool call at a time."))
+                        Err(plain(say("Change the arguments of one tool call at a time.")))
                     }
-                    (None, _) => Err(plain("Nothing is changed: approve it as it is.")),
+                    (None, _) => Err(plain(say("Nothing is changed: approve it as it is."))),
                 }
             }
         }
@@ -82,7 +85,7 @@ impl Acting<'_> {
         if errors.is_empty() {
             return Ok(edits);
         }
-        Err((errors, "Some fields cannot be read: they are marked.".to_owned()))
+        Err((errors, say("Some fields cannot be read: they are marked.").into_owned()))
     }
 }
 
@@ -115,7 +118,7 @@ pub fn blocked(findings: &[Finding]) -> String {
         .map(|one| if one.message.is_empty() { one.by.as_str() } else { one.message.as_str() })
         .collect();
     words.dedup();
-    format!("This answer cannot be released: {}", words.join("; "))
+    tell("This answer cannot be released: {why}", &[("why", &words.join("; "))])
 }
 
 /// With a capital letter and a full stop.

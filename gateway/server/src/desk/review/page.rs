@@ -27,7 +27,7 @@ use super::{
     parts::{self, Lease, Message, Part, Past, Reason, Taken, Tool, Typing},
     plain::Plain,
 };
-use crate::{access, app::App, query::Asked};
+use crate::{access, app::App, query::Asked, tongue::say};
 
 /// How long what went wrong is told again with a draft, in milliseconds.
 const TROUBLE_MS: u64 = 120_000;
@@ -172,7 +172,8 @@ fn frame(
     if let Some(text) = fresh.and_then(|draft| draft.trouble.clone()) {
         frame.notice = Some(Notice { text, bad: true });
     } else if how.bad.as_deref() == Some("late") {
-        let text = "Your decision was not taken: the review was closed before it came.".to_owned();
+        let text = say("Your decision was not taken: the review was closed before it came.");
+        let text = text.into_owned();
         frame.notice = Some(Notice { text, bad: true });
     }
     frame

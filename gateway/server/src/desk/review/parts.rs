@@ -1,5 +1,7 @@
 //! The parts of the review page, each made from what was read.
 
+use std::borrow::Cow;
+
 use backstop_domain::{Millis, Resolution, ReviewEvent, ReviewId, Stream, review::Standing};
 use serde_json::Value;
 
@@ -16,7 +18,11 @@ use super::{
     matter::Matter,
     plain::Plain,
 };
-use crate::{access, app::App};
+use crate::{
+    access,
+    app::App,
+    tongue::{say, tell},
+};
 
 /// Who objected, and why.
 pub struct Reason {
@@ -45,7 +51,7 @@ pub enum Part {
 /// A like decision of before.
 pub struct Past {
     pub id: String,
-    pub decision: &'static str,
+    pub decision: Cow<'static, str>,
     pub by: String,
     pub when: String,
     pub iso: String,
@@ -132,9 +138,9 @@ pub fn forms(
         wrong.extend(own.iter().filter(|_| typed.part == "o").cloned());
         Part::Form(Box::new(typed.fields(&raw, label, &Around { wrong: &wrong, weak: &weak })))
     };
-    let output = matter.output().map(|typed| part(typed, "Answer"));
+    let output = matter.output().map(|typed| part(typed, &say("Answer")));
     let tools = matter.tools().into_iter();
-    let tools = tools.map(|(name, typed)| Tool { form: part(typed, "Arguments"), name });
+    let tools = tools.map(|(name, typed)| Tool { form: part(typed, &say("Arguments")), name });
     (output, tools.collect())
 }
 
@@ -182,14 +188,14 @@ pub fn votes(matter: &Matter) -> Vec<String> {
     votes.map(|vote| format!("{} {}", vote.by, verb(&vote.vote))).collect()
 }
 
-const fn verb(resolution: &Resolution) -> &'static str {
+fn verb(resolution: &Resolution) -> Cow<'static, str> {
     match resolution {
-        Resolution::Approved { .. } => "approved",
-        Resolution::Edited { .. } => "edited and approved",
-        Resolution::Rejected => "rejected",
-        Resolution::ChangesRequested { .. } => "asked for changes",
-        Resolution::FallbackChosen => "chose the fallback",
-        Resolution::Expired { .. } => "came too late",
+        Resolution::Approved { .. } => say("approved"),
+        Resolution::Edited { .. } => say("edited and approved"),
+        Resolution::Rejected => say("rejected"),
+        Resolution::ChangesRequested { .. } => say("asked for changes"),
+        Resolution::FallbackChosen => say("chose the fallback"),
+        Resolution::Expired { .. } => say("came too late"),
     }
 }
 
@@ -205,7 +211,7 @@ pub async fn taken(
     };
     let undo = undo_until.filter(|until| now < *until);
     Ok(Some(Taken {
-        what: verb(resolution).to_owned(),
+        what: verb(resolution).into_owned(),
         by: by.join(" and "),
         when: words::moment(*at),
         when_iso: words::iso(*at),
@@ -229,10 +235,11 @@ async fn reason_of(app: &App, id: &ReviewId) -> Result<String, Trouble> {
 pub fn closed(matter: &Matter) -> Option<String> {
     match &matter.review.standing {
         Standing::Expired(action) => {
-            Some(format!("Nobody decided in time: {}.", words::expiry(*action)))
+            let then = words::expiry(*action);
+            Some(tell("Nobody decided in time: {then}.", &[("then", &then)]))
         }
         Standing::Withdrawn { reason } => {
-            Some(format!("It is no longer asked: {}.", matter.words(reason)))
+            Some(tell("It is no longer asked: {why}.", &[("why", &matter.words(reason))]))
         }
         _ => None,
     }
