@@ -188,8 +188,9 @@ pub fn and_more(count: usize, place: Option<&str>) -> String {
 /// Why somebody gets a mail, and what its links do.
 pub fn why_this_mail(gateway: &str) -> String {
     format!(
-        "Sent by Backstop `{gateway}`, because its queues tell this address. Links open a page\n\
-         and change nothing; what was asked and answered stands there alone."
+        "Sent by Backstop `{gateway}`, because its queues tell this address.\n\
+         Links open a page and change nothing; what was asked and answered\n\
+         stands there alone."
     )
 }
 
