@@ -362,6 +362,8 @@ impl ser::SerializeMap for Object<'_> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use alloc::{
         collections::BTreeMap,
         string::{String, ToString},
