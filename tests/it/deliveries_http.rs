@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use backstop_tests::{Caller, Gateway, Upstream, Workspace};
+use backstop_tests::{Caller, Gateway, Upstream, Workspace, workspace::REVIEWER_KEY};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -260,4 +260,70 @@ async fn a_consumer_without_an_address_reads_pages_or_a_stream() {
     let (waited, asked) = (waited.unwrap(), asked.unwrap());
     let stream = format!("call/{}", asked.body["id"].as_str().unwrap());
     assert_eq!(waited.body["events"][0]["stream"], stream.as_str(), "{}", waited.text);
+}
+
+/// Ids and types of what a stream tells, until `enough`, or until nobody sends any more.
+async fn listen(
+    caller: &Caller,
+    path: &str,
+    after: Option<u64>,
+    enough: impl Fn(&[(u64, String)]) -> bool,
+) -> Vec<(u64, String)> {
+    let mut request =
+        caller.request(reqwest::Method::GET, path).header("accept", "text/event-stream");
+    if let Some(after) = after {
+        request = request.header("last-event-id", after.to_string());
+    }
+    let mut stream = request.send().await.unwrap();
+    let (mut text, mut told) = (String::new(), Vec::new());
+    while !enough(&told) {
+        let piece = tokio::time::timeout(LONG, stream.chunk()).await.expect("something comes");
+        let Ok(Some(piece)) = piece else { break };
+        text.push_str(&String::from_utf8_lossy(&piece));
+        while let Some((event, rest)) = text.split_once("\n\n") {
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name));
+            if let (Some(id), Some(kind)) = (field("id: "), field("event: ")) {
+                told.push((id.parse().unwrap(), kind.to_owned()));
+            }
+            text = rest.to_owned();
+        }
+    }
+    told
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_broke_goes_on_after_the_last_event_that_was_heard() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let gateway = Gateway::start(&workspace);
+    let caller = gateway.caller();
+    let unsure = "script: [{\"content\": \"{\\\"label\\\": \\\"unsure\\\"}\"}]";
+    let asked = caller.call("typed", "one", &format!("one {unsure}"), 1).await.unwrap();
+    let call = asked.body["id"].as_str().unwrap().to_owned();
+    // Both streams are heard up to the middle of what there is, and cut off by a kill.
+    let (of_call, of_all) = (format!("/v1/calls/{call}/events"), "/v1/events");
+    let half = |told: &[(u64, String)]| told.len() >= 3;
+    let first_call = listen(&caller, &of_call, None, half).await;
+    let first_all = listen(&caller, of_all, None, half).await;
+    gateway.kill();
+
+    let gateway = Gateway::start(&workspace);
+    let caller = gateway.caller();
+    let review = asked.body["review"]["id"].as_str().unwrap();
+    gateway.caller_with(Some(REVIEWER_KEY)).approve(review).await.unwrap();
+    let ended = |told: &[(u64, String)]| told.iter().any(|(_, kind)| kind == "call_ended");
+    let last = |told: &[(u64, String)]| told.last().map(|(id, _)| *id);
+    let then_call = listen(&caller, &of_call, last(&first_call), ended).await;
+    let then_all = listen(&caller, of_all, last(&first_all), ended).await;
+    for (told, path) in [
+        ([first_call, then_call].concat(), of_call),
+        ([first_all, then_all].concat(), of_all.to_owned()),
+    ] {
+        let page = caller.get(&path).await.unwrap();
+        let listed = page.body["events"].as_array().unwrap();
+        let whole: Vec<&str> = listed.iter().map(|one| one["type"].as_str().unwrap()).collect();
+        let kinds: Vec<&str> = told.iter().map(|(_, kind)| &**kind).collect();
+        assert_eq!(kinds, whole[..kinds.len()], "{path}: nothing twice, nothing missing");
+        assert!(told.iter().zip(1..).all(|((id, _), place)| *id == place), "{path}: {told:?}");
+    }
 }

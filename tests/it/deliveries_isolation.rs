@@ -25,7 +25,7 @@ const PAIRS: usize = 5;
 
 /// How a receiver behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Manner {
+pub enum Manner {
     Fine,
     Hangs,
     Fails,
@@ -33,7 +33,7 @@ enum Manner {
     Slow,
 }
 
-type Heard = Arc<Mutex<Vec<Duration>>>;
+pub type Heard = Arc<Mutex<Vec<Duration>>>;
 
 async fn receiver(manner: Manner, origin: Instant, heard: Heard) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -45,6 +45,21 @@ async fn receiver(manner: Manner, origin: Instant, heard: Heard) -> String {
         }
     });
     url
+}
+
+/// The consumer of that number, with a receiver of that manner.
+pub async fn consumer(number: u8, manner: Manner, origin: Instant, heard: Heard) -> Consumer {
+    Consumer {
+        name: format!("c{number}"),
+        url: receiver(manner, origin, heard).await.parse().unwrap(),
+        keys: SigningKeys::read([secret(&[7; 32]).as_str()]).unwrap(),
+        wanted: Wanted { types: Some(vec!["call_ended".into()]), policies: None },
+        full: false,
+        cloud_events: false,
+        private_network: true,
+        enabled: true,
+        people: None,
+    }
 }
 
 /// HTTP/1.1 as far as our own client needs it: a head, a body of a known length, an answer.
@@ -158,17 +173,7 @@ async fn run(tenth: Manner) -> (Duration, Duration) {
     for number in 0..10 {
         let manner = if number == 9 { tenth } else { Manner::Fine };
         let ears = if number == 9 { Heard::default() } else { Arc::clone(&heard) };
-        consumers.push(Consumer {
-            name: format!("c{number}"),
-            url: receiver(manner, origin, ears).await.parse().unwrap(),
-            keys: SigningKeys::read([secret(&[7; 32]).as_str()]).unwrap(),
-            wanted: Wanted { types: Some(vec!["call_ended".into()]), policies: None },
-            full: false,
-            cloud_events: false,
-            private_network: true,
-            enabled: true,
-            people: None,
-        });
+        consumers.push(consumer(number, manner, origin, ears).await);
     }
     let deliveries = Deliveries::over(engine);
     deliveries.put_in_force(consumers).await.unwrap();
@@ -196,12 +201,12 @@ async fn run(tenth: Manner) -> (Duration, Duration) {
     (p99(heard), p99(commits))
 }
 
-fn p99(mut times: Vec<Duration>) -> Duration {
+pub fn p99(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() * 99 / 100]
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
+pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort();
     times[times.len() / 2]
 }

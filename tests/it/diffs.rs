@@ -111,8 +111,19 @@ async fn a_caller_who_may_replay_learns_by_api_that_a_call_decides_the_same_agai
     assert_eq!((&verified.body["verdict"], &verified.body["given"]), (&json!("equal"), &json!(0)));
     let what_if = caller.post(&path, &json!({ "mode": "what_if" })).await.unwrap();
     assert_eq!(what_if.body["end"]["ended"]["outcome"], "accepted", "{}", what_if.text);
-    let wrong = caller.post(&path, &json!({ "mode": "redo" })).await.unwrap();
-    assert_eq!(wrong.status.as_u16(), 400);
+    // Whoever looks for the fourth mode here is told where it is.
+    for (mode, says) in [
+        (json!("redo"), "`redo` is no mode of replay: it is `verify`, `what_if` or `resume_from`"),
+        (
+            json!("redeliver"),
+            "again by `POST /v1/subscriptions/{name}/redeliver`, or `backstop sub",
+        ),
+        (json!(null), "`mode` is missing: it is `verify`, `what_if` or `resume_from`"),
+    ] {
+        let wrong = caller.post(&path, &json!({ "mode": mode })).await.unwrap();
+        assert_eq!((wrong.status.as_u16(), &wrong.body["param"]), (400, &json!("mode")));
+        assert!(wrong.body["detail"].as_str().unwrap().contains(says), "{}", wrong.text);
+    }
     let unknown = json!({ "mode": "what_if", "revision": "0".repeat(64) });
     let unknown = caller.post(&path, &unknown).await.unwrap();
     assert_eq!(unknown.status.as_u16(), 404);

@@ -137,6 +137,42 @@ async fn told_to_stop_it_answers_what_is_open_and_takes_nothing_new() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beyond_the_cap_a_connection_waits_until_another_ends() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let routes = axum::Router::new().route("/", axum::routing::get(async || "here"));
+    let caps = backstop_server::Caps { connections: 2, ..Default::default() };
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let stopping = async { drop(stopped.await) };
+    let served = backstop_server::serve(listener, routes, caps, stopping, CLOSES);
+    let served = tokio::spawn(served);
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        assert!(answers(&mut socket, CLOSES).await, "there is room");
+        open.push(socket);
+    }
+    // The system takes its connection; nobody here reads it.
+    let mut third = TcpStream::connect(address).await.unwrap();
+    assert!(!answers(&mut third, Duration::from_millis(300)).await, "there is no room");
+    assert!(answers(&mut open[0], CLOSES).await, "who is in is served on");
+    open.pop();
+    let mut came = [0; 64];
+    let read = tokio::time::timeout(CLOSES, third.read(&mut came)).await.unwrap().unwrap();
+    assert!(came[..read].starts_with(b"HTTP/1.1 200"), "it waited, and its request with it");
+    drop((open, third, stop));
+    served.await.unwrap().unwrap();
+}
+
+/// Asks on that connection; whether an answer comes within `longest`.
+async fn answers(socket: &mut TcpStream, longest: Duration) -> bool {
+    socket.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut came = [0; 1024];
+    let read = tokio::time::timeout(longest, socket.read(&mut came)).await;
+    read.is_ok_and(|read| came[..read.unwrap()].starts_with(b"HTTP/1.1 200"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_holds_a_level_and_every_response_shows_it() {
     let (upstream, workspace, gateway) = gateway().await;
     let operator = gateway.caller();

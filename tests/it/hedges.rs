@@ -1,7 +1,7 @@
 //! Hedges: a second request when the first is late. Every call here is also replayed, byte for
 //! byte, by the bench.
 
-use backstop_domain::{Actor, AttemptResult, CallEvent, FailureClass as Class};
+use backstop_domain::{Actor, AttemptResult, CallEvent, FailureClass as Class, guard::Level};
 use backstop_engine::replay::{End, Other, what_if};
 use backstop_tests::bench::{Bench, Setup, Told, fails, label, no_json};
 use std::time::Duration;
@@ -135,6 +135,33 @@ async fn hedges_stay_within_their_share_however_slow_the_model_is() {
         hedges += told.attempts().iter().filter(|one| one.ends_with("hedge")).count();
     }
     assert_eq!(hedges, 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_load_nobody_is_given_a_second_request_not_even_a_critical_call() {
+    for (criticality, level, hedges) in [
+        ("standard", Level::Normal, true),
+        ("standard", Level::Brownout, false),
+        ("standard", Level::Essential, false),
+        ("critical", Level::Brownout, false),
+        ("critical", Level::Shed, false),
+        ("critical", Level::Normal, true),
+    ] {
+        let policy = format!("models: [small]\ncriticality: {criticality}\n");
+        let bench = hedged(&policy)
+            .gateway("owner: tilda, tenant: acme}", "owner: tilda, highest: critical}")
+            .slow_model("small", SECOND * 3, |_, _| label("ham"))
+            .start()
+            .await;
+        let until = bench.now().plus(3_600_000);
+        let actor = Actor::system("test");
+        bench.engine.hold_level(level, until, actor, "a drill".to_owned()).await.unwrap();
+        let (told, took) = took(&bench, "late").await;
+        let attempts = if hedges { 2 } else { 1 };
+        assert_eq!(told.attempts().len(), attempts, "{criticality} at {level:?}");
+        // Without its second it waits for the first, as it would have.
+        assert_eq!((told.state(), took), ("accepted", SECOND * 3), "{criticality} at {level:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! Stories about the whole gateway, in one test binary: one link, one place to look.
 
 mod bad_input;
+mod breakers_http;
 mod complaints;
 mod decided;
 mod deliveries;
@@ -24,6 +25,7 @@ mod guide;
 mod hedges;
 mod hundred;
 mod inside;
+mod isolation;
 mod keeping;
 mod kill;
 mod lsp;

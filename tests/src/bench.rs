@@ -55,6 +55,7 @@ pub struct Setup {
     models: BTreeMap<String, (Arc<Script>, Arc<Takes>)>,
     services: BTreeMap<String, (Arc<Scores>, Duration)>,
     ledger: MemoryLedger,
+    disk: Option<Arc<dyn Ledger>>,
 }
 
 /// A running engine.
@@ -84,8 +85,8 @@ impl Setup {
             files.insert(path.to_owned(), text.to_owned());
         }
         files.insert("policies/story.yaml".to_owned(), whole(keys));
-        let ledger = MemoryLedger::new();
-        Self { files, models: BTreeMap::new(), services: BTreeMap::new(), ledger }
+        let (models, services) = (BTreeMap::new(), BTreeMap::new());
+        Self { files, models, services, ledger: MemoryLedger::new(), disk: None }
     }
 
     /// Without the policy itself.
@@ -140,6 +141,13 @@ impl Setup {
     #[must_use]
     pub fn over(mut self, ledger: &MemoryLedger) -> Self {
         self.ledger = ledger.clone();
+        self
+    }
+
+    /// A new ledger that is none in memory, for measurements; the bench's own stays empty.
+    #[must_use]
+    pub fn on_disk(mut self, ledger: Arc<dyn Ledger>) -> Self {
+        self.disk = Some(ledger);
         self
     }
 
@@ -244,7 +252,7 @@ impl Setup {
         let sources = bytes(&self.files);
         let engine = Engine::new(Parts {
             workspace: Arc::clone(&workspace),
-            ledger: Arc::new(self.ledger.clone()),
+            ledger: self.disk.unwrap_or_else(|| Arc::new(self.ledger.clone())),
             models: Models::new(models),
             services: Services::new(services),
             clock,

@@ -128,6 +128,7 @@ pub async fn start(
         depth: usize::try_from(http.depth_max).unwrap_or(usize::MAX),
         wait_ms: http.wait_ms_max,
         headers_ms: http.headers_ms_max,
+        ..Caps::default()
     };
     let desk = Desk::new(&engine, proxy);
     desk.tongues.reload(files).map_err(anyhow::Error::msg)?;

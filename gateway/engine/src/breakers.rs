@@ -3,7 +3,7 @@
 //! The act is on disk before it takes effect, and it is what a restart or a reload finds again.
 
 use backstop_domain::{Actor, ControlEvent, Event, Millis, Stream, guard::Hold};
-use backstop_ledger::{AppendError, NewEvent, Recorded, Transaction};
+use backstop_ledger::Recorded;
 
 use crate::{
     engine::{Engine, Inner},
@@ -13,8 +13,6 @@ use crate::{
 const ISOLATED: &str = "breaker_isolated";
 const HELD_CLOSED: &str = "breaker_held_closed";
 const RELEASED: &str = "breaker_released";
-/// How often an act is written again when somebody else wrote to its stream meanwhile.
-const TRIES: usize = 5;
 
 /// What an operator orders of a model's breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +59,7 @@ impl Engine {
         };
         let (act, target) = (act.to_owned(), model.to_owned());
         let acted = ControlEvent::OperatorActed { act, target, reason, until };
-        inner.tell(&stream(model), actor, acted).await?;
+        inner.tell(&stream(model), actor, &acted).await?;
         match order {
             BreakerOrder::Hold(how, until) => gate.hold(how, until),
             BreakerOrder::Release => gate.release(),
@@ -86,30 +84,6 @@ impl Inner {
             }
         }
         Ok(())
-    }
-
-    /// Writes an operator's act down and waits for the disk.
-    async fn tell(&self, stream: &Stream, actor: &Actor, event: ControlEvent) -> Result<(), Stop> {
-        let mut tries = TRIES;
-        loop {
-            let seq = self.ledger.stream(stream, 0).await?.len() as u64;
-            let at = self.clock.now();
-            let new = NewEvent {
-                id: self.ids.event(at),
-                at,
-                actor: actor.clone(),
-                run: 0,
-                causation: None,
-                correlation: None,
-                revision: None,
-                event: Event::Control(event.clone()),
-            };
-            let act = Transaction::one(stream.clone(), seq, vec![new]);
-            match self.ledger.append(act).await {
-                Err(AppendError::Conflict { .. }) if tries > 1 => tries -= 1,
-                done => return done.map(drop).map_err(Stop::from),
-            }
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use backstop_domain::{Actor, ControlEvent, Event, Stream};
+use backstop_domain::{Actor, ControlEvent, Stream};
 use backstop_ledger::{AppendError, NewEvent, Transaction};
 use parking_lot::Mutex;
 use tokio::sync::{
@@ -11,7 +11,7 @@ use tokio::sync::{
     oneshot::{Receiver, Sender, channel},
 };
 
-use crate::{engine::Inner, live::Stop};
+use crate::{engine::Inner, live::Stop, reviews::TRIES};
 
 /// Changes that wait to be written; bounded by what each gate keeps.
 #[derive(Default)]
@@ -102,7 +102,7 @@ impl Inner {
                 Some(seq) => *seq,
                 None => self.ledger.stream(&stream, 0).await?.len() as u64,
             };
-            let event = self.as_event(actor.clone(), change.clone());
+            let event = self.control_event(actor.clone(), change.clone());
             let transaction = Transaction::one(stream.clone(), seq, vec![event]);
             match self.ledger.append(transaction).await {
                 Ok(_) => {
@@ -127,18 +127,32 @@ impl Inner {
         }
     }
 
-    fn as_event(&self, actor: Actor, change: ControlEvent) -> NewEvent {
-        let now = self.clock.now();
-        NewEvent {
-            id: self.ids.event(now),
-            at: now,
-            actor,
-            run: 0,
-            causation: None,
-            correlation: None,
-            revision: None,
-            event: Event::Control(change),
+    /// Writes an operator's act down and waits for the disk.
+    ///
+    /// # Errors
+    /// [`Stop`] if it is not on disk.
+    pub(crate) async fn tell(
+        &self,
+        stream: &Stream,
+        actor: &Actor,
+        act: &ControlEvent,
+    ) -> Result<(), Stop> {
+        let mut tries = TRIES;
+        loop {
+            let seq = self.ledger.stream(stream, 0).await?.len() as u64;
+            let event = self.control_event(actor.clone(), act.clone());
+            let transaction = Transaction::one(stream.clone(), seq, vec![event]);
+            match self.ledger.append(transaction).await {
+                Err(AppendError::Conflict { .. }) if tries > 1 => tries -= 1,
+                done => return done.map(drop).map_err(Stop::from),
+            }
         }
+    }
+
+    /// An event of a control stream that happens now.
+    pub(crate) fn control_event(&self, actor: Actor, event: ControlEvent) -> NewEvent {
+        let now = self.clock.now();
+        NewEvent::control(self.ids.event(now), now, actor, event)
     }
 }
 

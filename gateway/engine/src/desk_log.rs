@@ -2,15 +2,11 @@
 
 use std::collections::HashMap;
 
-use backstop_domain::{Actor, ControlEvent, Event, Stream};
-use backstop_ledger::{AppendError, NewEvent, Transaction};
+use backstop_domain::{Actor, ControlEvent, Stream};
+use backstop_ledger::{AppendError, Transaction};
 use tokio::sync::Mutex;
 
-use crate::{
-    engine::{Engine, Inner},
-    live::Stop,
-    reviews::TRIES,
-};
+use crate::{engine::Engine, live::Stop, reviews::TRIES};
 
 /// Where the streams of the desk's people end, as far as this process knows.
 #[derive(Default)]
@@ -46,21 +42,5 @@ impl Engine {
             }
         }
         Err(Stop::Broken("the desk's record is being changed all the time".to_owned()))
-    }
-}
-
-impl Inner {
-    pub(crate) fn control_event(&self, actor: Actor, event: ControlEvent) -> NewEvent {
-        let now = self.clock.now();
-        NewEvent {
-            id: self.ids.event(now),
-            at: now,
-            actor,
-            run: 0,
-            causation: None,
-            correlation: None,
-            revision: None,
-            event: Event::Control(event),
-        }
     }
 }

@@ -298,16 +298,9 @@ impl Erasures<'_> {
     ) -> Result<Append, ReadFailed> {
         let stream = Stream::control(stream);
         let expected_seq = self.ledger.stream(&stream, 0).await?.len() as u64;
-        let events = told.into_iter().map(|event| NewEvent {
-            id: self.ids.event(self.now),
-            at: self.now,
-            actor: actor.clone(),
-            run: 0,
-            causation: None,
-            correlation: None,
-            revision: None,
-            event: Event::Control(event),
-        });
+        let now = self.now;
+        let new = |event| NewEvent::control(self.ids.event(now), now, actor.clone(), event);
+        let events = told.into_iter().map(new);
         Ok(Append { stream, expected_seq, after: None, events: events.collect() })
     }
 

@@ -8,7 +8,6 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use backstop_domain::{
     Actor, CallEvent, CallId, ControlEvent, Event, Millis, PauseEnd, Paused, Phase, Stream,
 };
-use backstop_ledger::{NewEvent, Transaction};
 use backstop_upstream::Blocked;
 use parking_lot::Mutex;
 
@@ -258,34 +257,12 @@ impl Inner {
             let act = if until.is_some() { PAUSE } else { RESUME }.to_owned();
             let event =
                 ControlEvent::OperatorActed { act, target: target.to_string(), reason, until };
-            inner.write_pause(&event, now, &actor).await?;
+            inner.tell(&Stream::control(STREAM), &actor, &event).await?;
+            tracing::warn!(by = actor.id, event = ?event, "an operator acted");
             inner.pauses.take(&event, &actor.id);
             Ok(())
         });
         recorded.await.unwrap_or(Err(Stop::Panicked { first: true }.into()))
-    }
-
-    async fn write_pause(
-        &self,
-        event: &ControlEvent,
-        now: Millis,
-        actor: &Actor,
-    ) -> Result<(), Stop> {
-        let stream = Stream::control(STREAM);
-        let seq = self.ledger.stream(&stream, 0).await?.len() as u64;
-        let new = NewEvent {
-            id: self.ids.event(now),
-            at: now,
-            actor: actor.clone(),
-            run: 0,
-            causation: None,
-            correlation: None,
-            revision: None,
-            event: Event::Control(event.clone()),
-        };
-        self.ledger.append(Transaction::one(stream, seq, vec![new])).await?;
-        tracing::warn!(by = actor.id, event = ?event, "an operator acted");
-        Ok(())
     }
 
     /// Records a pause or its end in the call's own stream, and has the loop look again. The time

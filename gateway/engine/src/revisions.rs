@@ -92,21 +92,9 @@ impl Inner {
         let now = self.clock.now();
         let (policy, revision) = (policy.name.clone(), policy.plan.revision);
         let sources = Some(sources);
-        NewEvent {
-            id: self.ids.event(now),
-            at: now,
-            actor: Actor::system("loader"),
-            run: 0,
-            causation: None,
-            correlation: None,
-            revision: Some(revision),
-            event: Event::Control(ControlEvent::RevisionLoaded {
-                policy,
-                revision,
-                sources,
-                draft,
-            }),
-        }
+        let loaded = ControlEvent::RevisionLoaded { policy, revision, sources, draft };
+        let (id, actor) = (self.ids.event(now), Actor::system("loader"));
+        NewEvent { revision: Some(revision), ..NewEvent::control(id, now, actor, loaded) }
     }
 
     /// The policy of a revision, from memory or as the ledger kept its files.

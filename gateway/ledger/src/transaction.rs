@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use backstop_domain::{Actor, CallId, Digest, Event, EventId, Millis, Stream};
+use backstop_domain::{Actor, CallId, ControlEvent, Digest, Event, EventId, Millis, Stream};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -150,6 +150,22 @@ pub struct NewEvent {
     pub revision: Option<Digest>,
     /// What happened.
     pub event: Event,
+}
+
+impl NewEvent {
+    /// An event of a control stream: of no call, no run, and no policy.
+    pub fn control(id: EventId, at: Millis, actor: Actor, event: ControlEvent) -> Self {
+        Self {
+            id,
+            at,
+            actor,
+            run: 0,
+            causation: None,
+            correlation: None,
+            revision: None,
+            event: Event::Control(event),
+        }
+    }
 }
 
 /// Bytes that stand beside the events: requests and answers, byte for byte.

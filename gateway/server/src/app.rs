@@ -38,12 +38,20 @@ pub struct Caps {
     pub wait_ms: u64,
     /// Time for a request's headers, in milliseconds.
     pub headers_ms: u64,
+    /// Connections at one time; whoever comes then waits until one ends.
+    pub connections: usize,
 }
 
 impl Default for Caps {
     /// The gateway file's defaults (RULES.md section 5).
     fn default() -> Self {
-        Self { body: 4 * 1024 * 1024, depth: 64, wait_ms: 60_000, headers_ms: 10_000 }
+        Self {
+            body: 4 * 1024 * 1024,
+            depth: 64,
+            wait_ms: 60_000,
+            headers_ms: 10_000,
+            connections: 10_000,
+        }
     }
 }
 

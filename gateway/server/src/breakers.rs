@@ -61,9 +61,9 @@ pub async fn order(
 ) -> Result<Json<Value>, Problem> {
     auth::allowed(&identity, "operate")?;
     let sent: Sent = typed(body?.0)?;
-    reason::check(&sent.reason)?;
+    let reason = reason::said(&sent.reason)?;
     let order = wanted(&sent, app.engine.clock().now())?;
-    let done = app.engine.order_breaker(&model, order, &identity.actor("api"), sent.reason).await;
+    let done = app.engine.order_breaker(&model, order, &identity.actor("api"), reason).await;
     done.map_err(|refused| match refused {
         BreakerRefused::Unknown(_) => {
             Problem::new(StatusCode::NOT_FOUND, "not_found", refused.to_string())

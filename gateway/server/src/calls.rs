@@ -25,6 +25,7 @@ use crate::{
     openai::{FromHeaders, KNOWN, read_extras},
     problem::{self, Problem},
     query::Asked,
+    reason,
     veil::{self, Veil},
     view,
 };
@@ -278,7 +279,7 @@ pub async fn cancel(
             Problem::bad_request("invalid_json", format!("the body is not `{{reason}}`: {error}"))
         })?
     };
-    let reason = cancel.reason.unwrap_or_else(|| "the caller asked for it".to_owned());
+    let reason = reason::said_or(cancel.reason.as_deref(), "the caller asked for it")?;
     let cancelled = app.engine.cancel(&id, identity.actor("api"), reason).await;
     cancelled.map_err(|stop| problem::of_stop(&stop))?;
     let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;

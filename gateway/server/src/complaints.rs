@@ -38,8 +38,7 @@ pub async fn complain(
     body: Result<JsonBody, Problem>,
 ) -> Result<Response, Problem> {
     let Sent { reason, queue } = typed(body?.0)?;
-    let reason = reason.trim().to_owned();
-    reason::check(&reason)?;
+    let reason = reason::said(&reason)?;
     let id = CallId(id);
     let found = app.engine.call(&id).await.map_err(|stop| problem::of_stop(&stop))?;
     let snapshot = found.ok_or_else(|| Problem::not_found("call"))?;

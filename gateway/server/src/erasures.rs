@@ -30,8 +30,8 @@ struct Sent {
 
 impl Sent {
     fn read(body: Result<JsonBody, Problem>) -> Result<(Whose, Self), Problem> {
-        let sent: Self = typed(body?.0)?;
-        reason::check(&sent.reason)?;
+        let mut sent: Self = typed(body?.0)?;
+        sent.reason = reason::said(&sent.reason)?;
         let whose = match (&sent.call, &sent.subject) {
             (Some(call), None) => Some(Whose::Call(call.clone())),
             (None, Some(subject)) => Whose::subject(subject),

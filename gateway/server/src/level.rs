@@ -49,7 +49,7 @@ pub async fn hold(
 ) -> Result<Json<Value>, Problem> {
     auth::allowed(&identity, "operate")?;
     let Sent { level, for_ms, reason } = typed(body?.0)?;
-    reason::check(&reason)?;
+    let reason = reason::said(&reason)?;
     if !HELD_MS.contains(&for_ms) {
         let (least, most) = (HELD_MS.start(), HELD_MS.end());
         let detail = format!("`for_ms` must be {least} to {most}: a hold ends by itself");
@@ -79,7 +79,7 @@ pub async fn release(
 ) -> Result<Json<Value>, Problem> {
     auth::allowed(&identity, "operate")?;
     let Why { reason } = typed(body?.0)?;
-    reason::check(&reason)?;
+    let reason = reason::said(&reason)?;
     let released = app.engine.let_level_go(identity.actor("api"), reason).await;
     if released.map_err(|stop| problem::of_stop(&stop))? {
         return Ok(Json(view(&app)));

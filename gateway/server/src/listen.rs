@@ -22,8 +22,6 @@ use crate::{
     paced::{Pace, Paced},
 };
 
-/// Connections at one time.
-const CONNECTIONS_MAX: usize = 10_000;
 /// Streams of one HTTP/2 connection.
 const STREAMS_MAX: u32 = 256;
 /// Pause after a failed accept, such as out of file handles.
@@ -44,7 +42,7 @@ pub async fn serve(
     tracing::info!(%address, "listening");
     let builder = Arc::new(builder(caps));
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(caps.connections));
     let pace = Pace {
         pause: Duration::from_millis(caps.headers_ms),
         whole: Duration::from_millis(caps.wait_ms.max(caps.headers_ms)),

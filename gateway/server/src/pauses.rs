@@ -16,6 +16,7 @@ use crate::{
     auth::{Identity, allowed},
     body::JsonBody,
     problem::{self, Problem},
+    reason,
 };
 
 /// `POST /v1/pauses`.
@@ -70,7 +71,7 @@ pub async fn start(
         let detail = format!("`for_ms` is 1 to {PAUSE_MS_MAX}, a week: every pause ends");
         return Err(Problem::bad_request("invalid_field", detail).at("for_ms"));
     }
-    let actor = identity.actor("api");
+    let (actor, reason) = (identity.actor("api"), reason::said(&reason)?);
     let done = match (call(&target), then) {
         (Some(id), then) => {
             let held = (for_ms, then.unwrap_or_default());
@@ -97,7 +98,7 @@ pub async fn end(
 ) -> Result<Response, Problem> {
     allowed(&identity, "operate")?;
     let End { target, reason } = read(body?.0, "{target, reason}")?;
-    let actor = identity.actor("api");
+    let (actor, reason) = (identity.actor("api"), reason::said(&reason)?);
     let done = match call(&target) {
         Some(id) => app.engine.unpause_call(&id, actor).await,
         None => app.engine.unpause(thing(&target)?, reason, actor).await,
@@ -121,11 +122,6 @@ fn thing(target: &str) -> Result<Target, Problem> {
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: Value, shape: &str) -> Result<T, Problem> {
-    let said = body.get("reason").and_then(Value::as_str).map_or("", str::trim);
-    if said.is_empty() || said.len() > 2_000 {
-        let detail = "`reason` says why, in 1 to 2000 bytes";
-        return Err(Problem::bad_request("invalid_field", detail).at("reason"));
-    }
     serde_json::from_value(body).map_err(|error| {
         Problem::bad_request("invalid_body", format!("the body is not `{shape}`: {error}"))
     })

@@ -58,12 +58,15 @@ pub async fn replay(
     let veil = veil::look(&app, &identity, &snapshot).await?;
     allowed(&identity, "replay")?;
     let body = body?.0;
-    if body.get("mode").and_then(Value::as_str) == Some("resume_from") {
-        return runs::resume_from(&app, &identity, &id, &veil, body).await;
+    match body.get("mode").and_then(Value::as_str) {
+        Some("resume_from") => {
+            return runs::resume_from(&app, &identity, &id, &veil, body).await;
+        }
+        Some("verify" | "what_if") => {}
+        other => return Err(no_mode(other)),
     }
     let how: How = serde_json::from_value(body).map_err(|error| {
-        let known = "verify|what_if|resume_from";
-        let detail = format!("the body is not `{{mode: {known}, …}}`: {error}");
+        let detail = format!("the body is not `{{mode, revision}}`: {error}");
         Problem::bad_request("invalid_body", detail)
     })?;
     let replayed = match (how.mode, how.revision) {
@@ -85,6 +88,24 @@ pub async fn replay(
         }
     };
     Ok(Json(veiled(replayed, &veil)).into_response())
+}
+
+/// Why that mode is none of a call's, and where the one that is not about a call is asked for.
+fn no_mode(mode: Option<&str>) -> Problem {
+    let detail = match mode {
+        Some("redeliver") => {
+            "events are given to a consumer again by `POST /v1/subscriptions/{name}/redeliver`, or \
+             `backstop subscriptions redeliver`; a call is replayed by `verify`, `what_if` or \
+             `resume_from`"
+                .to_owned()
+        }
+        Some(other) => format!(
+            "`{other}` is no mode of replay: it is `verify`, `what_if` or `resume_from`; to have \
+             events given again, `POST /v1/subscriptions/{{name}}/redeliver`"
+        ),
+        None => "`mode` is missing: it is `verify`, `what_if` or `resume_from`".to_owned(),
+    };
+    Problem::bad_request("invalid_field", detail).at("mode")
 }
 
 fn add(shown: &mut Value, more: &impl serde::Serialize) {

@@ -16,11 +16,9 @@ use crate::{
     body::JsonBody,
     calls,
     problem::{self, Problem},
+    reason,
     veil::{self, Veil},
 };
-
-/// Longest reason, in bytes: it stands in the record for ever.
-const REASON_MAX: usize = 2_000;
 
 /// `POST /v1/calls/{id}/rollback`: back to which event, and why.
 #[derive(Debug, Deserialize)]
@@ -123,11 +121,7 @@ async fn fork(
     veil: &Veil,
     (how, from_seq, reason, run): (ForkKind, u64, String, Option<u32>),
 ) -> Result<Response, Problem> {
-    let reason = reason.trim().to_owned();
-    if reason.is_empty() || reason.len() > REASON_MAX {
-        let detail = format!("`reason` says why, in 1 to {REASON_MAX} bytes");
-        return Err(Problem::bad_request("invalid_field", detail).at("reason"));
-    }
+    let reason = reason::said(&reason)?;
     let fork = Fork { how, from_seq, run, reason, actor: identity.actor("api") };
     let forked = app.engine.fork(id, fork).await;
     let snapshot = forked.map_err(|error| problem::of_fork(&error))?;

@@ -16,10 +16,9 @@ use crate::{
     deliver::{Consumer, Denied, Shown, What, is_late, time},
     problem::{self, Problem},
     query::Asked,
+    reason,
 };
 
-/// Longest reason, in bytes.
-const REASON_MAX: usize = 1000;
 /// Positions in one order.
 const POSITIONS_MAX: usize = 1000;
 
@@ -192,11 +191,7 @@ async fn order(
     what: What,
 ) -> Result<u64, Problem> {
     may_act(identity)?;
-    if reason.len() > REASON_MAX {
-        let detail = format!("a reason has at most {REASON_MAX} bytes");
-        return Err(Problem::bad_request("invalid_body", detail).at("reason"));
-    }
-    let reason = if reason.is_empty() { "no reason given".to_owned() } else { reason };
+    let reason = reason::said_or(Some(&reason), "no reason given")?;
     let done = app.deliveries.order(name, identity.actor("api"), reason, what).await;
     done.map_err(|denied| match denied {
         Denied::Unknown => Problem::not_found("subscription"),

@@ -36,6 +36,9 @@ struct State {
     /// After how many commits the disk fails, if it does.
     fails_after: Option<u32>,
     slow_ms: u64,
+    /// Whoever watches, each by a channel of its own: those of one channel are woken in an order
+    /// that no seed decides.
+    watching: Vec<watch::Sender<u64>>,
 }
 
 impl State {
@@ -61,7 +64,8 @@ impl Disk {
         let fails_after = (fails && dice.random_bool(0.2)).then(|| dice.random_range(1..60));
         let slow_ms = *[0, 1, 5, 200].get(dice.random_range(0..4)).expect("there are four");
         let waiting = VecDeque::new();
-        let state = State { dice, waiting, fault: None, fails_after, slow_ms };
+        let watching = Vec::new();
+        let state = State { dice, waiting, fault: None, fails_after, slow_ms, watching };
         Self(Arc::new(Inner { kept: kept.clone(), state: Mutex::new(state), come: Notify::new() }))
     }
 
@@ -100,6 +104,9 @@ impl Disk {
             }
             None => self.0.kept.append(transaction).await,
         };
+        let (position, mut state) = (self.0.kept.position(), self.0.state.lock().unwrap());
+        state.watching.retain(|one| one.send(position).is_ok());
+        drop(state);
         // Whoever asked may have gone.
         let _gone = answer.send(result);
     }
@@ -218,7 +225,9 @@ impl Ledger for Disk {
     }
 
     fn watch(&self) -> watch::Receiver<u64> {
-        self.0.kept.watch()
+        let (watched, watch) = watch::channel(self.0.kept.position());
+        self.0.state.lock().unwrap().watching.push(watched);
+        watch
     }
 
     fn fault(&self) -> Option<StorageFault> {

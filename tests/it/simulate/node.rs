@@ -27,6 +27,7 @@ use super::{
     disk::Disk,
     files::{self, LABELS},
     people::{self, Known},
+    receivers::Ears,
 };
 
 /// Where time starts.
@@ -45,6 +46,8 @@ pub struct World {
     pub history: Arc<History>,
     /// What clients know of calls.
     pub known: Arc<Known>,
+    /// Consumers of events.
+    pub ears: Arc<Ears>,
 }
 
 /// The machine's clock: it goes on while the machine is off, and is set forward now and then.
@@ -59,15 +62,25 @@ impl Clock for Jumping {
     }
 }
 
-/// A model that is slow, away, or wrong, as the dice fall.
-struct Moody(Mutex<StdRng>);
+/// A model that is slow, away, or wrong, as the dice fall; a flapping one is away for a while, there
+/// for a while, and away again.
+struct Moody {
+    dice: Mutex<StdRng>,
+    clock: Arc<dyn Clock>,
+    /// How long it stays away, and then there, in milliseconds.
+    flaps_ms: Option<u64>,
+}
 
 impl Model for Moody {
     fn ask<'a>(&'a self, request: &'a AskRequest) -> BoxFuture<'a, AttemptResult> {
         let (mood, ms) = {
-            let mut dice = self.0.lock().unwrap();
+            let mut dice = self.dice.lock().unwrap();
             (dice.random_range(0..20_u8), dice.random_range(1..3_000))
         };
+        let away = |ms: u64| (self.clock.now().0 / ms).is_multiple_of(2);
+        if self.flaps_ms.is_some_and(away) {
+            return Box::pin(async { simulated::failed(FailureClass::Transport) });
+        }
         let text = request.body["messages"].to_string();
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(ms)).await;
@@ -95,6 +108,7 @@ impl World {
             kept: MemoryLedger::new(),
             history: Arc::default(),
             known: Arc::default(),
+            ears: Arc::new(Ears::new(seed)),
         }
     }
 
@@ -118,11 +132,13 @@ impl World {
             .build()
             .unwrap();
         let disk = Disk::over(&self.kept, seed, !last);
-        let lasts = Duration::from_millis(dice.random_range(10..60_000));
+        // Some lives are over before all is up.
+        let longest = if dice.random_bool(0.2) { 400 } else { 60_000 };
+        let lasts = Duration::from_millis(dice.random_range(10..longest));
         let drains = dice.random_bool(0.3);
         let jumps = dice.random_bool(0.3).then(|| dice.random_range(1..400_000));
         let (history, known) = (Arc::clone(&self.history), Arc::clone(&self.known));
-        let now = self.now;
+        let (ears, now) = (Arc::clone(&self.ears), self.now);
         let (lived, ended) = runtime.block_on(async {
             let clock = Arc::new(Jumping {
                 base: MonotonicClock::starting_at(Millis(now)),
@@ -131,7 +147,9 @@ impl World {
             tokio::spawn(disk.clone().turn());
             let lived = async {
                 let engine = start(seed, &disk, &clock).await?;
-                let clients = people::start(&engine, &history, &known, seed, last);
+                let deliveries = ears.start(&engine, &mut dice, last).await?;
+                let mut clients = people::start(&engine, &history, &known, seed, last);
+                clients.spawn(Arc::clone(&ears).operate(engine.clone(), deliveries.clone(), seed));
                 tokio::time::sleep(lasts / 2).await;
                 if let Some(jump) = jumps {
                     clock.ahead.fetch_add(jump, Ordering::SeqCst);
@@ -139,18 +157,25 @@ impl World {
                 tokio::time::sleep(lasts / 2).await;
                 if last {
                     people::settle(&engine, clients, LONGEST).await?;
+                    ears.settle(&engine, &deliveries).await?;
                 }
                 if drains && !engine.drain(Duration::from_secs(3600)).await {
                     return Err("a drain of an hour does not end".to_owned());
+                }
+                if drains {
+                    deliveries.stop().await;
                 }
                 Ok(())
             };
             // Read in here: outside, the machine's own time goes on.
             (lived.await, clock.now().0)
         });
-        let off = dice.random_range(0..120_000);
-        // Whoever sets the clock of a machine that was off may set it back a little.
-        self.now = (ended + off).saturating_sub(dice.random_range(0..2_000));
+        // A machine is off for a moment, or over a weekend; and whoever sets its clock then may set
+        // it back, by a little or by much.
+        let (long, far) = (dice.random_bool(0.1), dice.random_bool(0.1));
+        let off = dice.random_range(0..if long { 200_000_000 } else { 120_000 });
+        let back = dice.random_range(0..if far { 600_000 } else { 2_000 });
+        self.now = (ended + off).saturating_sub(back);
         drop(runtime);
         futures_now(disk.cut());
         lived
@@ -162,6 +187,7 @@ async fn start(seed: u64, disk: &Disk, clock: &Arc<Jumping>) -> Result<Engine, S
     let clock: Arc<dyn Clock> = clock.clone();
     let credential = CredentialGate::new("nobody", Arc::clone(&clock));
     let mut models = BTreeMap::new();
+    let flaps_ms = [None, Some(5_000), Some(40_000)];
     for (place, name) in ["small", "large"].into_iter().enumerate() {
         let guards = ModelGuards {
             name: name.to_owned(),
@@ -174,7 +200,9 @@ async fn start(seed: u64, disk: &Disk, clock: &Arc<Jumping>) -> Result<Engine, S
         };
         let seed = seed.wrapping_add(place as u64);
         let gate = ModelGate::new(guards, Arc::clone(&credential), Arc::clone(&clock), seed);
-        let model = Arc::new(Moody(Mutex::new(StdRng::seed_from_u64(seed))));
+        let dice = Mutex::new(StdRng::seed_from_u64(seed));
+        let flaps_ms = flaps_ms.get((seed % 4) as usize).copied().flatten();
+        let model = Arc::new(Moody { dice, clock: Arc::clone(&clock), flaps_ms });
         models.insert(name.to_owned(), Upstream { model, gate, timeouts: Timeouts::default() });
     }
     let workspace = files::workspace();

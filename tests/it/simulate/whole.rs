@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use backstop_domain::{
-    CallEvent, CallId, CallState, Digest, Envelope, Event, ReviewEvent, ReviewState, Stream,
-    call::decide,
+    CallEvent, CallId, CallState, Digest, Envelope, Event, Resolution, ReviewEvent, ReviewState,
+    Stream, call::decide,
 };
 use backstop_ledger::{Ledger, MemoryLedger, Recorded};
 
@@ -26,9 +26,12 @@ pub struct Held {
 ///
 /// # Errors
 /// The first that is broken, in words.
-pub async fn check(kept: &MemoryLedger, read: &[String]) -> Result<Held, String> {
-    let events = all(kept).await?;
-    chain(&events)?;
+pub async fn check(
+    kept: &MemoryLedger,
+    events: &[Recorded],
+    read: &[String],
+) -> Result<Held, String> {
+    chain(events)?;
     for (place, id) in read.iter().enumerate() {
         let there = events.get(place).map(|one| one.envelope.id.as_str());
         if there != Some(id) {
@@ -39,10 +42,10 @@ pub async fn check(kept: &MemoryLedger, read: &[String]) -> Result<Held, String>
     let mut calls: BTreeMap<Stream, CallState> = BTreeMap::new();
     let mut reviews: BTreeMap<Stream, ReviewState> = BTreeMap::new();
     let mut keys = BTreeSet::new();
-    for recorded in &events {
+    for recorded in events {
         let (around, at) = (&recorded.envelope, recorded.envelope.at);
         let wrong = |why: String| {
-            format!("{} {}: {why}{}", around.stream, around.seq, way(&events, &around.stream))
+            format!("{} {}: {why}{}", around.stream, around.seq, way(events, &around.stream))
         };
         match &recorded.event {
             Ok(Event::Call(event)) => {
@@ -81,6 +84,7 @@ pub async fn check(kept: &MemoryLedger, read: &[String]) -> Result<Held, String>
         }
     }
     (held.calls, held.reviews) = (calls.len(), reviews.len());
+    said(events)?;
     Ok(held)
 }
 
@@ -94,16 +98,32 @@ fn way(events: &[Recorded], stream: &Stream) -> String {
     ours.map(line).collect()
 }
 
-/// Every event in words, to be compared.
+/// What a call says that people decided, people decided.
+fn said(events: &[Recorded]) -> Result<(), String> {
+    let (mut taken, mut decided): (Vec<_>, Vec<_>) = (Vec::new(), Vec::new());
+    for Recorded { envelope, event } in events {
+        match event {
+            Ok(Event::Call(CallEvent::ReviewResolved(resolved))) => {
+                taken.push((Stream::review(&resolved.review), &resolved.resolution));
+            }
+            Ok(Event::Review(ReviewEvent::ReviewDecided { resolution, .. })) => {
+                decided.push((envelope.stream.clone(), resolution));
+            }
+            _ => {}
+        }
+    }
+    let by_people = |taken: &&(Stream, &Resolution)| !matches!(taken.1, Resolution::Expired { .. });
+    match taken.iter().filter(by_people).find(|taken| !decided.contains(taken)) {
+        None => Ok(()),
+        Some((review, what)) => Err(format!("a call took {what:?} from {review}: nobody said so")),
+    }
+}
+
+/// Every event.
 ///
 /// # Errors
 /// If the ledger cannot be read.
-pub async fn log(kept: &MemoryLedger) -> Result<Vec<String>, String> {
-    let told = |one: Recorded| format!("{:?} {:?}", one.envelope, one.event);
-    Ok(all(kept).await?.into_iter().map(told).collect())
-}
-
-async fn all(kept: &MemoryLedger) -> Result<Vec<Recorded>, String> {
+pub async fn all(kept: &MemoryLedger) -> Result<Vec<Recorded>, String> {
     let mut events: Vec<Recorded> = Vec::new();
     loop {
         let page = kept.feed(events.len() as u64, 1000).await.map_err(|error| error.to_string())?;

@@ -152,9 +152,14 @@ impl Worker {
         from: u64,
         until: u64,
     ) -> Result<u64, Denied> {
-        let until = until.min(self.engine.ledger().position());
+        // What was not read yet comes anyway, and must not come before what precedes it.
+        let until = until.min(self.read);
         if from == 0 || from > until {
-            let why = format!("there is nothing from position {from} to {until}");
+            let read = self.read;
+            let why = format!(
+                "there is nothing from position {from} to {until} to give again; what comes after \
+                 {read} is still to be given for the first time"
+            );
             return Err(Denied::Unfit(why));
         }
         if let Some(Again { next, until }) = self.standing.again {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backstop_domain::{Event, Stream};
+use backstop_domain::Stream;
 use backstop_ledger::{Append, AppendError, NewEvent, Progress, ReadFailed, Transaction};
 
 use super::worker::Worker;
@@ -90,15 +90,9 @@ impl Worker {
         let stream = Stream::control(&format!("subscription.{}", self.consumer.name));
         let expected_seq = self.engine.ledger().stream(&stream, 0).await?.len() as u64;
         let now = self.now();
-        let events = self.news.iter().map(|(actor, event)| NewEvent {
-            id: self.engine.ids().event(now),
-            at: now,
-            actor: actor.clone(),
-            run: 0,
-            causation: None,
-            correlation: None,
-            revision: None,
-            event: Event::Control(event.clone()),
+        let events = self.news.iter().map(|(actor, event)| {
+            let id = self.engine.ids().event(now);
+            NewEvent::control(id, now, actor.clone(), event.clone())
         });
         Ok(vec![Append { stream, expected_seq, after: None, events: events.collect() }])
     }

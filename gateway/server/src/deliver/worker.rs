@@ -159,6 +159,13 @@ impl Worker {
             self.show();
             let wake = pause.or_else(|| self.wakes());
             tokio::select! {
+                // Each round does whatever is due, so nothing of this starves the rest; the order
+                // is fixed so that a simulation goes the same way again.
+                biased;
+                order = orders.recv() => match order {
+                    Some(order) => self.obey(order).await,
+                    None => break,
+                },
                 Some(flown) = self.flying.join_next() => self.landed(flown),
                 moved = watch.changed(), if self.reads() && pause.is_none() => {
                     if moved.is_err() {
@@ -166,10 +173,6 @@ impl Worker {
                     }
                 }
                 () = tokio::time::sleep(wake.unwrap_or_default()), if wake.is_some() => {}
-                order = orders.recv() => match order {
-                    Some(order) => self.obey(order).await,
-                    None => break,
-                },
             }
             while let Some(flown) = self.flying.try_join_next() {
                 self.landed(flown);

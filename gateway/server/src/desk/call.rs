@@ -310,8 +310,7 @@ pub async fn act(
 
 /// Whoever may see the call may report its answer as wrong.
 async fn complain(app: &App, id: &CallId, posted: &Posted) -> Result<Response, Trouble> {
-    let reason = posted.fields.text("reason").unwrap_or_default().to_owned();
-    crate::reason::check(&reason)?;
+    let reason = crate::reason::said(posted.fields.text("reason").unwrap_or_default())?;
     let queue = posted.fields.text("queue").map(str::to_owned);
     let actor = posted.visitor.identity.actor("desk");
     let taken = app.engine.complain(id, Complaint { actor, reason, queue }).await;
