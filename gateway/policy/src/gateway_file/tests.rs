@@ -161,7 +161,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("queues: {q: {due: 1h, at_door: {then: approve}}}", "2:39", "BS0204", "at the door"),
     ("queues: {q: {due: 1h, approvals: 0}}", "2:34", "BS0302", "not in 1 to"),
     ("queues: {q: {due: 1h, overlap: 200%}}", "2:32", "BS0301", "200%"),
-    ("queues: {q: {due: 1h, overlap: {share: 2%, people: 1}}}", "2:53", "BS0302", "not in 2 to 5"),
+    ("queues: {q: {due: 1h, overlap: {share: 2%, people: 1}}}", "2:52", "BS0302", "not in 2 to 5"),
     ("queues: {q: {due: 1h, known_answers: many}}", "2:38", "BS0301", "2%"),
     ("queues: {q: {due: 1h, steps: [{after: 1h}]}}", "2:31", "BS0202", "does nothing"),
     (
