@@ -43,7 +43,15 @@ pub enum Act {
         /// The review.
         review: String,
     },
+    /// The words of a call are to go.
+    Erase {
+        /// The call.
+        call: String,
+    },
 }
+
+/// The answer of a call whose words were erased.
+pub const ERASED: &str = "erased";
 
 /// What a client was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,6 +220,8 @@ struct Checker {
     /// What held of a call when an act on it was asked for.
     then: BTreeMap<usize, BTreeMap<String, (u64, bool)>>,
     reviews: BTreeMap<String, Decided>,
+    /// Calls whose words somebody wants to go.
+    erasing: BTreeSet<String>,
     /// What each consumer was given, in order.
     heard: BTreeMap<String, Vec<String>>,
 }
@@ -240,6 +250,11 @@ impl Checker {
         let call = match act {
             Act::Call { key, .. } => self.keys.get(key).map(|(_, call)| call.clone()),
             Act::Look { call } | Act::Fork { call } | Act::Cancel { call } => Some(call.clone()),
+            // It too may happen without a word.
+            Act::Erase { call } => {
+                self.erasing.insert(call.clone());
+                None
+            }
             Act::Decide { .. } => None,
             // It may happen without a word.
             Act::Undo { review } => {
@@ -279,6 +294,10 @@ impl Checker {
     fn bound(&mut self, key: &str, body: &str, call: &str) -> Result<(), String> {
         let (first, same) =
             self.keys.entry(key.to_owned()).or_insert_with(|| (body.to_owned(), call.to_owned()));
+        if same != call && self.erasing.contains(same) {
+            // A key goes with the words of its call, and may be taken anew.
+            (*first, *same) = (body.to_owned(), call.to_owned());
+        }
         if same != call {
             return Err(format!("key {key} named {same} and names {call}"));
         }
@@ -300,8 +319,15 @@ impl Checker {
         let floor = self.floors.entry(call.clone()).or_default();
         if let Some(end) = end {
             let first = floor.ends.entry(*run).or_insert_with(|| end.clone());
-            if first != end {
+            let gone = first.1 == ERASED || end.1 == ERASED;
+            if gone && !self.erasing.contains(call) {
+                return Err(format!("the words of {call} are gone, and nobody asked for that"));
+            }
+            if first.0 != end.0 || (first.1 != end.1 && !gone) {
                 return Err(format!("run {run} of {call} ended as {first:?}, and as {end:?}"));
+            }
+            if first.1 == ERASED {
+                first.1.clone_from(&end.1);
             }
         }
         if (*run, end.is_some()) > (floor.run, floor.ended) {
@@ -362,6 +388,23 @@ mod tests {
         told(vec![first(), (look(), seen("c1", 1, Some("failed")))]).unwrap_err();
         told(vec![first(), (look(), seen("c1", 2, None)), first()]).unwrap_err();
         told(vec![first(), (look(), seen("c1", 2, None))]).unwrap();
+    }
+
+    #[test]
+    fn words_that_are_gone_are_noticed_unless_somebody_asked_for_that() {
+        let look = || Act::Look { call: "c1".to_owned() };
+        let gone = |outcome: &str| {
+            let end = Some((outcome.to_owned(), ERASED.to_owned()));
+            Told::Seen(Seen { call: "c1".to_owned(), run: 1, end })
+        };
+        let first = || (look(), seen("c1", 1, Some("accepted")));
+        let erase = || (Act::Erase { call: "c1".to_owned() }, Told::Done { decision: None });
+        told(vec![first(), (look(), gone("accepted"))]).unwrap_err();
+        told(vec![first(), erase(), (look(), gone("accepted"))]).unwrap();
+        told(vec![first(), erase(), (look(), gone("failed"))]).unwrap_err();
+        let named = |id: &str| (call("k", "b"), seen(id, 1, None));
+        told(vec![named("c1"), erase(), named("c2")]).unwrap();
+        told(vec![named("c1"), erase(), named("c2"), named("c1")]).unwrap_err();
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! One client under load: new calls, repeats, decisions, cancellations, new runs, until nobody
-//! answers.
+//! One client under load: new calls, repeats, cancellations, new runs, and what people and operators
+//! do, until nobody answers.
 
 use super::record::Record;
-use backstop_tests::history::{Act, Seen, Told};
+use backstop_tests::history::{Act, ERASED, Seen, Told};
 use backstop_tests::{Caller, Gateway, workspace};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 /// Acts at random on one gateway.
 pub struct Client {
-    caller: Caller,
-    reviewer: Caller,
-    record: Arc<Record>,
-    dice: StdRng,
+    pub caller: Caller,
+    pub reviewer: Caller,
+    pub record: Arc<Record>,
+    pub dice: StdRng,
 }
 
 impl Client {
@@ -29,11 +29,14 @@ impl Client {
     /// Acts until the gateway is gone. `name` makes its keys its own.
     pub async fn run(mut self, name: String) {
         for number in 0.. {
-            let done = match self.dice.random_range(0..12) {
+            let done = match self.dice.random_range(0..16) {
                 0..6 => self.call(&format!("{name}-{number}")).await,
                 6..8 => self.repeat().await,
-                8 => self.decide().await,
-                9 => self.cancel().await,
+                8 | 9 => self.decide().await,
+                10 => self.cancel().await,
+                11 => self.hold().await,
+                12 => self.erase().await,
+                13 => self.deliver().await,
                 _ => self.start_anew().await,
             };
             if done.is_err() {
@@ -42,12 +45,15 @@ impl Client {
         }
     }
 
-    async fn call(&self, key: &str) -> reqwest::Result<()> {
+    async fn call(&mut self, key: &str) -> reqwest::Result<()> {
         let body = input(key);
         let ticket = self.record.history.ask(Act::Call { key: key.to_owned(), body: body.clone() });
         let started = Instant::now();
-        let answer = self.caller.call("typed", key, &body, 2).await?;
-        self.record.history.waited(key, Duration::from_secs(2), started.elapsed());
+        // Whoever waits for people outlives no gateway here: half take a call that waits as it is.
+        let wait = if self.dice.random_bool(0.5) { 0 } else { 2 };
+        let answer = self.caller.call("typed", key, &body, wait).await?;
+        let longest = Duration::from_secs(wait.into());
+        self.record.history.waited(key, longest, started.elapsed());
         match answer.status.as_u16() {
             200 | 202 => {
                 self.record.history.tell(ticket, Told::Seen(seen(&answer.body)));
@@ -55,6 +61,7 @@ impl Client {
             }
             // A refusal at the door is no call; a failure to store is one that never was.
             429 | 503 => {}
+            410 if self.record.may_be_erased(key) => {}
             other => panic!("{key}: {other} {}", answer.text),
         }
         Ok(())
@@ -67,30 +74,21 @@ impl Client {
         Ok(())
     }
 
-    async fn decide(&mut self) -> reqwest::Result<()> {
-        for fact in self.record.sample(&mut self.dice, 3) {
-            let Some(review) = review_of(&self.caller, &fact.call).await? else { continue };
-            let ticket = self.record.history.ask(Act::Decide { review: review.clone() });
-            let decided = self.reviewer.approve(&review).await?;
-            if decided.status.is_success() {
-                let decision = Some("ada approved".to_owned());
-                self.record.history.tell(ticket, Told::Done { decision });
-                self.record.promise(&fact.call, decided.body["generation"].as_u64(), "approved");
-            }
-        }
-        Ok(())
-    }
-
     async fn cancel(&mut self) -> reqwest::Result<()> {
         for fact in self.record.sample(&mut self.dice, 1) {
             let path = format!("/v1/calls/{}/cancel", fact.call);
             let ticket = self.record.history.ask(Act::Cancel { call: fact.call.clone() });
+            self.record.unsure(&fact.call);
             let answer = self.caller.post(&path, &serde_json::json!({})).await?;
+            if answer.status.as_u16() < 500 {
+                self.record.sure(&fact.call);
+            }
             if answer.status.is_success() {
                 self.record.history.tell(ticket, Told::Seen(seen(&answer.body)));
             }
             if answer.status.is_success() && answer.body["outcome"] == "cancelled" {
-                self.record.promise(&fact.call, answer.body["run"].as_u64(), "cancelled");
+                let run = answer.body["run"].as_u64();
+                self.record.promise(&fact.call, run, Some("cancelled"));
             }
         }
         Ok(())
@@ -123,6 +121,9 @@ impl Client {
                 }
                 // It is being worked on, another run came first, or it cannot be stored.
                 409 | 422 => self.record.history.tell(ticket, Told::Refused),
+                410 if self.record.may_be_erased(&fact.key) => {
+                    self.record.history.tell(ticket, Told::Refused);
+                }
                 503 => {}
                 other => panic!("{}: {other} {}", fact.call, answer.text),
             }
@@ -134,10 +135,14 @@ impl Client {
 /// How a call stands, as an answer tells it.
 pub fn seen(body: &Value) -> Seen {
     let outcome = body["outcome"].as_str().map(str::to_owned);
+    let answer = match body["output_erased"].as_bool() {
+        Some(true) => ERASED.to_owned(),
+        _ => body["output"].to_string(),
+    };
     Seen {
         call: body["id"].as_str().expect("an answer names its call").to_owned(),
         run: body["run"].as_u64().expect("a call has a run"),
-        end: outcome.map(|outcome| (outcome, body["output"].to_string())),
+        end: outcome.map(|outcome| (outcome, answer)),
     }
 }
 

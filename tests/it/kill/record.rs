@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 /// What must never change about a run of a call once its outcome was told.
 const FINAL: [&str; 3] = ["outcome", "answered_by", "output"];
@@ -22,6 +23,12 @@ pub struct Fact {
     pub seen: Value,
     /// A cancellation or decision was acknowledged: the run, and the outcome that it leads to.
     pub promised: Option<(u64, &'static str)>,
+    /// How many are about to take back what was promised, and were not answered yet.
+    unsure: u32,
+    /// Whether somebody wants its words to go.
+    pub erasing: bool,
+    /// Whether they are gone: that was acknowledged.
+    erased: bool,
 }
 
 impl Fact {
@@ -35,7 +42,11 @@ impl Fact {
             return Some(format!("was in run {}, is in run {}", self.seen["run"], now["run"]));
         }
         let ended = !self.seen["outcome"].is_null() && run(now) == run(&self.seen);
+        let gone = |body: &Value| body["output_erased"] == true;
         for name in FINAL.into_iter().filter(|_| ended) {
+            if name == "output" && self.erasing && (gone(now) || gone(&self.seen)) {
+                continue;
+            }
             if now[name] != self.seen[name] {
                 return Some(format!("{name} was {}, is {}", self.seen[name], now[name]));
             }
@@ -51,6 +62,9 @@ impl Fact {
 #[derive(Debug, Default)]
 pub struct Record {
     facts: Mutex<BTreeMap<String, Fact>>,
+    /// What an operator was told is held, and until when; nobody asked to let it go on since. One
+    /// asks at a time.
+    pub held: tokio::sync::Mutex<BTreeMap<String, u64>>,
     /// For the checker.
     pub history: History,
 }
@@ -64,6 +78,10 @@ impl Record {
         let call = body["id"].as_str().expect("an answer names its call").to_owned();
         let mut facts = self.facts.lock().unwrap();
         if let Some(fact) = facts.get_mut(key) {
+            if fact.erasing && fact.call != call {
+                // The key went with the words of its call: this is another one.
+                return;
+            }
             // An answer may be older than one that came first: the history's checker knows which.
             let newer = body["run"].as_u64() > fact.seen["run"].as_u64();
             let ends = body["run"] == fact.seen["run"] && !body["outcome"].is_null();
@@ -76,15 +94,66 @@ impl Record {
             return;
         }
         let (key, seen) = (key.to_owned(), body.clone());
-        facts.insert(key.clone(), Fact { key, call, seen, promised: None });
+        let (promised, unsure, erasing, erased) = (None, 0, false, false);
+        let fact = Fact { key: key.clone(), call, seen, promised, unsure, erasing, erased };
+        facts.insert(key, fact);
     }
 
-    /// Remembers that an act on `call` was acknowledged, which leads to `outcome`.
-    pub fn promise(&self, call: &str, run: Option<u64>, outcome: &'static str) {
+    /// Remembers that an act on `call` was acknowledged, which leads that run to that outcome.
+    pub fn promise(&self, call: &str, run: Option<u64>, outcome: Option<&'static str>) {
+        self.change(call, |fact| {
+            // A cancellation is final; what a person said is, unless somebody else is about to
+            // take it back.
+            if fact.unsure == 0 || outcome == Some("cancelled") {
+                fact.promised = run.zip(outcome);
+            }
+        });
+    }
+
+    /// Somebody is about to take back, or to overrule, what was promised of `call`; whether that
+    /// happens is known only once [`Record::sure`] is said.
+    pub fn unsure(&self, call: &str) {
+        self.change(call, |fact| (fact.unsure, fact.promised) = (fact.unsure + 1, None));
+    }
+
+    /// That was answered.
+    pub fn sure(&self, call: &str) {
+        self.change(call, |fact| fact.unsure -= 1);
+    }
+
+    fn change(&self, call: &str, change: impl FnOnce(&mut Fact)) {
         let mut facts = self.facts.lock().unwrap();
-        if let Some(fact) = facts.values_mut().find(|fact| fact.call == call) {
-            fact.promised = run.map(|run| (run, outcome));
+        facts.values_mut().find(|fact| fact.call == call).map(change);
+    }
+
+    /// From here on the words of the call of `key` may go.
+    pub fn erasing(&self, key: &str) {
+        if let Some(fact) = self.facts.lock().unwrap().get_mut(key) {
+            fact.erasing = true;
         }
+    }
+
+    /// They are gone: that was acknowledged.
+    pub fn erased(&self, key: &str) {
+        if let Some(fact) = self.facts.lock().unwrap().get_mut(key) {
+            fact.erased = true;
+        }
+    }
+
+    /// Whether somebody wants the words of that call to go.
+    pub fn may_be_erased(&self, key: &str) -> bool {
+        self.facts.lock().unwrap().get(key).is_some_and(|fact| fact.erasing)
+    }
+
+    /// Whether somebody wants the words of the call with that stream to go.
+    pub fn is_erasing(&self, stream: &str) -> bool {
+        let facts = self.facts.lock().unwrap();
+        facts.values().any(|fact| fact.erasing && stream.ends_with(&fact.call))
+    }
+
+    /// Every call of which an erasure was acknowledged.
+    pub fn all_erased(&self) -> Vec<String> {
+        self.all().into_iter().filter(|fact| fact.erased).map(|fact| fact.call).collect()
     }
 
     /// Everything.
@@ -112,6 +181,12 @@ impl Record {
     }
 }
 
+/// The machine's time, in milliseconds since the epoch.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap().as_millis()).unwrap()
+}
+
 #[test]
 fn a_changed_answer_and_a_broken_promise_are_noticed() {
     let record = Record::default();
@@ -124,6 +199,10 @@ fn a_changed_answer_and_a_broken_promise_are_noticed() {
     assert!(fact.contradicts(&serde_json::json!({ "id": "c2" })).is_some());
     let later = serde_json::json!({ "id": "c1", "run": 2, "outcome": "rejected" });
     assert_eq!(fact.contradicts(&later), None, "another run, another outcome");
+    let gone = serde_json::json!({ "id": "c1", "outcome": "accepted", "output_erased": true });
+    assert!(fact.contradicts(&gone).unwrap().contains("output"), "nobody asked for that");
+    fact.erasing = true;
+    assert_eq!(fact.contradicts(&gone), None);
     fact.promised = Some((1, "cancelled"));
     assert!(fact.contradicts(&told).unwrap().contains("cancelled was acknowledged"));
 }
