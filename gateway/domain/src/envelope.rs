@@ -110,7 +110,8 @@ impl Event {
         whole.get_mut("body").map_or(Value::Null, Value::take)
     }
 
-    /// The canonical JSON of [`Self::body`], written without making it; `None` if the type has none.
+    /// The canonical JSON of [`Self::body`], written without making it; `None` if the type has no
+    /// body.
     pub fn body_text(&self) -> Option<String> {
         let whole = match self {
             Self::Call(event) => text_of(event),

@@ -18,12 +18,12 @@ use crate::OpenError;
 
 use super::{Shared, writer};
 
-/// After this many bytes the log is carried over while commits go on. A page that changed many times
-/// meanwhile is carried once.
+/// After this many bytes the log is carried over while commits go on. A page that changed many
+/// times meanwhile is carried once.
 const CARRY: u64 = 16 << 20;
 /// From this size on commits wait for a moment, so that the log is written from its start again:
-/// under steady load it would otherwise grow for ever. The file keeps its size, since to let it grow
-/// anew costs the kernel more than all of SQLite does for a commit.
+/// under steady load it would otherwise grow for ever. The file keeps its size, since to let it
+/// grow anew costs the kernel more than all of SQLite does for a commit.
 const RESET: u64 = 64 << 20;
 /// Bytes of a page in the log, with its header.
 const FRAME: u64 = 4096 + 24;

@@ -20,9 +20,9 @@ const FLOOR: (i32, &str) = (3_051_003, "3.51.3");
 /// The database's name in the data folder.
 pub(super) const DATABASE: &str = "ledger.db";
 
-/// Pages in kibibytes, negative as SQLite wants it, that the writer keeps. Few, because digests come
-/// in no order: that lets SQLite look through all its pages at the end of each commit, which with
-/// 16 MiB of them took a fifth of all the time of a loaded gateway. The kernel keeps the rest.
+/// Pages in kibibytes, negative as SQLite wants it, that the writer keeps. Few, because digests
+/// come in no order: that lets SQLite look through all its pages at the end of each commit, which
+/// with 16 MiB of them took a fifth of a loaded gateway's time. The kernel keeps the rest.
 const WRITER_CACHE: i32 = -1024;
 /// The same for each connection that reads.
 const READER_CACHE: i32 = -2048;

@@ -1,7 +1,6 @@
-//! Jobs on their way to the writer: bounded in number and bytes, and woken for only by what hurries.
+//! Jobs on their way to the writer: bounded in number and bytes.
 //!
-//! What rides along wakes the writer once a batch and not once a job: under load that is a third of
-//! all system calls less.
+//! What hurries wakes the writer; what rides along does so once a batch and not once a job.
 
 use std::{collections::VecDeque, time::Duration};
 
