@@ -153,6 +153,7 @@ async fn who_may_not_or_says_it_wrong_changes_nothing() {
         (json!({ "state": "isolated", "for": "2h" }), "`reason`"),
         (json!({ "state": "open", "for": "2h", "reason": "bad" }), "`open`"),
         (json!({ "state": "isolated", "for": "2h", "reason": "bad", "till": 7 }), "`till`"),
+        (json!(["isolated", "2h", "bad"]), "must be a JSON object"),
     ] {
         let answer = caller.post("/v1/breakers/flaky", &wrong).await.unwrap();
         assert_eq!(answer.status.as_u16(), 400, "{wrong}: {}", answer.text);

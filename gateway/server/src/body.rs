@@ -82,11 +82,16 @@ pub fn parse(bytes: &[u8], depth: usize) -> Result<Value, Problem> {
     })
 }
 
-/// The body as a type; a field that is wrong is named.
+/// The body as a type; a field that is wrong is named. A list is no body, though a list of the
+/// right length could be read as one.
 ///
 /// # Errors
 /// [`Problem`] that says which field.
 pub fn typed<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
+    if !body.is_object() {
+        let detail = "the body must be a JSON object, `{...}`";
+        return Err(Problem::bad_request("invalid_field", detail));
+    }
     serde_json::from_value(body)
         .map_err(|error| Problem::bad_request("invalid_field", error.to_string()))
 }

@@ -1,5 +1,5 @@
-//! A closed loop: each connection sends its next request when it has its answer. No coordinated
-//! omission is hidden by it: it measures cost per call, not behaviour beyond capacity.
+//! A closed loop: each connection sends its next request when it has its answer. It measures cost
+//! per call and capacity; how long callers wait at a given rate is the open loop's to say.
 
 use backstop_tests::workspace;
 use bytes::Bytes;
@@ -60,7 +60,7 @@ impl Load {
         let mut load = Self::default();
         let mut sender = connect(target).await;
         for _ in 0..calls {
-            load.one(&mut sender, target).await;
+            load.one(&mut sender, target, Instant::now()).await;
         }
         load
     }
@@ -74,19 +74,28 @@ impl Load {
         }
         let mut all = Self::default();
         while let Some(one) = tasks.join_next().await {
-            let one = one.unwrap();
-            all.latencies_us.extend(one.latencies_us);
-            all.bad += one.bad;
-            all.example = all.example.or(one.example);
+            all.add(one.unwrap());
         }
         all.took = start.elapsed();
         all
     }
 
-    async fn one(&mut self, sender: &mut SendRequest<Full<Bytes>>, target: &Target) {
-        let start = Instant::now();
+    /// What another connection brought.
+    pub fn add(&mut self, one: Self) {
+        self.latencies_us.extend(one.latencies_us);
+        self.bad += one.bad;
+        self.example = self.example.take().or(one.example);
+    }
+
+    /// Sends a request that was due at that moment.
+    pub async fn one(
+        &mut self,
+        sender: &mut SendRequest<Full<Bytes>>,
+        target: &Target,
+        due: Instant,
+    ) {
         let answer = ask(sender, target).await;
-        let took = start.elapsed().as_micros() as u64;
+        let took = due.elapsed().as_micros() as u64;
         match answer {
             Ok((200, body)) if body.windows(3).any(|part| part == b"ham") => {
                 self.latencies_us.push(took);
@@ -109,12 +118,13 @@ async fn one_connection(target: Target, end: Instant) -> Load {
     let mut load = Load::default();
     let mut sender = connect(&target).await;
     while Instant::now() < end {
-        load.one(&mut sender, &target).await;
+        load.one(&mut sender, &target, Instant::now()).await;
     }
     load
 }
 
-async fn connect(target: &Target) -> SendRequest<Full<Bytes>> {
+/// A connection of its own.
+pub async fn connect(target: &Target) -> SendRequest<Full<Bytes>> {
     let stream = TcpStream::connect(&target.address).await.expect("the subject listens");
     stream.set_nodelay(true).unwrap();
     let (sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();

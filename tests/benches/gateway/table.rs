@@ -57,9 +57,29 @@ impl Totals {
     }
 }
 
+impl Row {
+    /// Whose it is.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Without what only a comparison needs.
+    pub fn short(&self) -> String {
+        let megabytes = |kib: u64| kib as f64 / 1024.0;
+        let (now, peak) = (megabytes(self.memory_kib.0), megabytes(self.memory_kib.1));
+        let Self { per_second, p99_us, bad, .. } = self;
+        format!("{per_second:>9.0} {p99_us:>9} {now:>9.1} {peak:>9.1} {bad:>5}")
+    }
+
+    /// How many it answers in a second.
+    pub const fn per_second(&self) -> f64 {
+        self.per_second
+    }
+}
+
 /// Prints `rows`, then each against the first (a direct call) and the second (a bare proxy).
-pub fn print(connections: usize, rows: &[Row]) {
-    println!("\n{connections} connection(s)");
+pub fn print(title: &str, rows: &[Row]) {
+    println!("\n{title}");
     println!(
         "{:<11} {:>9} {:>9} {:>9} {:>12} {:>9} {:>9} {:>5}",
         "", "calls/s", "p50 us", "p99 us", "CPU s / 10k", "RSS MB", "peak MB", "bad"
@@ -90,13 +110,12 @@ pub fn print(connections: usize, rows: &[Row]) {
 
 fn ratio(row: &Row, against: &Row) -> String {
     format!(
-        "{} / {}: calls/s x{:.2}, p50 x{:.2} ({:+} us), p99 x{:.2}, CPU x{:.2}",
+        "{} / {}: calls/s x{:.2}, p50 {:+} us, p99 {:+} us, CPU x{:.2}",
         row.name,
         against.name,
         row.per_second / against.per_second,
-        row.p50_us as f64 / against.p50_us.max(1) as f64,
         row.p50_us as i64 - against.p50_us as i64,
-        row.p99_us as f64 / against.p99_us.max(1) as f64,
+        row.p99_us as i64 - against.p99_us as i64,
         row.cpu_per_10k_s / against.cpu_per_10k_s.max(0.001),
     )
 }
