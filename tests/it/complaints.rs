@@ -1,6 +1,8 @@
 //! Complaints: whoever got an answer reports it as wrong, and a person decides whether it was. The
 //! call stays as it is; the verdict is a label.
 
+use std::time::Duration;
+
 use backstop_domain::{Actor, ActorKind, Refusal, ReviewKind, Sampled};
 use backstop_engine::{Complaint, ComplaintError, ReviewError, What};
 use backstop_ledger::Ledger;
@@ -85,7 +87,23 @@ async fn a_complaint_outlives_a_restart_and_ends_at_its_due_time_without_a_verdi
     let next = Setup::policy("").over(&bench.ledger).start().await;
     assert_eq!(next.review(&id).await.standing.name(), "open");
     let due = review.opened.due.since(review.opened_at);
-    tokio::time::sleep(std::time::Duration::from_millis(due + 5_000)).await;
+    tokio::time::sleep(Duration::from_millis(due + 5_000)).await;
     assert_eq!(next.review(&id).await.standing.name(), "expired");
     assert_eq!(next.look(&told).await.state(), "accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_goes_away_in_the_middle_of_a_complaint_leaves_no_review_that_waits_for_ever() {
+    let (bench, told) = answered("").await;
+    bench.ledger.hold();
+    let complaint = bench.engine.complain(&told.snapshot.id, says(caller(), "no"));
+    let left = tokio::time::timeout(Duration::from_millis(10), complaint).await;
+    assert!(left.is_err(), "the disk is slow, and they did not wait for it");
+    bench.ledger.release();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let open = bench.ledger.open_reviews().await.unwrap();
+    let [review] = &open[..] else { panic!("the complaint is heard all the same: {open:?}") };
+    let due = review.due.since(review.opened);
+    tokio::time::sleep(Duration::from_millis(due + 5_000)).await;
+    assert_eq!(bench.review(&review.id).await.standing.name(), "expired");
 }

@@ -1,6 +1,8 @@
 //! Complaints: whoever got an answer, or looks after it, reports it as wrong after its outcome. A
 //! person decides whether it was, as an audit: the call stays as it is, and the verdict is a label.
 
+use std::sync::Arc;
+
 use backstop_domain::{
     Actor, CallId, Escalation, Opened, Reason, ReviewEvent, ReviewId, ReviewKind, ReviewSpec,
     ReviewState, Sampled, Stream,
@@ -83,7 +85,10 @@ impl Engine {
         call: &CallId,
         complaint: Complaint,
     ) -> Result<(ReviewId, ReviewState), ComplaintError> {
-        self.0.complain(call, complaint).await
+        let (inner, call) = (Arc::clone(&self.0), call.clone());
+        // Whole: a review that is opened has its due time watched, though they went away meanwhile.
+        let heard = self.0.tasks.whole(async move { inner.complain(&call, complaint).await });
+        heard.await.unwrap_or(Err(Stop::Panicked { first: true }.into()))
     }
 }
 
