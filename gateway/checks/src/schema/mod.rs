@@ -13,10 +13,6 @@ mod sub;
 mod weight;
 
 #[cfg(test)]
-mod corpus;
-#[cfg(test)]
-mod suite;
-#[cfg(test)]
 mod tests;
 mod types;
 

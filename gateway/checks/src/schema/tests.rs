@@ -1,6 +1,9 @@
 //! Stories about compiling schemas and about what they say of a value.
 #![expect(clippy::unwrap_used, reason = "tests stop at the first surprise")]
 
+mod corpus;
+mod suite;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

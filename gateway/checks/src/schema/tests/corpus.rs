@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Proof, Schema, contains};
 use crate::expression::Type;
+use crate::schema::{Proof, Schema, contains};
 
 fn rows(file: &str) -> Vec<Value> {
     let data = "/../../../shared/data/json_schema";

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{Schema, SchemaError};
+use crate::schema::{Schema, SchemaError};
 
 #[test]
 fn draft_2020_12_is_judged_as_its_authors_say() {
