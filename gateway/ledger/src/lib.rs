@@ -11,6 +11,7 @@ mod export;
 mod kinds;
 mod ledger;
 mod memory;
+mod named;
 mod query;
 mod retention;
 mod seal;

@@ -191,6 +191,11 @@ pub(super) fn has_event(connection: &Connection, id: &EventId) -> rusqlite::Resu
     connection.prepare_cached("SELECT 1 FROM events WHERE id = ?1")?.exists([id.as_str()])
 }
 
+/// Whether a body of that digest is kept, or was.
+pub(super) fn has_body(connection: &Connection, digest: Digest) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM bodies WHERE digest = ?1")?.exists([digest.as_bytes()])
+}
+
 /// Events with their bodies, for that ending of the query.
 pub(super) fn recorded(
     connection: &Connection,

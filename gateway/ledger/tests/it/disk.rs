@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use crate::{
     conformance::a_failed_commit_stops_the_ledger,
     sqlite::Folder,
-    stories::{call_events, received, started, way_of_an_accepted_call},
+    stories::{bodies, call_events, received, started, way_of_an_accepted_call},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,8 @@ async fn a_full_disk_is_told_and_reads_live_on() {
     let mut kept = Vec::new();
     let full = loop {
         let call = format!("c{}", kept.len());
-        match ledger.append(call_events(&call, 0, way_of_an_accepted_call())).await {
+        let way = call_events(&call, 0, way_of_an_accepted_call());
+        match ledger.append(way.with_bodies(bodies())).await {
             Ok(_) => kept.push(call),
             Err(error) => break error,
         }
@@ -114,13 +115,13 @@ async fn a_crash_loses_nothing_that_was_acknowledged() {
     let log = folder.path().join("ledger.db-wal");
     for n in 0..20 {
         let call = call_events(&format!("c{n}"), 0, way_of_an_accepted_call());
-        ledger.append(call).await.unwrap();
+        ledger.append(call.with_bodies(bodies())).await.unwrap();
     }
     let acknowledged = ledger.position();
     let (file, safe) = (fs::read(&database).unwrap(), fs::read(&log).unwrap().len());
     for n in 20..40 {
         let call = call_events(&format!("c{n}"), 0, way_of_an_accepted_call());
-        ledger.append(call).await.unwrap();
+        ledger.append(call.with_bodies(bodies())).await.unwrap();
     }
     let whole_log = fs::read(&log).unwrap();
     if whole_log.len() < safe || fs::read(&database).unwrap() != file {
@@ -162,7 +163,7 @@ async fn a_restart_goes_on_where_it_was() {
         let ledger = folder.open();
         assert_eq!(ledger.position(), n * 9);
         let call = call_events(&format!("c{n}"), 0, way_of_an_accepted_call());
-        ledger.append(call).await.unwrap();
+        ledger.append(call.with_bodies(bodies())).await.unwrap();
     }
     assert!(verify(folder.path()).unwrap().is_whole());
     let log = folder.path().join("ledger.db-wal");

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 use crate::{
     sqlite::Folder,
-    stories::{call_events, received, way_of_an_accepted_call},
+    stories::{bodies, call_events, received, way_of_an_accepted_call},
 };
 
 /// What happens at a step.
@@ -58,7 +58,8 @@ async fn no_step_of_a_commit_can_fail_into_a_false_word() {
             let folder = Folder::new();
             let faults = Arc::new(Armed::default());
             let ledger = open(&folder, faults.clone());
-            ledger.append(call_events("a", 0, way_of_an_accepted_call())).await.unwrap();
+            let first = call_events("a", 0, way_of_an_accepted_call());
+            ledger.append(first.with_bodies(bodies())).await.unwrap();
             *faults.0.lock() = Some((step, happens));
             let failed = ledger.append(call_events("b", 0, way_of_an_accepted_call())).await;
             let what = format!("{happens:?} at {step:?}");
@@ -197,7 +198,7 @@ async fn victim_on_a_full_disk() {
     let mut kept = 0;
     let full = loop {
         let call = call_events(&format!("c{kept}"), 0, way_of_an_accepted_call());
-        match ledger.append(call).await {
+        match ledger.append(call.with_bodies(bodies())).await {
             Ok(_) => kept += 1,
             Err(error) => break error,
         }
@@ -270,7 +271,8 @@ async fn victim_that_may_not_grow() {
     let (mut n, mut acked) = (0, 0);
     let error = loop {
         n += 1;
-        match ledger.append(call_events(&format!("c{n}"), 0, way_of_an_accepted_call())).await {
+        let call = call_events(&format!("c{n}"), 0, way_of_an_accepted_call());
+        match ledger.append(call.with_bodies(bodies())).await {
             Ok(done) => acked = done.last,
             Err(error) => break error,
         }

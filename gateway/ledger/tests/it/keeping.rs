@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use crate::{
     sqlite::Folder,
-    stories::{call_events, received, way_of_an_accepted_call},
+    stories::{bodies, call_events, received, way_of_an_accepted_call},
 };
 
 /// A folder that Backstop 0.1.0 wrote with format 1, as text; never edited.
@@ -30,7 +30,7 @@ fn older() -> Folder {
 async fn calls(ledger: &SqliteLedger, from: usize, to: usize) {
     for n in from..to {
         let call = call_events(&format!("c{n}"), 0, way_of_an_accepted_call());
-        ledger.append(call).await.unwrap();
+        ledger.append(call.with_bodies(bodies())).await.unwrap();
     }
 }
 
@@ -135,7 +135,8 @@ async fn an_older_folder_is_told_how_to_become_new_and_keeps_every_event() {
     let readable =
         |kind: &str| left.iter().any(|one| one.event.is_ok() && one.envelope.kind == kind);
     assert!(readable("call_ended") && !readable("call_received"), "old bodies have classes too");
-    ledger.append(call_events("new", 0, vec![received("p")])).await.unwrap();
+    let new = call_events("new", 0, vec![received("p")]).with_bodies(bodies());
+    ledger.append(new).await.unwrap();
     drop(ledger);
     assert!(verify(folder.path()).unwrap().is_whole());
     assert_eq!(migrate(folder.path()).unwrap().backup, None, "there is nothing left to do");

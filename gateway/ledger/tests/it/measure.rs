@@ -7,7 +7,7 @@ use backstop_ledger::{Ledger, Options, SqliteLedger, verify};
 
 use crate::{
     sqlite::Folder,
-    stories::{call_events, received, way_of_an_accepted_call},
+    stories::{bodies, call_events, received, way_of_an_accepted_call},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +96,7 @@ async fn measure_verification() {
     let mut pending = std::collections::VecDeque::new();
     for n in 0..calls {
         let call = call_events(&format!("call_{n:08}"), 0, way_of_an_accepted_call());
-        pending.push_back(ledger.append(call));
+        pending.push_back(ledger.append(call.with_bodies(bodies())));
         if pending.len() > 2000 {
             pending.pop_front().unwrap().await.unwrap();
         }

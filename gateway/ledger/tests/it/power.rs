@@ -17,7 +17,7 @@ use rusqlite::Connection;
 
 use crate::{
     sqlite::Folder,
-    stories::{call_events, way_of_an_accepted_call},
+    stories::{bodies, call_events, way_of_an_accepted_call},
 };
 
 /// Where a victim works; set, this test process is one.
@@ -82,7 +82,7 @@ async fn victim_appends() {
         let (first, rest) = way.split_at(3);
         let call = format!("c{n}");
         if n % 2 == 0 {
-            ledger.append(call_events(&call, 0, way)).await.unwrap();
+            ledger.append(call_events(&call, 0, way).with_bodies(bodies())).await.unwrap();
         } else {
             drop(ledger.append(call_events(&call, 0, first.to_vec())));
             ledger.append(call_events(&call, 3, rest.to_vec())).await.unwrap();

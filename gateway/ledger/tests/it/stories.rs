@@ -9,7 +9,7 @@ use backstop_domain::{
     Reason, Received, Requested, Resolution, Resolved, ReviewEvent, ReviewId, ReviewKind, Show,
     Source, Stream, Subject, Usage, Verdict,
 };
-use backstop_ledger::{Append, KeyClaim, NewEvent, Scope, Transaction};
+use backstop_ledger::{Append, Body, KeyClaim, NewEvent, Scope, Transaction};
 
 /// When every story starts.
 pub const START: u64 = 1_763_800_000_000;
@@ -160,6 +160,11 @@ pub fn way_of_an_accepted_call() -> Vec<CallEvent> {
         verdict(Verdict::Accept, Act::End(accepted())),
         CallEvent::CallEnded(accepted()),
     ]
+}
+
+/// The bodies that these stories name, which a gateway writes with the first event that does.
+pub fn bodies() -> [Body; 4] {
+    ["request", "sent", "raw", "answer"].map(|text| Body::new(text.into(), true))
 }
 
 /// The transaction that appends these events to that call, after that seq.

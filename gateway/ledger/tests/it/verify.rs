@@ -2,7 +2,10 @@
 
 use std::{fs, io::Write as _, os::unix::fs::FileExt as _};
 
-use backstop_domain::CallEvent;
+use backstop_domain::{
+    Act, CallEvent, Digest, Ended, Escalation, OnExpiry, Outcome, Resolution, Resolved,
+    ReviewEvent, ReviewSpec, Source, Subject, Verdict,
+};
 use backstop_ledger::{
     Body, Ledger, OpenError, Report, Retention, SqliteLedger, rebuild_summaries, verify,
 };
@@ -11,7 +14,8 @@ use rusqlite::Connection;
 use crate::{
     sqlite::Folder,
     stories::{
-        START, call_events, claim, opened, operator, paused, received, review_events, started,
+        START, accepted, bodies, call_events, claim, judged, opened, operator, paused, received,
+        requested, resolved, review_append, review_events, started, subject, verdict,
         way_of_an_accepted_call,
     },
 };
@@ -27,7 +31,8 @@ async fn told() -> Folder {
 
 async fn tell(ledger: &SqliteLedger) {
     let first = call_events("a", 0, way_of_an_accepted_call());
-    let first = first.with_bodies([Body::new(b"request".to_vec(), true)]);
+    let files = Body::new(b"policy files".to_vec(), false);
+    let first = first.with_bodies(bodies().into_iter().chain([files]));
     ledger.append(first.with_key(claim("a", "k", "body"))).await.unwrap();
     ledger.append(call_events("b", 0, vec![received("invoice-triage")])).await.unwrap();
     ledger.append(review_events("r", 0, vec![opened("b", "q", 500)])).await.unwrap();
@@ -106,12 +111,182 @@ async fn what_stands_beside_the_events_is_held_to_them() {
         ("DELETE FROM calls WHERE id = 'a'", "summary"),
         ("UPDATE keys SET call = 'b', policy = 'other'", "idempotency key"),
         ("DELETE FROM events WHERE stream = 'review/r'", "missing"),
+        ("UPDATE bodies SET bytes = NULL WHERE NOT private", "none of those that may be erased"),
     ] {
         let folder = told().await;
         touch(&folder, sql);
         let found = first_break(&folder);
         assert!(found.contains(expected), "{sql}: {found}");
     }
+}
+
+#[tokio::test]
+async fn a_body_that_an_event_names_is_kept_or_erased_and_never_just_gone() {
+    for (body, first) in [
+        ("request", "position 1: call/a: body "),
+        ("sent", "position 5: call/a: body "),
+        ("raw", "position 6: call/a: body "),
+        ("answer", "position 6: call/a: body "),
+    ] {
+        let folder = told().await;
+        touch(&folder, &format!("DELETE FROM bodies WHERE bytes = CAST('{body}' AS BLOB)"));
+        let found = first_break(&folder);
+        assert!(found.starts_with(first), "{body}: {found}");
+        assert!(found.ends_with("is lost: it is neither kept nor erased"), "{body}: {found}");
+        // Erased it leaves its row.
+        let folder = told().await;
+        touch(
+            &folder,
+            &format!("UPDATE bodies SET bytes = NULL WHERE bytes = CAST('{body}' AS BLOB)"),
+        );
+        assert_eq!(first_break(&folder), "", "{body}");
+    }
+}
+
+/// How a call came before a person and ended, and what its review tells of it.
+struct Decided {
+    call: Vec<CallEvent>,
+    review: Vec<ReviewEvent>,
+}
+
+fn approval() -> Resolution {
+    Resolution::Approved { subject: Subject { source: Source::Human, ..subject() } }
+}
+
+fn decided(resolution: Resolution) -> ReviewEvent {
+    let CallEvent::ReviewResolved(Resolved { by, reason, undo_until, .. }) = resolved("r") else {
+        unreachable!()
+    };
+    ReviewEvent::ReviewDecided { by, resolution, reason, undo_until }
+}
+
+/// A call that a person approved, as a gateway writes it.
+fn approved() -> Decided {
+    let to = Escalation::to("ap-review".into());
+    let spec = ReviewSpec { to, reasons: Vec::new(), excluded: Vec::new() };
+    let ended = Ended { outcome: Outcome::Approved, ..accepted() };
+    let mut human = judged();
+    if let CallEvent::AnswerJudged(judged) = &mut human {
+        judged.subject.source = Source::Human;
+    }
+    let mut call = way_of_an_accepted_call();
+    call.truncate(7);
+    call.extend([
+        verdict(Verdict::Escalate, Act::Review { reviews: vec![spec] }),
+        requested("r", "ap-review", 500),
+        of_the_call(approval()),
+        human,
+        verdict(Verdict::Accept, Act::End(ended.clone())),
+        CallEvent::CallEnded(ended),
+    ]);
+    Decided { call, review: vec![opened("a", "ap-review", 500), decided(approval())] }
+}
+
+/// What the call tells of its review; it cannot be taken back.
+fn of_the_call(resolution: Resolution) -> CallEvent {
+    let CallEvent::ReviewResolved(told) = resolved("r") else { unreachable!() };
+    CallEvent::ReviewResolved(Resolved { resolution, undo_until: None, ..told })
+}
+
+async fn written(told: Decided) -> Folder {
+    let folder = Folder::new();
+    let ledger = folder.open();
+    let mut both = call_events("a", 0, told.call).with_bodies(bodies());
+    let review = told.review.into_iter().map(|event| match event {
+        ReviewEvent::ReviewDecided { by, resolution, reason, .. } => {
+            ReviewEvent::ReviewDecided { by, resolution, reason, undo_until: None }
+        }
+        other => other,
+    });
+    both.appends.push(review_append("r", 0, review.collect()));
+    ledger.append(both).await.unwrap();
+    drop(ledger);
+    folder
+}
+
+#[tokio::test]
+async fn a_call_and_its_review_tell_the_same_decision() {
+    assert_eq!(first_break(&written(approved()).await), "");
+    let review = |last: Vec<ReviewEvent>| {
+        let mut told = approved();
+        told.review.truncate(1);
+        told.review.extend(last);
+        told
+    };
+    let at = "position 10: call/a: of r the call tells: approved by grace; the review: ";
+    for (told, review) in [
+        (review(vec![decided(Resolution::Rejected)]), "rejected by grace"),
+        (review(vec![]), "nothing more"),
+        (review(vec![ReviewEvent::ReviewExpired { action: OnExpiry::Reject }]), "expired"),
+    ] {
+        assert_eq!(first_break(&written(told).await), format!("{at}{review}"));
+    }
+    // By somebody else, or for another answer, is another decision too.
+    let raw = Subject { source: Source::Human, digest: Digest::of(b"raw"), ..subject() };
+    let raw = decided(Resolution::Approved { subject: raw });
+    let found = first_break(&written(review(vec![raw])).await);
+    assert_eq!(
+        found,
+        "position 10: call/a: of r the call and the review both tell: approved by grace; but of \
+         another answer, for another reason, or to be undone until another time"
+    );
+    // A review that nobody told the call of.
+    let mut untold = approved();
+    untold.call.truncate(9);
+    let found = first_break(&written(untold).await);
+    let said =
+        "position 11: review/r: of r the call tells: nothing more; the review: approved by grace";
+    assert_eq!(found, said);
+}
+
+#[tokio::test]
+async fn a_call_ends_as_people_said_last() {
+    let ends = |resolution: Resolution, outcome: Outcome| {
+        let mut told = approved();
+        told.review = vec![opened("a", "ap-review", 500), decided(resolution.clone())];
+        told.call[9] = of_the_call(resolution.clone());
+        if !matches!(resolution, Resolution::Approved { .. }) {
+            told.call.remove(10);
+        }
+        let ended = Ended { outcome, ..accepted() };
+        let last = told.call.len() - 1;
+        told.call[last - 1] = verdict(Verdict::Accept, Act::End(ended.clone()));
+        told.call[last] = CallEvent::CallEnded(ended);
+        told
+    };
+    for (resolution, outcome, words) in [
+        (
+            Resolution::Rejected,
+            Outcome::Approved,
+            "it ended as approved, but what people said last is: rejected",
+        ),
+        (
+            Resolution::Rejected,
+            Outcome::Accepted,
+            "it ended as accepted, but what people said last is: rejected",
+        ),
+        (
+            approval(),
+            Outcome::Rejected,
+            "it ended as rejected, but what people said last is: approved",
+        ),
+        (approval(), Outcome::Approved, ""),
+        (Resolution::Rejected, Outcome::Rejected, ""),
+    ] {
+        let found = first_break(&written(ends(resolution, outcome)).await);
+        assert!(found.ends_with(words) && found.is_empty() == words.is_empty(), "{found}");
+    }
+    // Without a review nobody approves.
+    let alone = Ended { outcome: Outcome::Approved, ..accepted() };
+    let mut way = way_of_an_accepted_call();
+    way[7] = verdict(Verdict::Accept, Act::End(alone.clone()));
+    way[8] = CallEvent::CallEnded(alone);
+    let found =
+        first_break(&written(Decided { call: way, review: vec![opened("a", "q", 500)] }).await);
+    assert_eq!(
+        found,
+        "position 9: call/a: it ended as approved, but what people said last is: nothing"
+    );
 }
 
 #[tokio::test]
@@ -151,7 +326,7 @@ async fn an_unlawful_call_is_named() {
     let folder = Folder::new();
     let ledger = folder.open();
     let unlawful = vec![received("p"), CallEvent::WaitEnded];
-    ledger.append(call_events("a", 0, unlawful)).await.unwrap();
+    ledger.append(call_events("a", 0, unlawful).with_bodies(bodies())).await.unwrap();
     drop(ledger);
     let found = first_break(&folder);
     assert_eq!(found, "position 2: call/a: `wait_ended` cannot follow in state `admitted`");

@@ -1,11 +1,13 @@
 //! `backstop verify`: proves offline that a ledger is whole. It writes nothing.
 //!
 //! Four walks, side by side: the chain by position, every stream by seq through the machines of
-//! `domain`, every body against its digest, and every consumer against the log.
+//! `domain` with the bodies that it names and what people decided, every body against its digest,
+//! and every consumer against the log.
 
 mod bodies;
 mod chain;
 mod consumers;
+mod decisions;
 mod head;
 mod streams;
 

@@ -1,14 +1,20 @@
-//! Every stream, by seq: gapless, lawful by the machines of `domain`, and summed up rightly.
+//! Every stream, by seq: gapless, lawful by the machines of `domain`, summed up rightly, with every
+//! body that it names, and at one with what people decided.
 
-use backstop_domain::{CallState, Envelope, Event, ReviewState, Stream};
+use std::collections::HashSet;
+
+use backstop_domain::{CallEvent, CallState, Digest, Envelope, Event, ReviewState, Stream};
 use rusqlite::Connection;
 
 use crate::{
-    CallSummary, ReviewSummary, Unreadable,
+    CallSummary, ReviewSummary, Unreadable, named,
     sqlite::rows::{self, EVENT_COLUMNS, Raw},
 };
 
-use super::{Break, Report};
+use super::{
+    Break, Report,
+    decisions::{Told, unfounded},
+};
 
 /// Walks every stream in the order of seqs.
 pub(super) fn walk(connection: &Connection, report: &mut Report) -> Result<(), Break> {
@@ -51,6 +57,10 @@ struct Folding {
     skipped: Option<Skipped>,
     call: Option<(CallState, CallSummary)>,
     review: Option<(ReviewState, ReviewSummary)>,
+    /// Bodies that it names and that are there, or were.
+    named: HashSet<Digest>,
+    /// What it tells of reviews, if it is a call's.
+    told: Told,
 }
 
 #[derive(Clone, Copy)]
@@ -64,19 +74,26 @@ impl Streams<'_> {
         self.events += 1;
         if self.current.as_ref().is_none_or(|folding| folding.stream != around.stream) {
             self.close()?;
-            let stream = around.stream.clone();
-            self.current =
-                Some(Folding { stream, seq: 0, skipped: None, call: None, review: None });
+            self.current = Some(Folding::new(around.stream.clone()));
         }
-        match &mut self.current {
-            Some(folding) => folding.take(&around, event),
-            None => Ok(()),
+        let Some(folding) = &mut self.current else { return Ok(()) };
+        if let Ok(event) = &event
+            && let Some(lost) = folding.lost(self.connection, event)?
+        {
+            let what = format!("body {lost} is lost: it is neither kept nor erased");
+            return Err(Break::at(around.position, &around.stream, what));
         }
+        folding.take(&around, event)
     }
 
     /// Ends the stream that was walked: counts it, and holds its summary to the fold.
     fn close(&mut self) -> Result<(), Break> {
-        let Some(folding) = self.current.take() else { return Ok(()) };
+        let Some(mut folding) = self.current.take() else { return Ok(()) };
+        if let Some(call) = folding.stream.call_id()
+            && !matches!(folding.skipped, Some(Skipped::Unknown))
+        {
+            std::mem::take(&mut folding.told).agrees(self.connection, &call)?;
+        }
         match folding.skipped {
             Some(Skipped::Erased) => self.report.erased += 1,
             Some(Skipped::Unknown) => self.report.unknown += 1,
@@ -91,12 +108,37 @@ impl Streams<'_> {
 }
 
 impl Folding {
+    fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            seq: 0,
+            skipped: None,
+            call: None,
+            review: None,
+            named: HashSet::new(),
+            told: Told::default(),
+        }
+    }
+
+    /// The first body that the event names and of which there is no trace.
+    fn lost(&mut self, connection: &Connection, event: &Event) -> rusqlite::Result<Option<Digest>> {
+        let mut new = Vec::new();
+        named::bodies(event, |digest| new.push(digest));
+        for digest in new {
+            if self.named.insert(digest) && !rows::has_body(connection, digest)? {
+                return Ok(Some(digest));
+            }
+        }
+        Ok(None)
+    }
+
     fn take(&mut self, around: &Envelope, event: Result<Event, Unreadable>) -> Result<(), Break> {
         let broken = |what: String| Break::at(around.position, &around.stream, what);
         self.seq += 1;
         if around.seq != self.seq {
             return Err(broken(format!("seq {} is missing", self.seq)));
         }
+        self.told.take(around, &event);
         match event {
             Ok(_) if self.skipped.is_some() => Ok(()),
             Ok(Event::Call(event)) => {
@@ -105,6 +147,10 @@ impl Folding {
                     .map_err(|illegal| broken(illegal.to_string()))?;
                 if state.run != around.run {
                     return Err(broken(format!("it is of run {}, not {}", state.run, around.run)));
+                }
+                if let CallEvent::CallEnded(ended) = &event {
+                    let last = state.resolved.as_ref().map(|resolved| &resolved.resolution);
+                    unfounded(ended, last).map_or(Ok(()), |what| Err(broken(what)))?;
                 }
                 let summary = CallSummary::fold(summary, around, &event);
                 self.call = summary.map(|summary| (state, summary));
