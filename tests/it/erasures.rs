@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use backstop_domain::{Actor, ActorKind, CallId, ControlEvent, Event, Millis, Stream};
-use backstop_engine::Ids;
+use backstop_domain::{Actor, ActorKind, CallId, ControlEvent, Digest, Event, Millis, Stream};
 use backstop_engine::erasure::{EraseRefused, Erased, Erasures, Whose};
+use backstop_engine::{Ids, Refused, Submit};
 use backstop_ledger::{Ledger, Retention};
 use backstop_tests::bench::{Bench, Setup, request, says};
 use serde_json::Value;
@@ -107,6 +107,31 @@ async fn a_subject_is_erased_and_the_chain_still_holds() {
     let by_id = erasures.erase(&Whose::Call(first), &ada(), "again", true).await.unwrap();
     assert_eq!(by_id.bodies, 0);
     assert!(by_id.gone > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_repeats_an_erased_call_is_told_so_and_it_is_not_made_anew() {
+    let bench = bench().await;
+    let submit = || Submit { key: Some("anna-17".to_owned()), ..request("Anna Anker pays 17") };
+    let first = bench.submit(&submit()).await.unwrap().id;
+    bench.rest(&first).await;
+    let ledger: Arc<dyn Ledger> = Arc::new(bench.ledger.clone());
+    let ids = Ids::seeded(99);
+    let erasures = Erasures { ledger: &ledger, ids: &ids, now: bench.now() };
+    erasures.erase(&Whose::Call(first.clone()), &ada(), "a letter", false).await.unwrap();
+    let refused = bench.submit(&submit()).await;
+    assert!(matches!(&refused, Err(Refused::Erased { call }) if *call == first), "{refused:?}");
+    let other = Submit { fingerprint: Digest::of(b"another body"), ..submit() };
+    let refused = bench.submit(&other).await;
+    assert!(matches!(refused, Err(Refused::KeyReused { .. })), "{refused:?}");
+    assert_eq!(bench.asked("small").len(), 1, "nobody is asked again");
+    // Once its time is over the key is free, as any other is.
+    let over = Retention {
+        keys_of_calls_ended_before: Some(Millis(u64::MAX >> 1)),
+        ..Retention::default()
+    };
+    assert_eq!(ledger.sweep(over).await.unwrap().keys, 1);
+    assert_ne!(bench.submit(&submit()).await.unwrap().id, first);
 }
 
 #[tokio::test(start_paused = true)]

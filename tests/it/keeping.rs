@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use backstop_tests::{Gateway, Scratch, Upstream, Workspace, binary, gateway};
+use backstop_tests::{Caller, Gateway, Scratch, Upstream, Workspace, binary, caller, gateway};
 use serde_json::{Value, json};
 
 /// What a command says, and whether it ended well.
@@ -130,6 +130,52 @@ async fn words_are_erased_and_held_beside_the_gateway_and_without_it() {
         let found = file.windows(name.len()).any(|window| window == name.as_bytes());
         assert!(!found, "`{name}` is still in the file");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_an_erased_call_makes_no_second_call_on_any_face_or_after_a_kill() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let running = Gateway::start(&workspace);
+    let input = format!("one {HAM}");
+    let chat = json!({ "model": "typed", "messages": [{ "role": "user", "content": input }] });
+    let chats = |client: &Caller| {
+        let request = client.request(reqwest::Method::POST, "/v1/chat/completions");
+        caller::send(request.header("idempotency-key", "anna-chat").json(&chat))
+    };
+    let first = running.caller().call("typed", "anna-typed", &input, 10).await.unwrap();
+    let second = chats(&running.caller()).await.unwrap();
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 200), "{}", second.text);
+    let ids = [&first.body["id"], &second.body["backstop"]["id"]].map(|id| id.as_str().unwrap());
+    // One beside the running gateway, the other without it.
+    let erase = json!({ "call": ids[0], "reason": "a letter" });
+    let done = running.caller().post("/v1/erasures", &erase).await.unwrap();
+    assert_eq!(done.status.as_u16(), 200, "{}", done.text);
+    running.kill();
+    let data = workspace.data();
+    let (fine, words) = run(&["erase", "--call", ids[1], "--reason", "x"], &[("--data", &data)]);
+    assert!(fine, "{words}");
+    let asked = upstream.asked_about("one script").len();
+    let running = Gateway::start(&workspace);
+    let client = running.caller();
+    let again = client.call("typed", "anna-typed", &input, 10).await.unwrap();
+    assert_eq!(again.status.as_u16(), 410, "{}", again.text);
+    assert!(again.body["type"].as_str().unwrap().ends_with("/erased"), "{}", again.text);
+    let told = (&again.body["call"], &again.body["retryable"]);
+    assert_eq!(told, (&json!(ids[0]), &json!(false)));
+    let again = chats(&client).await.unwrap();
+    assert_eq!((again.status.as_u16(), &again.body["error"]["code"]), (410, &json!("erased")));
+    assert_eq!(again.header("x-should-retry"), "false", "an SDK does not try again");
+    let other = client.call("typed", "anna-typed", "another text", 10).await.unwrap();
+    assert_eq!(other.status.as_u16(), 422, "{}", other.text);
+    assert_eq!(upstream.asked_about("one script").len(), asked, "no model was asked again");
+    running.kill();
+    // The keys themselves can be read nowhere.
+    let file = std::fs::read(data.join("ledger.db")).unwrap();
+    for key in ["anna-typed", "anna-chat"] {
+        assert!(!file.windows(key.len()).any(|window| window == key.as_bytes()), "{key}");
+    }
+    gateway::verify(&data).expect("the chain holds");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -116,6 +116,12 @@ pub enum Refused {
         /// The call that has it.
         call: CallId,
     },
+    /// The key belongs to a call whose words were erased: it is neither told of nor made anew.
+    #[error("the words of call `{call}`, which has this idempotency key, were erased")]
+    Erased {
+        /// The call.
+        call: CallId,
+    },
     /// A limit says no.
     #[error("{which}")]
     Limited {
@@ -242,7 +248,9 @@ impl Inner {
                     let Some(bound) = bound.map_err(Stop::from)? else {
                         return Ok(Key::Free(hold));
                     };
-                    return self.same(claim, bound.call, bound.fingerprint);
+                    let erased = Refused::Erased { call: bound.call.clone() };
+                    let same = self.same(claim, bound.call, bound.fingerprint);
+                    return if bound.erased { same.and(Err(erased)) } else { same };
                 }
                 Err(theirs) => theirs,
             };

@@ -32,6 +32,7 @@ pub(crate) fn refused(policy: &str, refused: &Refused) {
         Refused::NotAllowed { .. } => (policy, "not_allowed"),
         Refused::InvalidInput { .. } => (policy, "invalid_input"),
         Refused::KeyReused { .. } => (policy, "key_reused"),
+        Refused::Erased { .. } => (policy, "erased"),
         Refused::Limited { .. } => (policy, "limit"),
         Refused::Shed { .. } => (policy, "shed"),
         Refused::Paused { .. } => (policy, "paused"),

@@ -3,6 +3,11 @@
 
 use backstop_domain::{CallId, Digest, Millis};
 
+use crate::Scope;
+
+/// How the key of an erased call begins. No key that comes in a header has a line break.
+const ERASED: &str = "erased\n";
+
 /// The bodies of some calls, and of their reviews.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallBodies {
@@ -31,8 +36,8 @@ pub struct OwnBody {
 /// A change of what is kept, which becomes true together with the events that tell of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeepingChange {
-    /// These bodies go, unless they were used again since or are held; and so do the idempotency
-    /// keys of these calls.
+    /// These bodies go, unless they were used again since or are held. Of the idempotency keys of
+    /// these calls digests stay, so that a repeat makes no second call.
     Erase {
         /// The bodies.
         bodies: Vec<OwnBody>,
@@ -51,6 +56,18 @@ pub enum KeepingChange {
         /// The call.
         call: CallId,
     },
+}
+
+/// What stands in place of that key once the words of its call were erased: whoever sends the key
+/// again is known, and nobody can read it.
+pub(crate) fn erased_key(scope: &Scope, key: &str) -> String {
+    let Scope { caller, policy } = scope;
+    format!("{ERASED}{}", Digest::of(format!("{caller}\n{policy}\n{key}").as_bytes()))
+}
+
+/// Whether a key that stands in the ledger is that of an erased call.
+pub(crate) fn is_erased_key(key: &str) -> bool {
+    key.starts_with(ERASED)
 }
 
 /// How much one policy keeps.

@@ -18,7 +18,9 @@ use crate::{
     AppendError, CallBodies, CallFilter, CallSummary, CallsPage, Committed, Delivery,
     DeliveryFilter, KeyBinding, KeyClaim, Ledger, Pending, Progress, Reading, Recorded, Retention,
     ReviewFilter, ReviewSummary, ReviewsPage, Scope, Size, Standing, StorageFault, StoredBody,
-    Swept, Transaction, Unreadable, kinds,
+    Swept, Transaction, Unreadable,
+    erasure::erased_key,
+    kinds,
     query::{FEED_MAX, bounded, cut},
     retention::BodyClass,
     seal::{Sealed, Tip, seal},
@@ -141,7 +143,8 @@ impl State {
             self.keep_body(body.digest(), bytes, private, at, BodyClass::Plain);
         }
         if let Some(KeyClaim { scope, key, fingerprint, call }) = transaction.key {
-            self.keys.insert((scope, key), KeyBinding { call, fingerprint });
+            let erased = false;
+            self.keys.insert((scope, key), KeyBinding { call, fingerprint, erased });
         }
         if let Some(progress) = transaction.progress {
             self.step(progress);
@@ -172,11 +175,10 @@ impl State {
     }
 
     fn fits(&self, transaction: &Transaction) -> Result<(), AppendError> {
-        if let Some(claim) = &transaction.key {
-            let place = (claim.scope.clone(), claim.key.clone());
-            if let Some(KeyBinding { call, fingerprint }) = self.keys.get(&place).cloned() {
-                return Err(AppendError::KeyTaken { call, fingerprint });
-            }
+        let claim = transaction.key.as_ref();
+        let bound = claim.and_then(|claim| self.key(&claim.scope, &claim.key));
+        if let Some(KeyBinding { call, fingerprint, .. }) = bound {
+            return Err(AppendError::KeyTaken { call, fingerprint });
         }
         for append in &transaction.appends {
             append.fits(self.head(&append.stream))?;
@@ -185,6 +187,12 @@ impl State {
             Some(new) => Err(AppendError::Repeated { id: new.id.clone() }),
             None => Ok(()),
         }
+    }
+
+    /// The call that has that key, or had it before its words were erased.
+    fn key(&self, scope: &Scope, key: &str) -> Option<KeyBinding> {
+        let of = |key: String| self.keys.get(&(scope.clone(), key)).cloned();
+        of(key.to_owned()).or_else(|| of(erased_key(scope, key)))
     }
 
     /// Last seq and event of a stream.
@@ -284,7 +292,7 @@ impl Ledger for MemoryLedger {
     }
 
     fn key(&self, scope: Scope, key: String) -> Reading<Option<KeyBinding>> {
-        self.read(|state| state.keys.get(&(scope, key)).cloned())
+        self.read(|state| state.key(&scope, &key))
     }
 
     fn call(&self, id: &CallId) -> Reading<Option<CallSummary>> {

@@ -62,6 +62,9 @@ pub struct KeyBinding {
     pub call: CallId,
     /// Fingerprint of that call's request.
     pub fingerprint: Digest,
+    /// Whether the call's words were erased at somebody's asking: it is not told of any more, and
+    /// not made anew.
+    pub erased: bool,
 }
 
 /// Which calls. Every field narrows; the default is all of them.

@@ -225,6 +225,12 @@ pub fn of_refused(refused: &Refused, now: Millis) -> Problem {
                 .at("Idempotency-Key")
                 .with("call", call.as_str().into())
         }
+        Refused::Erased { call } => {
+            let help = "nothing was done again; take a new key for a new call";
+            Problem::new(StatusCode::GONE, "erased", format!("{detail}: {help}"))
+                .at("Idempotency-Key")
+                .with("call", call.as_str().into())
+        }
         Refused::Limited { never: true, rates, .. } => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "request_over_limit", detail)
                 .class(Some(FailureClass::Shed))

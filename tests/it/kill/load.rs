@@ -61,7 +61,9 @@ impl Client {
             }
             // A refusal at the door is no call; a failure to store is one that never was.
             429 | 503 => {}
-            410 if self.record.may_be_erased(key) => {}
+            410 if self.record.may_be_erased(key) => {
+                self.record.history.tell(ticket, Told::Refused);
+            }
             other => panic!("{key}: {other} {}", answer.text),
         }
         Ok(())

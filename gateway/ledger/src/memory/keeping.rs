@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use backstop_domain::{CallId, Digest, Millis, Stream};
 
-use crate::{CallBodies, KeepingChange, OwnBody, Retention, Size, Swept, erasure::digests};
+use crate::{
+    CallBodies, KeepingChange, KeyBinding, OwnBody, Retention, Size, Swept,
+    erasure::{digests, erased_key},
+};
 
 use super::{Kept, State};
 
@@ -22,13 +25,27 @@ impl State {
                         kept.body.bytes = None;
                     }
                 }
-                self.keys.retain(|_, binding| !calls.contains(&binding.call));
+                self.hide_keys(&calls);
             }
             KeepingChange::Hold { call, bodies } => {
                 self.kept_back.extend(bodies.into_iter().map(|digest| (digest, call.clone())));
             }
             KeepingChange::Release { call } => self.kept_back.retain(|(_, held)| *held != call),
         }
+    }
+
+    /// The keys of those calls can be read no more, and mean them still.
+    fn hide_keys(&mut self, calls: &[CallId]) {
+        let all = std::mem::take(&mut self.keys).into_iter();
+        self.keys = all
+            .map(|((scope, key), binding)| {
+                if binding.erased || !calls.contains(&binding.call) {
+                    return ((scope, key), binding);
+                }
+                let key = erased_key(&scope, &key);
+                ((scope, key), KeyBinding { erased: true, ..binding })
+            })
+            .collect();
     }
 
     /// The bodies of those calls.

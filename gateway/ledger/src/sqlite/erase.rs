@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use backstop_domain::{CallId, Digest, Millis, ReviewId, Stream};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use crate::{CallBodies, KeepingChange, OwnBody, erasure::digests};
+use crate::{
+    CallBodies, KeepingChange, OwnBody, Scope,
+    erasure::{digests, erased_key, is_erased_key},
+};
 
 /// The bodies of those calls.
 pub(super) fn bodies_of(connection: &Connection, calls: &[CallId]) -> rusqlite::Result<CallBodies> {
@@ -103,11 +106,7 @@ pub(super) fn change(connection: &Connection, change: &KeepingChange) -> rusqlit
             for body in bodies {
                 connection.prepare_cached(sql)?.execute((body.digest.as_bytes(), body.used.0))?;
             }
-            for call in calls {
-                let sql = "DELETE FROM keys WHERE call = ?1";
-                connection.prepare_cached(sql)?.execute([call.as_str()])?;
-            }
-            Ok(())
+            calls.iter().try_for_each(|call| hide_key(connection, call))
         }
         KeepingChange::Hold { call, bodies } => {
             let sql = "INSERT OR IGNORE INTO held (digest, call) VALUES (?1, ?2)";
@@ -121,6 +120,19 @@ pub(super) fn change(connection: &Connection, change: &KeepingChange) -> rusqlit
             connection.prepare_cached(sql)?.execute([call.as_str()]).map(drop)
         }
     }
+}
+
+/// The key of that call can be read no more, and means it still.
+fn hide_key(connection: &Connection, call: &CallId) -> rusqlite::Result<()> {
+    let sql = "SELECT caller, policy, key FROM keys WHERE call = ?1";
+    let read = |row: &Row<'_>| {
+        Ok((Scope { caller: row.get(0)?, policy: row.get(1)? }, row.get::<_, String>(2)?))
+    };
+    let bound = connection.prepare_cached(sql)?.query_row([call.as_str()], read).optional()?;
+    let Some((scope, key)) = bound.filter(|(_, key)| !is_erased_key(key)) else { return Ok(()) };
+    let sql = "UPDATE keys SET key = ?2 WHERE call = ?1";
+    let erased = erased_key(&scope, &key);
+    connection.prepare_cached(sql)?.execute((call.as_str(), erased)).map(drop)
 }
 
 /// How much every policy keeps: calls, events and bytes of bodies that its calls name. A body that

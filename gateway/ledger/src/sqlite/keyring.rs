@@ -10,7 +10,10 @@ use std::{
 
 use rusqlite::Connection;
 
-use crate::Scope;
+use crate::{
+    Scope,
+    erasure::{erased_key, is_erased_key},
+};
 
 /// Bits, a power of two: 4 MiB, which tells a few million keys apart.
 const BITS: u64 = 1 << 25;
@@ -21,7 +24,11 @@ const MOST: usize = 4_000_000;
 
 /// The filter. Keys are added by the writer before they are committed, and never taken out.
 #[derive(Debug)]
-pub(super) struct Keyring(Box<[AtomicU64]>);
+pub(super) struct Keyring {
+    bits: Box<[AtomicU64]>,
+    /// Whether keys of erased calls were read in: those of later erasures are here as they were.
+    erased: bool,
+}
 
 impl Keyring {
     /// The keys of that database.
@@ -29,17 +36,20 @@ impl Keyring {
     /// # Errors
     /// What SQLite says.
     pub fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let ring = Self((0..BITS / 64).map(|_| AtomicU64::new(0)).collect());
+        let bits = (0..BITS / 64).map(|_| AtomicU64::new(0)).collect();
+        let mut ring = Self { bits, erased: false };
         let mut statement = connection.prepare("SELECT caller, policy, key FROM keys LIMIT ?1")?;
         let mut rows = statement.query([MOST + 1])?;
         let mut count = 0;
         while let Some(row) = rows.next()? {
             let scope = Scope { caller: row.get(0)?, policy: row.get(1)? };
-            ring.add(&scope, &row.get::<_, String>(2)?);
+            let key: String = row.get(2)?;
+            ring.add(&scope, &key);
+            ring.erased |= is_erased_key(&key);
             count += 1;
         }
         if count > MOST {
-            ring.0.iter().for_each(|word| word.store(u64::MAX, Ordering::Release));
+            ring.bits.iter().for_each(|word| word.store(u64::MAX, Ordering::Release));
         }
         Ok(ring)
     }
@@ -53,7 +63,10 @@ impl Keyring {
 
     /// Whether that key is certainly free.
     pub fn is_free(&self, scope: &Scope, key: &str) -> bool {
-        self.places(scope, key).any(|(word, bit)| word.load(Ordering::Acquire) & bit == 0)
+        let lacks = |key: &str| {
+            self.places(scope, key).any(|(word, bit)| word.load(Ordering::Acquire) & bit == 0)
+        };
+        lacks(key) && (!self.erased || lacks(&erased_key(scope, key)))
     }
 
     fn places(&self, scope: &Scope, key: &str) -> impl Iterator<Item = (&AtomicU64, u64)> {
@@ -64,7 +77,7 @@ impl Keyring {
         let step = hasher.finish() | 1;
         (0..EACH).filter_map(move |turn| {
             let bit = first.wrapping_add(turn.wrapping_mul(step)) & (BITS - 1);
-            let word = self.0.get(usize::try_from(bit / 64).ok()?)?;
+            let word = self.bits.get(usize::try_from(bit / 64).ok()?)?;
             Some((word, 1 << (bit % 64)))
         })
     }
@@ -77,7 +90,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::Keyring;
-    use crate::Scope;
+    use crate::{Scope, erasure::erased_key};
 
     fn scope(caller: &str) -> Scope {
         Scope { caller: caller.into(), policy: "p".into() }
@@ -95,6 +108,9 @@ mod tests {
         let (bound, free) = names.split_at(10_000);
         bound.iter().for_each(|key| ring.add(&scope("flow"), key));
         assert!(!bound.iter().any(|key| ring.is_free(&scope("flow"), key)));
+        let gone = erased_key(&scope("flow"), "gone");
+        connection.execute("INSERT INTO keys VALUES ('flow', 'p', ?1)", [gone]).unwrap();
+        assert!(!Keyring::read(&connection).unwrap().is_free(&scope("flow"), "gone"));
         let wrong = free.iter().filter(|key| !ring.is_free(&scope("flow"), key)).count();
         assert!(wrong < 10, "{wrong} of 10000");
     }

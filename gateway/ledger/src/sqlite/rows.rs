@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, types::Type};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    CallSummary, KeyBinding, Recorded, ReviewSummary, Scope, Unreadable, kinds, seal::Tip,
+    CallSummary, KeyBinding, Recorded, ReviewSummary, Scope, Unreadable, erasure::erased_key,
+    kinds, seal::Tip,
 };
 
 /// The columns that [`Raw::read`] takes, in its order: `e` is `events`, `b` is `bodies`.
@@ -127,16 +128,22 @@ pub(super) fn head(
     statement.query_row([stream.as_str()], read).optional()
 }
 
-/// The call that has that key.
+/// The call that has that key, or had it before its words were erased.
 pub(super) fn key(
     connection: &Connection,
     scope: &Scope,
     key: &str,
 ) -> rusqlite::Result<Option<KeyBinding>> {
-    let sql = "SELECT call, fingerprint FROM keys WHERE caller = ?1 AND policy = ?2 AND key = ?3";
+    let sql = "SELECT call, fingerprint, key = ?4 FROM keys \
+               WHERE caller = ?1 AND policy = ?2 AND key IN (?3, ?4)";
     let mut statement = connection.prepare_cached(sql)?;
-    let bound = statement.query_row((&scope.caller, &scope.policy, key), |row| {
-        Ok(KeyBinding { call: CallId(row.get(0)?), fingerprint: Digest::from_bytes(row.get(1)?) })
+    let erased = erased_key(scope, key);
+    let bound = statement.query_row((&scope.caller, &scope.policy, key, erased), |row| {
+        Ok(KeyBinding {
+            call: CallId(row.get(0)?),
+            fingerprint: Digest::from_bytes(row.get(1)?),
+            erased: row.get(2)?,
+        })
     });
     bound.optional()
 }

@@ -283,7 +283,7 @@ impl Writer {
     fn fits(&self, transaction: &Transaction) -> Result<(), Stopped> {
         if let Some(claim) = &transaction.key {
             let bound = rows::key(&self.connection, &claim.scope, &claim.key)?;
-            if let Some(KeyBinding { call, fingerprint }) = bound {
+            if let Some(KeyBinding { call, fingerprint, .. }) = bound {
                 return Err(AppendError::KeyTaken { call, fingerprint }.into());
             }
         }

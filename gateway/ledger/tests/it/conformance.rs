@@ -7,7 +7,7 @@ use backstop_domain::{CallEvent, CallId, Digest, Millis, Outcome, ReviewEvent, R
 use backstop_ledger::{
     Again, AppendError, Body, CallFilter, CallPhase, Committed, Delivery, DeliveryFilter,
     Durability, KeepingChange, KeyBinding, Ledger, Progress, Retention, ReviewFilter, ReviewPhase,
-    Standing, Transaction, Unreadable,
+    Scope, Standing, Transaction, Unreadable,
 };
 
 use crate::stories::{
@@ -33,6 +33,7 @@ pub async fn hold_to_the_contract<F: Future<Output = Any>>(make: impl Fn() -> F)
     reviews_are_listed_due_first(make().await).await;
     open_sets_follow_the_events(make().await).await;
     keys_are_kept_from_the_end_of_the_call(make().await).await;
+    a_key_means_its_erased_call_until_its_time_is_over(make().await).await;
     erased_bodies_leave_their_envelopes(make().await).await;
     consumers_stand_where_they_were_left(make().await).await;
     a_step_of_a_consumer_and_its_events_stand_or_fall_together(make().await).await;
@@ -182,7 +183,8 @@ async fn a_hundred_first_requests_have_one_winner(ledger: Any) {
     assert_eq!(ledger.position(), 1);
     let bound = ledger.key(scope(), "k".into()).await.unwrap().unwrap();
     let fingerprint = Digest::of(b"body");
-    assert_eq!(bound, KeyBinding { call: CallId(winners[0].clone()), fingerprint });
+    let call = CallId(winners[0].clone());
+    assert_eq!(bound, KeyBinding { call, fingerprint, erased: false });
 }
 
 async fn nonsense_is_refused_with_a_reason(ledger: Any) {
@@ -361,6 +363,36 @@ async fn keys_are_kept_from_the_end_of_the_call(ledger: Any) {
 }
 
 async fn erased_bodies_leave_their_envelopes(ledger: Any) {
+async fn a_key_means_its_erased_call_until_its_time_is_over(ledger: Any) {
+    for call in ["a", "b"] {
+        let whole = call_events(call, 0, way_of_an_accepted_call());
+        committed(&ledger, whole.with_key(claim(call, call, "body"))).await;
+    }
+    let erase = |number| {
+        let erase = KeepingChange::Erase { bodies: vec![], calls: vec![CallId::from("a")] };
+        operator(number, paused("erase")).with_keeping([erase])
+    };
+    // Once or again, it means the same.
+    for number in [1, 2] {
+        committed(&ledger, erase(number)).await;
+        let bound = ledger.key(scope(), "a".into()).await.unwrap().unwrap();
+        let fingerprint = Digest::of(b"body");
+        assert_eq!(bound, KeyBinding { call: CallId::from("a"), fingerprint, erased: true });
+    }
+    let again = call_events("c", 0, vec![received("p")]).with_key(claim("c", "a", "body"));
+    let refused = ledger.append(again).await;
+    assert!(matches!(&refused, Err(AppendError::KeyTaken { call, .. }) if call.as_str() == "a"));
+    assert!(!ledger.key(scope(), "b".into()).await.unwrap().unwrap().erased);
+    let elsewhere = Scope { caller: "another".into(), ..scope() };
+    assert_eq!(ledger.key(elsewhere, "a".into()).await, Ok(None));
+    let over =
+        Retention { keys_of_calls_ended_before: Some(Millis(START * 2)), ..Retention::default() };
+    assert_eq!(ledger.sweep(over).await.unwrap().keys, 2);
+    assert_eq!(ledger.key(scope(), "a".into()).await, Ok(None));
+    let free = call_events("d", 0, vec![received("p")]).with_key(claim("d", "a", "body"));
+    committed(&ledger, free).await;
+}
+
     let bytes = Body::new(b"request".to_vec(), true);
     let ours = Body::new(b"policy files".to_vec(), false);
     let old = call_events("old", 0, way_of_an_accepted_call());
@@ -488,7 +520,6 @@ async fn only_what_no_other_call_uses_is_erased(ledger: Any) {
     assert_eq!(read[0].event, Err(Unreadable::Erased));
     assert!(read[1].event.is_ok() && read[2].event.is_err());
     assert!(read.iter().all(|one| one.envelope.computed_hash() == one.envelope.hash));
-    assert_eq!(ledger.key(scope(), "k".into()).await, Ok(None));
     assert_eq!(ledger.bodies_of(vec![a]).await.unwrap().gone, 2);
     assert!(ledger.stream(&call_stream("b"), 0).await.unwrap()[0].event.is_ok());
 }
