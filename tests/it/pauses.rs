@@ -107,7 +107,7 @@ async fn a_paused_call_goes_on_when_its_operator_says_so() {
     let held = (600_000, PauseEnd::Cancel);
     bench.engine.pause_call(id, held, "odd".to_owned(), operator()).await.unwrap();
     tokio::time::sleep(Duration::from_secs(60)).await;
-    bench.engine.unpause_call(id, operator()).await.unwrap();
+    bench.engine.unpause_call(id, "mended".to_owned(), operator()).await.unwrap();
     let told = bench.rest(id).await;
     assert_eq!(told.state(), "accepted");
     let again = bench.engine.pause_call(id, held, "odd".to_owned(), operator()).await;
@@ -132,7 +132,7 @@ async fn a_paused_call_takes_no_room_from_others() {
     let held = (600_000, PauseEnd::Resume);
     bench.engine.pause_call(&first.id, held, "odd".to_owned(), operator()).await.unwrap();
     assert_eq!(bench.ask("two").await.state(), "accepted");
-    bench.engine.unpause_call(&first.id, operator()).await.unwrap();
+    bench.engine.unpause_call(&first.id, "mended".to_owned(), operator()).await.unwrap();
     assert_eq!(bench.rest(&first.id).await.state(), "accepted");
 }
 

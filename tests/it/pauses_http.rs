@@ -113,3 +113,35 @@ async fn in_a_paused_queue_people_see_why_they_cannot_decide() {
     let decided = gateway.caller_with(Some(REVIEWER_KEY)).approve(review).await.unwrap();
     assert_eq!(decided.status, 200, "{}", decided.text);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_a_paused_call_goes_on_stands_in_its_record_and_on_its_page() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let gateway = Gateway::start(&workspace);
+    let caller = gateway.caller();
+    let slow = UNSURE.replace("{\"content", "{\"delay_ms\": 500, \"content");
+    let asked = caller.call("typed", "one", &slow, 0).await.unwrap();
+    let id = asked.body["id"].as_str().expect(&asked.text);
+    let target = format!("call/{id}");
+    let hold = ["pause", &target, "--for", "30min", "--reason", "the vendor is asked"];
+    assert!(run(&gateway, &hold).0);
+    assert!(run(&gateway, &["resume", &target, "--reason", "the vendor called back"]).0);
+    let asks = async {
+        while caller.get(&format!("/v1/calls/{id}")).await.unwrap().body["state"] != "in_review" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), asks).await.expect("it goes on");
+    let events = caller.get(&format!("/v1/calls/{id}/events")).await.unwrap();
+    let events = events.body["events"].as_array().expect("a list of events");
+    let resumed = events.iter().find(|event| event["type"] == "call_resumed").unwrap();
+    assert_eq!(resumed["body"]["reason"], "the vendor called back");
+    assert!(resumed["body_digest"].is_string(), "it can be erased as any other words can");
+    let page = gateway.caller_with(None).request(reqwest::Method::GET, &format!("/calls/{id}"));
+    let page = page.header("cookie", desk::enter(gateway.url()).await);
+    let page = page.send().await.unwrap().text().await.unwrap();
+    for reason in ["reason: the vendor is asked", "reason: the vendor called back"] {
+        assert!(page.contains(reason), "{reason}: {page}");
+    }
+}

@@ -123,6 +123,10 @@ pub enum CallEvent {
     CallResumed {
         /// Name of the state that it goes on in.
         state: String,
+        /// Why, if an operator said so; nobody did when the time was over, or before reasons were
+        /// kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
 }
 

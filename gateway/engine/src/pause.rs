@@ -206,10 +206,16 @@ impl Engine {
     ///
     /// # Errors
     /// [`PauseError`]; nothing has changed then.
-    pub async fn unpause_call(&self, id: &CallId, actor: Actor) -> Result<(), PauseError> {
-        let resumed = |live: &Live, _| match &live.state.phase {
+    pub async fn unpause_call(
+        &self,
+        id: &CallId,
+        reason: String,
+        actor: Actor,
+    ) -> Result<(), PauseError> {
+        let resumed = move |live: &Live, _| match &live.state.phase {
             Phase::Paused { before, .. } => {
-                Ok(CallEvent::CallResumed { state: before.name().to_owned() })
+                let (state, reason) = (before.name().to_owned(), Some(reason.clone()));
+                Ok(CallEvent::CallResumed { state, reason })
             }
             _ => Err(PauseError::NotPaused),
         };

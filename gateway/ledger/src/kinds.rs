@@ -2,6 +2,7 @@
 //! The only place that says either.
 
 use backstop_domain::{
+    CallEvent, Event,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
     upcast,
 };
@@ -61,7 +62,7 @@ const KINDS: &[(&str, Waiting, Keeping)] = &[
     ("run_forked",        Awaited, Beside), // the reason may quote anything
     ("compensation_requested", Rides, Inline),
     ("call_paused",       Awaited, Beside), // the reason may quote anything
-    ("call_resumed",      Awaited, Inline),
+    ("call_resumed",      Awaited, Beside), // the reason may quote anything
     ("review_opened",     Awaited, Beside),
     ("review_claimed",    Awaited, Inline),
     ("review_renewed",    Awaited, Inline),
@@ -98,9 +99,19 @@ pub fn waiting(kind: &str) -> Waiting {
     row(kind).map_or(Awaited, |(_, waiting, _)| *waiting)
 }
 
-/// Where bodies of that type stand; an unlisted type counts as private.
+/// Where bodies of that type stand if they hold somebody's words; an unlisted type counts as
+/// private.
 pub fn keeping(kind: &str) -> Keeping {
     row(kind).map_or(Beside, |(.., keeping)| *keeping)
+}
+
+/// Whether the body of that event stands beside it, whatever its size. A type that had no words at
+/// first is stored as it always was while it has none.
+pub(crate) fn is_beside(event: &Event) -> bool {
+    match event {
+        Event::Call(CallEvent::CallResumed { reason: None, .. }) => false,
+        event => keeping(event.name()) == Beside,
+    }
 }
 
 /// Types that tell what a call came to and what people decided: what a compacted log still tells.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use backstop_domain::{Digest, ENGINE, Envelope, Event, Stream, canonical::write_text};
 
-use crate::{Keeping, NewEvent, kinds};
+use crate::{NewEvent, kinds};
 
 /// The end of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) fn seal<'a>(tip: &mut Tip, stream: &Stream, seq: u64, new: &'a NewEve
     let kind = new.event.name();
     let text = new.event.body_text();
     let body_digest = text.as_deref().and_then(|text| {
-        let beside = kinds::keeping(kind) == Keeping::Beside || text.len() > kinds::INLINE_MAX;
+        let beside = kinds::is_beside(&new.event) || text.len() > kinds::INLINE_MAX;
         beside.then(|| Digest::of(text.as_bytes()))
     });
     let mut envelope = Envelope {

@@ -100,7 +100,7 @@ pub async fn end(
     let End { target, reason } = read(body?.0, "{target, reason}")?;
     let (actor, reason) = (identity.actor("api"), reason::said(&reason)?);
     let done = match call(&target) {
-        Some(id) => app.engine.unpause_call(&id, actor).await,
+        Some(id) => app.engine.unpause_call(&id, reason, actor).await,
         None => app.engine.unpause(thing(&target)?, reason, actor).await,
     };
     done.map_err(|error| of_pause(&error))?;

@@ -354,7 +354,7 @@ impl Client {
             let _held = self.engine.pause_call(&id, (for_ms, then), why, actor.clone()).await;
             self.rest(40_000).await;
             if self.dice.random_bool(0.5) {
-                let _ended = self.engine.unpause_call(&id, actor).await;
+                let _ended = self.engine.unpause_call(&id, "over".to_owned(), actor).await;
             }
         }
     }

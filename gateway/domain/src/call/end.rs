@@ -13,7 +13,7 @@ impl CallState {
                 (self.run > 1 && !compensations.is_empty()).then_some(())
             }
             CallEvent::CallPaused(paused) => self.pause(paused, at),
-            CallEvent::CallResumed { state } => self.resume(state, at),
+            CallEvent::CallResumed { state, .. } => self.resume(state, at),
             // A new run needs all that happened before, so `fold` itself sees to it.
             _ => None,
         }

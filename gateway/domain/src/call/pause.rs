@@ -30,7 +30,9 @@ impl CallState {
 /// What is recorded when a pause is over and nobody has let the call go on.
 pub(super) fn over(state: &CallState, paused: &Paused, before: &Phase) -> CallEvent {
     match paused.then {
-        PauseEnd::Resume => CallEvent::CallResumed { state: before.name().to_string() },
+        PauseEnd::Resume => {
+            CallEvent::CallResumed { state: before.name().to_string(), reason: None }
+        }
         PauseEnd::Cancel => {
             let ended = Ended {
                 outcome: Outcome::Cancelled,

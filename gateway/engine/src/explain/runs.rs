@@ -37,7 +37,10 @@ pub(super) fn sentence(event: &CallEvent) -> Option<(String, Vec<String>)> {
                 vec![format!("reason: {}", paused.reason)],
             ))
         }
-        CallEvent::CallResumed { state } => Some((format!("the call goes on: {state}"), vec![])),
+        CallEvent::CallResumed { state, reason } => {
+            let reason = reason.iter().map(|reason| format!("reason: {reason}"));
+            Some((format!("the call goes on: {state}"), reason.collect()))
+        }
         _ => None,
     }
 }

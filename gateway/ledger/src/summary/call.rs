@@ -243,7 +243,7 @@ impl CallSummary {
                 self.wakes = Some(paused.until);
                 self.paused = Some(at);
             }
-            CallEvent::CallResumed { state } => {
+            CallEvent::CallResumed { state, .. } => {
                 self.go(CallPhase::of(state));
                 let held = self.paused.take().map_or(0, |since| at.since(since));
                 self.deadline = self.deadline.plus(held);

@@ -276,7 +276,14 @@ fn of_runs() -> Vec<(&'static str, CallEvent)> {
         ("", CallEvent::EffectsReleased { effects: vec![released] }),
         ("", CallEvent::CompensationRequested { compensations: vec![compensation] }),
         ("", CallEvent::CallPaused(paused)),
-        ("", CallEvent::CallResumed { state: "attempting".into() }),
+        ("", CallEvent::CallResumed { state: "attempting".into(), reason: None }),
+        (
+            "said",
+            CallEvent::CallResumed {
+                state: "attempting".into(),
+                reason: Some("the model is well again".into()),
+            },
+        ),
     ]
 }
 

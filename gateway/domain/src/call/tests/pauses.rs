@@ -13,7 +13,7 @@ fn paused(until: u64, then: PauseEnd) -> CallEvent {
 }
 
 fn resumed(state: &str) -> CallEvent {
-    CallEvent::CallResumed { state: state.to_string() }
+    CallEvent::CallResumed { state: state.to_string(), reason: None }
 }
 
 /// A call that is about to ask its model.
