@@ -365,6 +365,40 @@ async fn after_a_crash_nothing_is_missing_and_only_what_was_on_its_way_comes_twi
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_consumer_whose_gateway_dies_at_once_misses_nothing_from_where_it_started() {
+    let bench = bench().await;
+    bench.ask("before").await;
+    let start = bench.ledger.position();
+    // The process dies before the consumer's task had a turn.
+    let silent = Receiver::fine();
+    drop(deliver(&bench, &[(ends("warehouse"), &silent)]).await);
+    let placed = bench.ledger.subscriptions().await.unwrap();
+    let places: Vec<u64> = placed.iter().map(|standing| standing.cursor).collect();
+    assert_eq!(places, [start], "its place is on disk before anybody calls it in force");
+    let calls = [bench.ask("one").await, bench.ask("two").await];
+    assert_eq!(silent.letters().len(), 0);
+    let receiver = Receiver::fine();
+    let _second = deliver(&bench, &[(ends("warehouse"), &receiver)]).await;
+    later(MOMENT).await;
+    let heard: Vec<Value> =
+        receiver.letters().iter().map(|one| one["data"]["call"].clone()).collect();
+    assert_eq!(heard, calls.map(|told| json!(told.snapshot.id)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_consumer_is_in_force_only_once_its_place_is_on_disk() {
+    let bench = bench().await;
+    bench.ledger.hold();
+    let receiver = Receiver::fine();
+    let to = [(ends("warehouse"), &receiver)];
+    let mut starting = std::pin::pin!(deliver(&bench, &to));
+    assert!(tokio::time::timeout(DAY, &mut starting).await.is_err(), "the disk is slow");
+    bench.ledger.release();
+    let _deliveries = starting.await;
+    assert_eq!(bench.ledger.subscriptions().await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_that_kills_the_gateway_is_parked_like_any_other_poison() {
     let bench = bench().await;
     // It never comes back: the process is gone each time.

@@ -45,7 +45,7 @@ impl Worker {
     }
 
     /// Writes down where the consumer stands. It rides along: whoever crashes before is given
-    /// something twice, never not at all.
+    /// something twice, never not at all. The first place alone is hurried, since somebody waits.
     pub(super) async fn save(&mut self) -> Result<(), Halt> {
         self.make_room();
         loop {
@@ -63,7 +63,7 @@ impl Worker {
         self.put.clear();
         self.done.clear();
         self.news.clear();
-        self.unsaved = false;
+        (self.unsaved, self.new) = (false, false);
         Ok(())
     }
 
@@ -79,7 +79,8 @@ impl Worker {
             done: self.done.iter().copied().collect(),
         };
         let appends = self.told().await?;
-        Ok(Transaction::of(appends).with_progress(progress))
+        let step = Transaction::of(appends).with_progress(progress);
+        Ok(if self.new { step.hurried() } else { step })
     }
 
     /// What is to be told in the ledger.

@@ -89,6 +89,8 @@ pub(super) struct Worker {
     pub done: BTreeSet<u64>,
     /// Something changed that is not written down yet.
     pub unsaved: bool,
+    /// The ledger has no place of it yet.
+    pub new: bool,
     /// The cursor as it was written down last.
     pub saved: u64,
     /// What is to be told in the ledger with the next step.
@@ -99,7 +101,8 @@ pub(super) struct Worker {
 
 impl Worker {
     /// A worker that goes on where its consumer stands; a new consumer starts at the end of the
-    /// log.
+    /// log, and that place is on disk before anything else happens: after a crash it starts there
+    /// still, and not at a later end.
     pub async fn load(
         engine: Engine,
         feed: Arc<Feed>,
@@ -110,7 +113,7 @@ impl Worker {
         let ledger = engine.ledger();
         let name = consumer.name.clone();
         let known = ledger.subscriptions().await?.into_iter().find(|one| one.name == name);
-        let unsaved = known.is_none();
+        let new = known.is_none();
         let cursor = ledger.position();
         let standing = known.unwrap_or_else(|| Standing { name, cursor, ..Standing::default() });
         let mut worker = Self {
@@ -129,12 +132,16 @@ impl Worker {
             shut: None,
             put: BTreeMap::new(),
             done: BTreeSet::new(),
-            unsaved,
+            unsaved: new,
+            new,
             news: Vec::new(),
             flying: JoinSet::new(),
             late: false,
         };
         worker.take_up().await?;
+        if worker.new {
+            worker.save().await?;
+        }
         Ok(worker)
     }
 
