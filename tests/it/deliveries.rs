@@ -438,6 +438,40 @@ async fn a_stretch_of_the_log_is_given_again_with_the_same_ids() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stretch_that_is_given_again_is_given_to_its_end_although_the_gateway_dies_meanwhile() {
+    // At once after the order was acknowledged, or while the first of it are on their way.
+    for life in [Duration::ZERO, Duration::from_secs(7)] {
+        let bench = bench().await;
+        let fine = Receiver::fine();
+        let first = deliver(&bench, &[(ends("warehouse"), &fine)]).await;
+        for number in 0..40 {
+            bench.ask(&format!("{number}")).await;
+        }
+        later(MOMENT).await;
+        first.stop().await;
+        let before = fine.positions();
+        let (from, until) = (before[5], before[34]);
+        let slow = Receiver::slow(Duration::from_secs(5), |_, _| Receipt::Taken);
+        let second = deliver(&bench, &[(ends("warehouse"), &slow)]).await;
+        order(&second, "warehouse", What::Range { from, until }).await.unwrap();
+        later(life).await;
+        drop(second);
+        let again = Receiver::fine();
+        let _third = deliver(&bench, &[(ends("warehouse"), &again)]).await;
+        // What was on its way when it died has had a try, and is tried again a while later.
+        later(DAY).await;
+        let mut heard = [slow.positions(), again.positions()].concat();
+        let all = heard.len();
+        heard.sort_unstable();
+        heard.dedup();
+        assert_eq!(heard, before[5..=34], "all of it, and nothing else");
+        assert!(all - heard.len() <= 16, "{all} letters for {}", heard.len());
+        let standing = bench.ledger.subscriptions().await.unwrap().remove(0);
+        assert_eq!((standing.again, standing.cursor), (None, bench.ledger.position()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_consumer_starts_with_what_comes_and_hears_what_it_asked_for() {
     let bench = bench().await;
     bench.ask("before").await;

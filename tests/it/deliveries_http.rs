@@ -143,6 +143,54 @@ async fn every_delivery_is_signed_with_both_secrets_and_survives_a_kill() {
     assert!(heard.iter().all(|(headers, body)| is_signed(headers, body, NEW)));
 }
 
+/// Positions of what was heard, in the order in which it came.
+fn positions(heard: &Heard) -> Vec<u64> {
+    let heard = heard.lock().unwrap();
+    let letters = heard.iter().map(|(_, body)| serde_json::from_slice::<Value>(body).unwrap());
+    letters.map(|letter| letter["data"]["position"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stretch_is_given_again_by_command_and_a_kill_does_not_forget_the_order() {
+    let upstream = Upstream::scripted().await;
+    let (url, heard) = receiver(StatusCode::OK).await;
+    let workspace = subscribed(
+        &upstream,
+        &format!(
+            "  warehouse: {{url: \"{url}\", secret: {{env: HOOK}}, events: call_ended, private_network: true}}\n"
+        ),
+    );
+    let gateway = Gateway::start_with(&workspace, &[("HOOK", OLD)]);
+    let caller = gateway.caller();
+    let ham = "script: [{\"content\": \"{\\\"label\\\": \\\"ham\\\"}\"}]";
+    for key in ["one", "two", "three", "four"] {
+        caller.call("typed", key, &format!("{key} {ham}"), 10).await.unwrap();
+    }
+    until(&caller, "warehouse", |seen| seen["delivered"] == 4).await;
+    // Calls are told of side by side, so they may be heard in another order.
+    let mut first = positions(&heard);
+    first.sort_unstable();
+    let stretch = format!("{}..{}", first[1], first[2]);
+    let order = std::process::Command::new(backstop_tests::binary::path())
+        .args(["replay", "redeliver", "warehouse", &stretch, "--reason", "a lost table"])
+        .args(["--url", gateway.url(), "--key", backstop_tests::workspace::KEY])
+        .output()
+        .unwrap();
+    gateway.kill();
+    let said = String::from_utf8_lossy(&order.stdout);
+    assert!(order.status.success() && said.contains("given again"), "{said}");
+    let gateway = Gateway::start_with(&workspace, &[("HOOK", OLD)]);
+    let caller = gateway.caller();
+    let times = |position: u64| positions(&heard).iter().filter(|one| **one == position).count();
+    until(&caller, "warehouse", |_| times(first[1]) >= 2 && times(first[2]) >= 2).await;
+    until(&caller, "warehouse", |seen| seen["waiting"] == 0).await;
+    assert_eq!((times(first[0]), times(first[3])), (1, 1), "nothing else comes again");
+    let told = caller.get("/v1/events?types=subscription_changed&limit=5").await.unwrap();
+    let told = &told.body["events"][0]["body"];
+    assert_eq!((&told["to"], &told["reason"]), (&json!("redelivered"), &json!("a lost table")));
+    assert_eq!((&told["from"], &told["until"]), (&json!(first[1]), &json!(first[2])));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn redirects_and_private_addresses_are_not_followed() {
     let upstream = Upstream::scripted().await;

@@ -1,5 +1,5 @@
-//! Backups and migrations that are killed at any moment: what has its name is whole, and the next run
-//! comes to the end.
+//! Backups, restores and migrations that are killed at any moment: what has its name is whole, and the
+//! next run comes to the end.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,7 +25,10 @@ async fn cut_short(args: &[&str], paths: &[(&str, &Path)], life: Duration) -> bo
         command.arg(flag).arg(path);
     }
     let mut child = command.spawn().unwrap();
-    tokio::time::sleep(life).await;
+    let over = tokio::time::Instant::now() + life;
+    while child.try_wait().unwrap().is_none() && tokio::time::Instant::now() < over {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     let _ = child.kill();
     let ended = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&ended.stderr);
@@ -40,8 +43,66 @@ pub async fn backup(data: &Path, to: &Path, dice: &mut StdRng) {
     assert!(!done || to.exists(), "a backup that succeeded is there");
     if to.exists() {
         gateway::verify(to).expect("a backup that has its name is whole");
+        let again = to.with_extension("again");
+        let life = Duration::from_millis(dice.random_range(LIFE_MS));
+        restore(to, &again, life).await;
         std::fs::remove_dir_all(to).unwrap();
+        std::fs::remove_dir_all(again).unwrap();
     }
+}
+
+/// Restores that backup, killed after that time: what has its name is whole, and what has not yet is
+/// there after the next run. Whether it ended before.
+async fn restore(from: &Path, to: &Path, life: Duration) -> bool {
+    let paths = [("--from", from), ("--data", to)];
+    let kept = gateway::verify_chain(from).expect("a backup is whole");
+    let done = cut_short(&["restore"], &paths, life).await;
+    assert!(!done || to.exists(), "a restore that succeeded is there");
+    if !to.exists() {
+        let mut again = Command::new(binary::path());
+        again.arg("restore").arg("--from").arg(from).arg("--data").arg(to);
+        let again = again.output().unwrap();
+        let said = String::from_utf8_lossy(&again.stderr);
+        assert!(again.status.success(), "after a restore that was killed: {said}");
+    }
+    let restored = gateway::verify_chain(to).expect("what is restored is whole");
+    assert_eq!(restored, kept, "it is what the backup is");
+    let mut half = to.as_os_str().to_owned();
+    half.push(".partial");
+    assert!(!Path::new(&half).exists(), "nothing of a killed one is left");
+    done
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_killed_at_any_moment_comes_to_its_end() {
+    let mut dice = StdRng::seed_from_u64(11);
+    let scratch = Scratch::new("restored");
+    let (older, kept) = (scratch.path().join("older"), scratch.path().join("kept"));
+    std::fs::create_dir(&older).unwrap();
+    write_older(&older);
+    for (args, paths) in [
+        (["migrate"], vec![("--data", older.as_path())]),
+        (["backup"], vec![("--data", older.as_path()), ("--to", kept.as_path())]),
+    ] {
+        assert!(cut_short(&args, &paths, Duration::from_secs(20)).await, "{args:?}");
+    }
+    let mut kills = 0;
+    for _ in 0..3 {
+        let mut life = 1;
+        loop {
+            let to = scratch.path().join("data");
+            let more = Duration::from_millis(life + dice.random_range(0..5));
+            let done = restore(&kept, &to, more).await;
+            std::fs::remove_dir_all(to).unwrap();
+            if done {
+                break;
+            }
+            kills += 1;
+            life += 6;
+        }
+    }
+    println!("{kills} restores killed");
+    assert!(kills > 4, "{kills}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@
 //! same folder. What it acknowledged is remembered here,
 //! outside, and must be there afterwards: same call, same outcome and answer of its run; no key
 //! makes a second call; every open call reaches an end; every run and every review has one; a consumer of events
-//! hears of every call, in order; backups that are killed too are whole or not there; the chain
+//! hears of every call, in order; backups and restores that are killed too are whole or not there; the chain
 //! verifies. More:
 //! `BACKSTOP_KILLS=1000 cargo test -p backstop-tests --release --test it -- --ignored kill`
 
