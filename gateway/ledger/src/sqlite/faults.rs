@@ -25,6 +25,12 @@ pub trait Faults: fmt::Debug + Send + Sync {
     /// # Errors
     /// What the disk says.
     fn at(&self, step: CommitStep) -> Result<(), StorageFault>;
+
+    /// Whether commits leave out the sync that acknowledgements rest on, so that a test can see
+    /// what a power cut takes then.
+    fn leaves_out_syncs(&self) -> bool {
+        false
+    }
 }
 
 /// A disk of which SQLite alone speaks.

@@ -39,7 +39,7 @@ pub fn migrate(folder: &Path) -> Result<Migrated, BackupError> {
     if !kept.exists() {
         backup::backup(folder, &kept)?;
     }
-    let mut connection = open::writer(&held, None)?;
+    let mut connection = open::writer(&held, None, open::Synchronous::FULL)?;
     schema::step_up(&mut connection)?;
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     Ok(Migrated { from, to: schema::FORMAT, backup: Some(kept) })

@@ -161,7 +161,10 @@ impl SqliteLedger {
     ) -> Result<Self, OpenError> {
         open::check_version()?;
         let held = open::hold(folder, true)?;
-        let mut connection = open::writer(&held, options.max_bytes)?;
+        let lowered = faults.leaves_out_syncs();
+        let synchronous =
+            if lowered { open::Synchronous::LOWERED } else { open::Synchronous::FULL };
+        let mut connection = open::writer(&held, options.max_bytes, synchronous)?;
         schema::ready(&mut connection, folder)?;
         let tip = rows::tip(&connection)?;
         let shared = Arc::new(Shared {

@@ -86,11 +86,27 @@ pub(super) fn check_version() -> Result<(), OpenError> {
     Err(OpenError::OldSqlite { found: rusqlite::version().into(), floor: FLOOR.1 })
 }
 
+/// How hard SQLite asks the disk to keep what is committed: its word for that, and the number that
+/// it reads back as.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Synchronous(&'static str, &'static str);
+
+impl Synchronous {
+    /// Every commit is on the disk before anybody is told.
+    pub const FULL: Self = Self("FULL", "2");
+    /// Only checkpoints sync. For tests, which show what is lost by that.
+    pub const LOWERED: Self = Self("NORMAL", "1");
+}
+
 /// The connection that writes. The file is made for its owner alone.
 ///
 /// # Errors
 /// [`OpenError::Pragma`] if SQLite did not take a setting, or what SQLite says.
-pub(super) fn writer(held: &Held, max_bytes: Option<u64>) -> Result<Connection, OpenError> {
+pub(super) fn writer(
+    held: &Held,
+    max_bytes: Option<u64>,
+    synchronous: Synchronous,
+) -> Result<Connection, OpenError> {
     let path = held.database();
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -100,7 +116,7 @@ pub(super) fn writer(held: &Held, max_bytes: Option<u64>) -> Result<Connection, 
     // After a failed fsync nothing may be written again, not even by closing.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "synchronous", synchronous.0)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
@@ -114,7 +130,7 @@ pub(super) fn writer(held: &Held, max_bytes: Option<u64>) -> Result<Connection, 
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
     }
     needs(&connection, "journal_mode", "wal")?;
-    needs(&connection, "synchronous", "2")?;
+    needs(&connection, "synchronous", synchronous.1)?;
     needs(&connection, "secure_delete", "1")?;
     needs(&connection, "wal_autocheckpoint", "0")?;
     plan_once(&connection)?;

@@ -16,7 +16,7 @@ use super::{insert, open, rows, schema};
 pub fn rebuild_summaries(folder: &Path) -> Result<u64, OpenError> {
     open::check_version()?;
     let held = open::hold(folder, false)?;
-    let mut connection = open::writer(&held, None)?;
+    let mut connection = open::writer(&held, None, open::Synchronous::FULL)?;
     schema::ready(&mut connection, folder)?;
     let reader = open::reader(&held.database())?;
     let transaction = connection.transaction()?;
