@@ -108,6 +108,12 @@ impl State {
 
     /// Forgets what its time is over for.
     pub(super) fn sweep(&mut self, retention: Retention) -> Swept {
+        // A call goes on after somebody held it: what it names by now is held too.
+        let held: BTreeSet<CallId> = self.kept_back.iter().map(|(_, call)| call.clone()).collect();
+        for call in held {
+            let all = self.bodies_of(std::slice::from_ref(&call)).all.into_iter();
+            self.kept_back.extend(all.map(|digest| (digest, call.clone())));
+        }
         let mut swept = Swept::default();
         if let Some(before) = retention.keys_of_calls_ended_before {
             let kept = self.keys.len();

@@ -1,9 +1,13 @@
 //! Retention: forgets keys and bodies whose time is over, and leaves every envelope alone.
 
-use backstop_domain::Millis;
-use rusqlite::{Connection, params};
+use std::collections::BTreeSet;
+
+use backstop_domain::{Digest, Millis};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{Over, Retention, Swept, retention::BodyClass};
+
+use super::erase::{held_since, hold_on};
 
 /// Keys, and bodies of each class, that one sweep forgets at most.
 const MOST: u64 = 500;
@@ -16,6 +20,7 @@ const BODIES_OVER: &str = "FROM bodies WHERE used < ?1 AND private AND bytes IS 
 
 /// Forgets, inside the transaction that is open.
 pub(super) fn sweep(connection: &Connection, retention: Retention) -> rusqlite::Result<Swept> {
+    hold_on(connection)?;
     let mut swept = Swept::default();
     if let Some(Millis(before)) = retention.keys_of_calls_ended_before {
         let sql = format!(
@@ -39,6 +44,8 @@ pub(super) fn sweep(connection: &Connection, retention: Retention) -> rusqlite::
 /// What a sweep would forget.
 pub(super) fn over(connection: &Connection, retention: Retention) -> rusqlite::Result<Over> {
     let mut over = Over::default();
+    let stay = held_since(connection)?.into_iter().map(|(digest, _)| digest);
+    let stay: BTreeSet<Digest> = stay.collect();
     if let Some(Millis(before)) = retention.keys_of_calls_ended_before {
         let sql = format!("SELECT count(*) {KEYS_OVER}");
         over.keys = connection.query_row(&sql, [before], |row| row.get(0))?;
@@ -52,6 +59,15 @@ pub(super) fn over(connection: &Connection, retention: Retention) -> rusqlite::R
         };
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         *of = connection.query_row(&sql, params![before.0, class as u8], read)?;
+        // A sweep holds these first.
+        let sql = format!("SELECT length(bytes) {BODIES_OVER} AND digest = ?3");
+        for digest in &stay {
+            let one = params![before.0, class as u8, digest.as_bytes()];
+            let size: Option<u64> = connection.query_row(&sql, one, |row| row.get(0)).optional()?;
+            if let Some(size) = size {
+                *of = (of.0.saturating_sub(1), of.1.saturating_sub(size));
+            }
+        }
     }
     Ok(over)
 }

@@ -11,8 +11,8 @@ use backstop_ledger::{
 };
 
 use crate::stories::{
-    START, accepted, answered, call_events, claim, opened, operator, paused, received, requested,
-    resolved, review_append, review_events, scope, started, way_of_an_accepted_call,
+    START, accepted, answered, bodies, call_events, claim, opened, operator, paused, received,
+    requested, resolved, review_append, review_events, scope, started, way_of_an_accepted_call,
 };
 
 pub type Any = Arc<dyn Ledger>;
@@ -39,6 +39,7 @@ pub async fn hold_to_the_contract<F: Future<Output = Any>>(make: impl Fn() -> F)
     a_step_of_a_consumer_and_its_events_stand_or_fall_together(make().await).await;
     only_what_no_other_call_uses_is_erased(make().await).await;
     what_is_held_stays(make().await).await;
+    what_a_held_call_names_later_stays_too(make().await).await;
     events_compact_to_outcomes_and_decisions(make().await).await;
 }
 
@@ -362,7 +363,6 @@ async fn keys_are_kept_from_the_end_of_the_call(ledger: Any) {
     }
 }
 
-async fn erased_bodies_leave_their_envelopes(ledger: Any) {
 async fn a_key_means_its_erased_call_until_its_time_is_over(ledger: Any) {
     for call in ["a", "b"] {
         let whole = call_events(call, 0, way_of_an_accepted_call());
@@ -393,6 +393,7 @@ async fn a_key_means_its_erased_call_until_its_time_is_over(ledger: Any) {
     committed(&ledger, free).await;
 }
 
+async fn erased_bodies_leave_their_envelopes(ledger: Any) {
     let bytes = Body::new(b"request".to_vec(), true);
     let ours = Body::new(b"policy files".to_vec(), false);
     let old = call_events("old", 0, way_of_an_accepted_call());
@@ -546,6 +547,34 @@ async fn what_is_held_stays(ledger: Any) {
     .await;
     ledger.sweep(all).await.unwrap();
     assert_eq!(bytes(&ledger, &request).await, None);
+}
+
+async fn what_a_held_call_names_later_stays_too(ledger: Any) {
+    let [request, sent, raw, answer] = bodies();
+    let call = CallId::from("a");
+    let first = call_events("a", 0, vec![received("p")]).with_bodies([request]);
+    committed(&ledger, first).await;
+    let known = ledger.bodies_of(vec![call.clone()]).await.unwrap().all;
+    let hold = KeepingChange::Hold { call: call.clone(), bodies: known };
+    committed(&ledger, operator(1, paused("hold")).with_keeping([hold])).await;
+    // It goes on, and ends.
+    let ended = CallEvent::CallEnded(accepted());
+    let rest = call_events("a", 1, vec![started(1), answered(1), ended]);
+    committed(&ledger, rest.with_bodies([sent, raw.clone(), answer.clone()])).await;
+    committed(&ledger, review_events("r", 0, vec![opened("a", "q", 500)])).await;
+    let word = ReviewEvent::ReviewWithdrawn { reason: "the call was cancelled".into() };
+    committed(&ledger, review_events("r", 1, vec![word])).await;
+    let all = Retention::all(Millis(START * 2));
+    ledger.sweep(all).await.unwrap();
+    assert!(bytes(&ledger, &raw).await.is_some() && bytes(&ledger, &answer).await.is_some());
+    for stream in [call_stream("a"), Stream::review(&ReviewId::from("r"))] {
+        let read = ledger.stream(&stream, 0).await.unwrap();
+        assert!(read.iter().all(|one| one.event.is_ok()), "{stream}");
+    }
+    let release = operator(2, paused("release")).with_keeping([KeepingChange::Release { call }]);
+    committed(&ledger, release).await;
+    ledger.sweep(all).await.unwrap();
+    assert_eq!((bytes(&ledger, &raw).await, bytes(&ledger, &answer).await), (None, None));
 }
 
 async fn events_compact_to_outcomes_and_decisions(ledger: Any) {

@@ -10,6 +10,7 @@
 
 mod conformance;
 mod disk;
+mod export;
 mod faults;
 mod golden;
 mod keeping;
