@@ -58,6 +58,38 @@ fn half_of_ten_opens_it_and_half_of_nine_does_not() {
 }
 
 #[test]
+fn four_of_ten_open_nothing() {
+    let mut breaker = breaker();
+    for turn in 0..20 {
+        let sample = if turn % 5 > 2 { Sample::Bad } else { Sample::Good };
+        assert_eq!(ask(&mut breaker, NOW, sample), None);
+    }
+}
+
+#[test]
+fn what_says_nothing_about_a_model_does_not_make_its_failures_a_share() {
+    let mut breaker = breaker();
+    for sample in [Sample::Bad; 4].into_iter().chain([Sample::Good]).chain([Sample::Bad; 4]) {
+        assert_eq!(ask(&mut breaker, NOW, sample), None);
+    }
+    assert_eq!(ask(&mut breaker, NOW, Sample::Neutral), None, "eight of nine, as before");
+    assert_eq!(breaker.counts(NOW), (1, 8, 0));
+}
+
+#[test]
+fn other_rules_hold_at_once_and_what_was_counted_stays_unless_the_window_changes() {
+    let mut breaker = breaker();
+    ask(&mut breaker, NOW, Sample::Good);
+    ask(&mut breaker, NOW, Sample::Bad);
+    breaker.reload(BreakerRules { failures: 2, ..BreakerRules::default() });
+    assert_eq!(breaker.counts(NOW), (1, 1, 0));
+    breaker.reload(BreakerRules { window_ms: 30_000, failures: 2, ..BreakerRules::default() });
+    assert_eq!(breaker.counts(NOW), (0, 0, 0));
+    let change = ask(&mut breaker, NOW, Sample::Bad).expect("the second in a row");
+    assert_eq!(change.cause, "failures in a row");
+}
+
+#[test]
 fn failures_of_a_minute_ago_do_not_count() {
     let mut breaker = breaker();
     for _ in 0..4 {
@@ -136,6 +168,18 @@ fn a_probe_that_proves_nothing_lets_the_next_one_go() {
     assert_eq!(ask(&mut breaker, until, Sample::Neutral), None);
     assert_eq!(breaker.state(), BreakerState::HalfOpen);
     assert!(ask(&mut breaker, until, Sample::Throttled).is_some(), "a 429 fails the probe");
+}
+
+#[test]
+fn a_probe_that_is_answered_slowly_proves_nothing_good() {
+    let rules = BreakerRules { probes: 1, slow_ms: 10_000, ..BreakerRules::default() };
+    for (took, cause) in [(9_999, "probes succeeded"), (10_000, "probe too slow")] {
+        let mut breaker = Breaker::new(rules);
+        let until = opened(&mut breaker, NOW);
+        let probe = admit(&mut breaker, until);
+        let change = breaker.record(until.plus(took), probe, Sample::Good, None, EVEN);
+        assert_eq!(change.unwrap().cause, cause);
+    }
 }
 
 #[test]
@@ -224,6 +268,7 @@ fn an_isolation_ends_by_itself_and_probes_decide() {
     let mut breaker = breaker();
     let until = NOW.plus(60_000);
     breaker.hold(Hold::Isolated, Some(until));
+    assert_eq!(breaker.held_until(), Some(until));
     assert_eq!(breaker.admit(NOW, EVEN).0.unwrap_err().until, Some(until));
     let (probe, change) = breaker.admit(until, EVEN);
     assert_eq!(change.unwrap().to, BreakerState::HalfOpen);
@@ -273,11 +318,13 @@ fn a_model_that_came_back_gets_a_tenth_of_its_load_and_all_of_it_after_half_a_mi
     assert_eq!(first.len(), 10);
     let just_before = Millis(next.0 - 1);
     assert!(breaker.admit(just_before, EVEN).0.is_err(), "the time that is told is exact");
-    let (second, _) = borne(&mut breaker, next);
+    let (mut second, next) = borne(&mut breaker, next);
     assert_eq!(second.len(), 1);
+    assert!(breaker.admit(Millis(next.0 - 1), EVEN).0.is_err(), "and so is the next one");
+    second.push(admit(&mut breaker, next));
     let (half, _) = borne(&mut breaker, until.plus(15_000));
     let counts = [&first, &second, &half].map(Vec::len);
-    assert_eq!(counts, [10, 1, 44], "a tenth of 101, and half of the rest after half of the time");
+    assert_eq!(counts, [10, 2, 43], "a tenth of 101, and half of the rest after half of the time");
     let late = until.plus(29_000);
     for ticket in first.into_iter().chain(second).chain(half) {
         breaker.record(late, ticket, Sample::Good, None, EVEN);
@@ -286,6 +333,44 @@ fn a_model_that_came_back_gets_a_tenth_of_its_load_and_all_of_it_after_half_a_mi
         (0..500).all(|_| breaker.admit(until.plus(30_000), EVEN).0.is_ok()),
         "no bound any more"
     );
+}
+
+#[test]
+fn a_model_that_breaks_while_it_warms_up_grows_to_the_load_of_before() {
+    let mut breaker = breaker();
+    let load: Vec<Ticket> = (0..99).map(|_| admit(&mut breaker, NOW)).collect();
+    let mut until = opened(&mut breaker, NOW);
+    drop(load);
+    for _ in 0..2 {
+        for _ in 0..3 {
+            ask(&mut breaker, until, Sample::Good);
+        }
+        let came_back = until;
+        let held: Vec<_> = core::iter::from_fn(|| breaker.admit(came_back, EVEN).0.ok()).collect();
+        assert_eq!(held.len(), 10, "a tenth of the hundred that it bore when all was well");
+        for ticket in held {
+            if let Some(Change { to: BreakerState::Open { until: next }, .. }) =
+                breaker.record(came_back, ticket, Sample::Bad, None, EVEN)
+            {
+                until = next;
+            }
+        }
+        assert!(until > came_back, "it broke again");
+    }
+}
+
+#[test]
+fn a_cool_down_reaches_a_fifth_to_either_side() {
+    let spread = |dice| {
+        let mut breaker = breaker();
+        for _ in 0..5 {
+            let ticket = breaker.admit(NOW, dice).0.unwrap();
+            breaker.record(NOW, ticket, Sample::Bad, None, dice);
+        }
+        let BreakerState::Open { until } = breaker.state() else { panic!("open") };
+        until.since(NOW)
+    };
+    assert_eq!([0, 20, 40, 41].map(spread), [12_000, 15_000, 18_000, 12_000]);
 }
 
 #[test]

@@ -139,6 +139,21 @@ fn one_tenant_holds_half_of_a_class_while_others_wait() {
 }
 
 #[test]
+fn half_of_a_class_is_counted_by_what_a_tenant_holds_now() {
+    let mut bulkhead = Bulkhead::new(Places::of(8, false, false));
+    for tenant in ["loud"; 5].into_iter().chain(["other"; 3]) {
+        assert_eq!(bulkhead.ask(NOW, Standard, tenant, 1, NOW), Asked::Has);
+    }
+    let loud = waits(&mut bulkhead, Standard, "loud");
+    let quiet = waits(&mut bulkhead, Standard, "quiet");
+    bulkhead.leave(Standard, "loud");
+    assert_eq!(served(&mut bulkhead), [quiet], "four of eight are enough");
+    waits(&mut bulkhead, Standard, "quiet");
+    bulkhead.leave(Standard, "loud");
+    assert_eq!(served(&mut bulkhead), [loud], "three are not, and it was there first");
+}
+
+#[test]
 fn fewer_places_take_none_away_and_more_are_served_at_once() {
     let mut bulkhead = Bulkhead::new(Places::of(2, false, false));
     fill(&mut bulkhead, Standard);

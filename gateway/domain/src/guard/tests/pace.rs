@@ -57,6 +57,17 @@ fn a_place_comes_back_for_each_full_round_of_answers_while_they_are_needed() {
 }
 
 #[test]
+fn four_of_five_places_taken_are_enough_to_need_more() {
+    let mut aimd = Aimd::new(8);
+    aimd.overloaded(NOW, None);
+    assert_eq!(aimd.allowed(), 5);
+    for _ in 0..5 {
+        aimd.answered(4);
+    }
+    assert_eq!(aimd.allowed(), 6);
+}
+
+#[test]
 fn other_limits_in_the_file_are_kept_at_once() {
     let mut aimd = Aimd::new(10);
     aimd.reload(20);
