@@ -20,8 +20,8 @@ use backstop_engine::{
 use backstop_ledger::{Ledger, MemoryLedger};
 use backstop_policy::Policy;
 use backstop_upstream::{
-    AskRequest, AttemptResult, BoxFuture, CredentialGate, GuardedService, ModelGate,
-    MonotonicClock, Score, Service, Simulated,
+    AskRequest, AttemptResult, BoxFuture, GuardedService, ModelGate, MonotonicClock, ProviderGate,
+    Score, Service, Simulated,
 };
 use serde_json::{Value, json};
 
@@ -216,7 +216,7 @@ impl Setup {
         let starts = last.last().map_or(NOW, |last| last.envelope.at.plus(1_000));
         let clock: Arc<dyn backstop_upstream::Clock> =
             Arc::new(MonotonicClock::starting_at(starts));
-        let credential = CredentialGate::new("main", Arc::clone(&clock));
+        let credential = ProviderGate::new("main", Arc::clone(&clock));
         let mut asked = BTreeMap::new();
         let mut models = BTreeMap::new();
         for (seed, (name, model)) in workspace.gateway.models.iter().enumerate() {

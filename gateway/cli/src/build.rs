@@ -13,9 +13,9 @@ use backstop_policy::{
     gateway_file::{self, Setting},
 };
 use backstop_upstream::{
-    Clock, CredentialGate, Endpoint, EndpointConfig, GuardedService, HeaderText, HttpModel,
-    HttpService, Model, ModelConfig, ModelGate, MonotonicClock, Recorded, RecordedService,
-    Recorder, Recordings, SecretRef, SecretSource, Service, ServiceRecorder,
+    Clock, Endpoint, EndpointConfig, GuardedService, HeaderText, HttpModel, HttpService, Model,
+    ModelConfig, ModelGate, MonotonicClock, ProviderGate, Recorded, RecordedService, Recorder,
+    Recordings, SecretRef, SecretSource, Service, ServiceRecorder,
 };
 
 use secrecy::ExposeSecret;
@@ -130,19 +130,19 @@ pub fn tighten(gateway: &Gateway, models: &Models) {
     }
 }
 
-/// One latch per provider. A provider whose gates stay keeps the one that they hold.
+/// One gate per provider. A provider whose gates stay keeps the one that they hold.
 fn credentials<'g>(
     gateway: &'g Gateway,
     clock: &Arc<dyn Clock>,
     before: Option<&Before>,
-) -> BTreeMap<&'g String, Arc<CredentialGate>> {
+) -> BTreeMap<&'g String, Arc<ProviderGate>> {
     let kept = |provider: &String| {
         let before = before?;
         let mut models = before.gateway.models.iter();
         let (name, _) = models.find(|(_, model)| model.provider == *provider)?;
-        Some(before.models.get(name)?.gate.credential())
+        Some(before.models.get(name)?.gate.provider())
     };
-    let fresh = |name: &String| CredentialGate::new(name.as_str(), Arc::clone(clock));
+    let fresh = |name: &String| ProviderGate::new(name.as_str(), Arc::clone(clock));
     gateway.providers.keys().map(|name| (name, kept(name).unwrap_or_else(|| fresh(name)))).collect()
 }
 

@@ -22,9 +22,9 @@ mod stream;
 mod transport;
 
 pub use adapters::{
-    Asker, AtOnce, Blocked, CredentialGate, GateSnapshot, GuardedService, LimitPermit, LimitSet,
-    ModelGate, ModelGuards, Permit, Purpose, QualityStanding, Rating, Refused, ServiceGuards, Wish,
-    acquire_all,
+    Asker, AtOnce, Blocked, GateSnapshot, GuardedService, LimitPermit, LimitSet, ModelGate,
+    ModelGuards, Permit, ProviderGate, Purpose, QualityStanding, Rating, Refused, ServiceGuards,
+    Wish, acquire_all,
 };
 pub use answer::{Answer, Choice, LogProb, ToolCall, completion_of};
 pub use client::{Endpoint, EndpointConfig, EndpointError, HeaderText, HttpModel, ModelConfig};

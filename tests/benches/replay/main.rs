@@ -15,7 +15,7 @@ use backstop_engine::{
 use backstop_ledger::{Options, SqliteLedger};
 use backstop_policy::{Sources, Workspace};
 use backstop_tests::{Scratch, binary};
-use backstop_upstream::{Clock, CredentialGate, ModelGate, MonotonicClock, Simulated};
+use backstop_upstream::{Clock, ModelGate, MonotonicClock, ProviderGate, Simulated};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -100,7 +100,7 @@ async fn make(data: &Path, files: &Files, calls: usize) {
     let clock: Arc<dyn Clock> =
         Arc::new(MonotonicClock::starting_at(Millis(now.as_millis() as u64)));
     let ledger = SqliteLedger::open(data, &Options::default()).expect("the folder can be used");
-    let credential = CredentialGate::new("main", Arc::clone(&clock));
+    let credential = ProviderGate::new("main", Arc::clone(&clock));
     let models = workspace.gateway.models.iter().enumerate().map(|(seed, (name, model))| {
         let guards = model_guards(name, model);
         let gate = ModelGate::new(guards, Arc::clone(&credential), Arc::clone(&clock), seed as u64);

@@ -24,7 +24,7 @@ use backstop_engine::{
 };
 use backstop_ledger::{Ledger, MemoryLedger};
 use backstop_policy::{Sources, Workspace};
-use backstop_upstream::{Clock, CredentialGate, ModelGate, ModelGuards, MonotonicClock, Timeouts};
+use backstop_upstream::{Clock, ModelGate, ModelGuards, MonotonicClock, ProviderGate, Timeouts};
 pub use model::Scripted;
 use tokio::runtime::Runtime;
 
@@ -138,7 +138,7 @@ impl World {
             hedge: None,
             price: None,
         };
-        let credential = CredentialGate::new("nobody", Arc::clone(&clock));
+        let credential = ProviderGate::new("nobody", Arc::clone(&clock));
         let gate = ModelGate::new(guards, credential, clock, 1);
         let upstream = Upstream { model: self.model.clone(), gate, timeouts: Timeouts::default() };
         Models::new([("one".to_owned(), upstream)].into())

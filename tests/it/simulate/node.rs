@@ -18,8 +18,8 @@ use backstop_engine::{Engine, Ids, Models, Parts, Services, Upstream};
 use backstop_ledger::MemoryLedger;
 use backstop_tests::{History, bench};
 use backstop_upstream::{
-    AskRequest, AttemptResult, BoxFuture, Clock, CredentialGate, Model, ModelGate, ModelGuards,
-    MonotonicClock, Timeouts, simulated,
+    AskRequest, AttemptResult, BoxFuture, Clock, Model, ModelGate, ModelGuards, MonotonicClock,
+    ProviderGate, Timeouts, simulated,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
@@ -185,7 +185,7 @@ impl World {
 /// Starts the gateway; a disk that fails meanwhile is no mistake of its.
 async fn start(seed: u64, disk: &Disk, clock: &Arc<Jumping>) -> Result<Engine, String> {
     let clock: Arc<dyn Clock> = clock.clone();
-    let credential = CredentialGate::new("nobody", Arc::clone(&clock));
+    let credential = ProviderGate::new("nobody", Arc::clone(&clock));
     let mut models = BTreeMap::new();
     let flaps_ms = [None, Some(5_000), Some(40_000)];
     for (place, name) in ["small", "large"].into_iter().enumerate() {

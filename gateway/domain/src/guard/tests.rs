@@ -19,4 +19,5 @@ mod levels;
 mod limits;
 mod pace;
 mod quality;
+mod reach;
 mod workrate;

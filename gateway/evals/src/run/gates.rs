@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use backstop_engine::{Models, Services, Upstream, model_guards, service_guards, timeouts};
 use backstop_policy::{Gateway, gateway_file};
-use backstop_upstream::{Clock, CredentialGate, GuardedService, Model, ModelGate, Service};
+use backstop_upstream::{Clock, GuardedService, Model, ModelGate, ProviderGate, Service};
 
 /// The models of `gateway`, asked as `asked` says.
 pub fn behind_fresh_gates(
@@ -14,8 +14,8 @@ pub fn behind_fresh_gates(
     clock: &Arc<dyn Clock>,
     asked: impl Fn(&str, &gateway_file::Model) -> Arc<dyn Model>,
 ) -> Models {
-    let latch = |provider: &str| CredentialGate::new(provider, Arc::clone(clock));
-    let latches: BTreeMap<&str, Arc<CredentialGate>> =
+    let latch = |provider: &str| ProviderGate::new(provider, Arc::clone(clock));
+    let latches: BTreeMap<&str, Arc<ProviderGate>> =
         gateway.providers.keys().map(|name| (name.as_str(), latch(name))).collect();
     let models = gateway.models.iter().enumerate().map(|(seed, (name, model))| {
         let provider = model.provider.as_str();

@@ -263,7 +263,8 @@ fn models(app: &App, now: Millis) -> Vec<Model> {
     let models = app.engine.models().into_iter();
     models
         .map(|gate| {
-            let until = gate.not_before.into_iter().chain(gate.latched.map(|(_, until)| until));
+            let latched = gate.latched.map(|(_, until)| until);
+            let until = gate.not_before.into_iter().chain(latched).chain(gate.away);
             let until = until.max().filter(|until| *until > now);
             let quality = gate.quality.iter().filter(|one| one.state.name() != "closed");
             let quality = quality.map(|one| Quality {

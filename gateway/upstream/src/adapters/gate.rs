@@ -1,8 +1,8 @@
 //! The gate before one model: everything that may say "not now", asked in one order.
 //!
-//! Credential latch, not-before, retry budget, quality breaker, availability breaker, limits. The
-//! breakers come before the limits, so that an open circuit costs no tokens. What is refused leaves
-//! nothing taken.
+//! Credential latch, the provider's reach, not-before, retry budget, quality breaker, availability
+//! breaker, limits. The breakers come before the limits, so that an open circuit costs no tokens.
+//! What is refused leaves nothing taken.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use parking_lot::Mutex;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::adapters::credential::CredentialGate;
 use crate::adapters::limit_set::{LimitSet, Refused};
 use crate::adapters::permit::Permit;
 use crate::adapters::places::Places;
+use crate::adapters::provider::ProviderGate;
 use crate::adapters::quality::{Asker, Qualities, told};
 use crate::adapters::wish::{Blocked, Purpose, Wish, blocked};
 use crate::clock::Clock;
@@ -53,7 +53,7 @@ pub struct ModelGuards {
 pub struct ModelGate {
     pub(crate) name: String,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) credential: Arc<CredentialGate>,
+    pub(crate) provider: Arc<ProviderGate>,
     pub(crate) limits: Arc<LimitSet>,
     pub(crate) state: Mutex<GateState>,
 }
@@ -77,7 +77,7 @@ impl ModelGate {
     /// The open gate of a model. `seed` feeds the jitter.
     pub fn new(
         guards: ModelGuards,
-        credential: Arc<CredentialGate>,
+        provider: Arc<ProviderGate>,
         clock: Arc<dyn Clock>,
         seed: u64,
     ) -> Arc<Self> {
@@ -96,7 +96,7 @@ impl ModelGate {
             changes: VecDeque::new(),
         };
         let limits = LimitSet::new(guards.limits, Arc::clone(&clock));
-        Arc::new(Self { name: guards.name, clock, credential, limits, state: Mutex::new(state) })
+        Arc::new(Self { name: guards.name, clock, provider, limits, state: Mutex::new(state) })
     }
 
     /// The model.
@@ -104,9 +104,9 @@ impl ModelGate {
         &self.name
     }
 
-    /// The latch of its provider's credential, which its siblings share.
-    pub fn credential(&self) -> Arc<CredentialGate> {
-        Arc::clone(&self.credential)
+    /// The gate of its provider, which its siblings share.
+    pub fn provider(&self) -> Arc<ProviderGate> {
+        Arc::clone(&self.provider)
     }
 
     /// Asks leave for one attempt.
@@ -115,8 +115,9 @@ impl ModelGate {
     /// [`Blocked`] by the first guard that refuses; nothing is taken then.
     pub fn acquire(self: &Arc<Self>, wish: Wish<'_>) -> Result<Permit, Box<Blocked>> {
         let now = self.clock.now();
-        self.check_credential()?;
+        self.check_provider()?;
         let mut state = self.state.lock();
+        self.pass_reach(&state)?;
         if let Some(until) = state.not_before.blocked(now) {
             let which = format!("`{}` asked everybody to wait", self.name);
             return Err(blocked(FailureClass::Throttled, Some(until), which));
@@ -140,6 +141,7 @@ impl ModelGate {
             Ok(limits) => {
                 state.spend(now, wish.purpose, wish.estimate.tokens);
                 drop(state);
+                self.provider.asked(&self.name);
                 Ok(Permit::new(Arc::clone(self), (ticket, quality), limits, wish.estimate))
             }
             Err(refused) => {
@@ -202,9 +204,9 @@ impl ModelGate {
         self.state.lock().changes.drain(..).collect()
     }
 
-    fn check_credential(&self) -> Result<(), Box<Blocked>> {
-        let Some((cause, until)) = self.credential.blocked() else { return Ok(()) };
-        let provider = self.credential.provider();
+    fn check_provider(&self) -> Result<(), Box<Blocked>> {
+        let Some((cause, until)) = self.provider.blocked() else { return Ok(()) };
+        let provider = self.provider.name();
         Err(match cause {
             LatchCause::Quota => {
                 let which = format!("the quota of provider `{provider}` is spent");
@@ -215,6 +217,19 @@ impl ModelGate {
                 blocked(FailureClass::Misconfigured, Some(until), which)
             }
         })
+    }
+
+    /// Not when most of its siblings cannot be reached. Whether one that is open may be probed is
+    /// its own breaker's to say, and one that a person holds closed is asked.
+    fn pass_reach(&self, state: &GateState) -> Result<(), Box<Blocked>> {
+        match self.provider.away() {
+            Some(until) if state.breaker.state() == BreakerState::Closed => {
+                let provider = self.provider.name();
+                let which = format!("most models of provider `{provider}` cannot be reached");
+                Err(blocked(FailureClass::BreakerOpen, Some(until), which))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// `spares`: the call has another way, and leaves probes to others for a while.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use backstop_domain::guard::{Amounts, QualityTicket, Sample, Ticket};
+use backstop_domain::guard::{Amounts, BreakerState, Change, QualityTicket, Sample, Ticket};
 use backstop_domain::plan::Price;
 use backstop_domain::{Digest, FailureClass, MicroMoney, Millis};
 use rand::RngExt;
@@ -51,7 +51,7 @@ impl Permit {
     /// somebody judges, its quality is still to be told.
     pub fn settle(mut self, result: &AttemptResult) -> Option<Rating> {
         let gate = Arc::clone(&self.gate);
-        let latched = gate.credential.record(result);
+        let latched = gate.provider.record(result);
         let now = gate.clock.now();
         let mut state = gate.state.lock();
         if let Some(change) = latched {
@@ -77,6 +77,11 @@ impl Permit {
             let sample = sample_of(result, patience(usual, state.slow_ms));
             let dice = state.dice.random();
             let change = state.breaker.record(now, ticket, sample, retry_after, dice);
+            if let Some(Change { to: BreakerState::Open { until }, .. }) = change
+                && is_out_of_reach(result)
+            {
+                gate.provider.lost(&gate.name, until);
+            }
             gate.report(&mut state, change);
         }
         let actual = charge(result, self.estimate, state.price);
@@ -129,6 +134,15 @@ fn sample_of(result: &AttemptResult, patience: u64) -> Sample {
         FailureClass::Throttled => Sample::Throttled,
         _ => Sample::Neutral,
     }
+}
+
+/// Whether nothing came from the other side at all: the whole provider may be out of reach.
+fn is_out_of_reach(result: &AttemptResult) -> bool {
+    result.failure().is_some_and(|failure| match failure.class {
+        FailureClass::Transport => failure.status.is_none(),
+        FailureClass::Timeout => failure.timer == Some(Timer::Connect),
+        _ => false,
+    })
 }
 
 /// How long everybody should wait; `None` if the result asks for no wait.

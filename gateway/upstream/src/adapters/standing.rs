@@ -28,6 +28,8 @@ pub struct GateSnapshot {
     pub not_before: Option<Millis>,
     /// Why and until when its credential rests.
     pub latched: Option<(LatchCause, Millis)>,
+    /// Until when its provider counts as out of reach.
+    pub away: Option<Millis>,
     /// How the policies that ask it find its answers.
     pub quality: Vec<QualityStanding>,
     /// Each limit by name, and how it stands.
@@ -57,7 +59,7 @@ impl ModelGate {
         let limits = rules
             .filter_map(|(at, rule)| Some((rule.name, self.limits.standing(at, &self.name)?)))
             .collect();
-        let latched = self.credential.blocked();
+        let (latched, away) = (self.provider.blocked(), self.provider.away());
         let mut state = self.state.lock();
         let (good, bad, slow) = state.breaker.counts(now);
         GateSnapshot {
@@ -70,6 +72,7 @@ impl ModelGate {
             slow,
             not_before: state.not_before.blocked(now),
             latched,
+            away,
             quality: state.quality.standings(now),
             limits,
             at_once: state.places.as_ref().map(|places| AtOnce {

@@ -10,8 +10,8 @@ use backstop_domain::plan::Price;
 use backstop_domain::{ControlEvent, Digest, FailureClass, MicroMoney};
 use backstop_upstream::simulated::{failed, text};
 use backstop_upstream::{
-    Asker, AttemptResult, Blocked, CredentialGate, Failure, ModelGate, ModelGuards, Permit,
-    Purpose, Rating, Settle, Timer, Wish,
+    Asker, AttemptResult, Blocked, Failure, ModelGate, ModelGuards, Permit, ProviderGate, Purpose,
+    Rating, Settle, Timer, Wish,
 };
 
 use crate::bench::{Hand, NOW};
@@ -24,12 +24,8 @@ struct Yard {
     sibling: Arc<ModelGate>,
 }
 
-/// Two models of one provider.
-fn yard() -> Yard {
-    let clock = Hand::new();
-    let shared: Arc<Hand> = Arc::new(clock.clone());
-    let credential = CredentialGate::new("openai", shared.clone());
-    let guards = |name: &str| ModelGuards {
+fn guards(name: &str) -> ModelGuards {
+    ModelGuards {
         name: name.to_owned(),
         breaker: BreakerRules::default(),
         quality: QualityRules::default(),
@@ -57,9 +53,16 @@ fn yard() -> Yard {
             cached: MicroMoney(1_000_000),
             output: MicroMoney(2_000_000),
         }),
-    };
-    let gate = ModelGate::new(guards("small"), credential.clone(), shared.clone(), 7);
-    let sibling = ModelGate::new(guards("large"), credential, shared, 8);
+    }
+}
+
+/// Two models of one provider.
+fn yard() -> Yard {
+    let clock = Hand::new();
+    let shared: Arc<Hand> = Arc::new(clock.clone());
+    let provider = ProviderGate::new("openai", shared.clone());
+    let gate = ModelGate::new(guards("small"), provider.clone(), shared.clone(), 7);
+    let sibling = ModelGate::new(guards("large"), provider, shared, 8);
     Yard { clock, gate, sibling }
 }
 
@@ -190,6 +193,60 @@ fn a_429_holds_everybody_and_opens_nothing() {
         yard.clock.turn(2_200);
     }
     assert_eq!(yard.gate.snapshot().breaker, BreakerState::Closed);
+}
+
+/// Two of three models of a provider that fail like this until they are closed to everybody.
+fn two_of_three_fail(yard: &Yard, result: &AttemptResult) -> Arc<ModelGate> {
+    let clock: Arc<Hand> = Arc::new(yard.clock.clone());
+    for gate in [&yard.gate, &yard.sibling] {
+        while let Ok(permit) = gate.acquire(wish(Amounts::default(), Purpose::First)) {
+            permit.settle(result);
+        }
+    }
+    ModelGate::new(guards("third"), yard.gate.provider(), clock, 9)
+}
+
+#[test]
+fn a_provider_that_cannot_be_reached_is_left_alone_before_each_of_its_models_found_out() {
+    for result in [
+        failed(FailureClass::Transport),
+        failure(FailureClass::Timeout, |failure| failure.timer = Some(Timer::Connect)),
+    ] {
+        let yard = yard();
+        let third = two_of_three_fail(&yard, &result);
+        let blocked = third.acquire(wish(Amounts::default(), Purpose::First)).err().unwrap();
+        assert_eq!(blocked.class, FailureClass::BreakerOpen);
+        assert_eq!(blocked.which, "most models of provider `openai` cannot be reached");
+        let until = blocked.until.unwrap();
+        assert_eq!(third.snapshot().away, Some(until));
+        third.hold(Hold::Closed, until);
+        let asked = third.acquire(wish(Amounts::default(), Purpose::First));
+        assert!(asked.is_ok(), "a person said that it is to be asked");
+        third.release();
+        yard.clock.turn(until.since(NOW));
+        let probes = [&yard.gate, &yard.sibling]
+            .map(|gate| gate.acquire(wish(Amounts::default(), Purpose::First)).is_ok());
+        assert!(probes.contains(&true), "its own breaker sends the probe");
+        assert!(third.acquire(wish(Amounts::default(), Purpose::First)).is_ok());
+    }
+}
+
+#[test]
+fn a_provider_that_answers_with_errors_can_be_reached() {
+    let yard = yard();
+    let errors = failure(FailureClass::Overloaded, |failure| failure.status = Some(503));
+    let third = two_of_three_fail(&yard, &errors);
+    assert!(third.acquire(wish(Amounts::default(), Purpose::First)).is_ok());
+}
+
+#[test]
+fn whatever_comes_from_a_provider_shows_that_it_can_be_reached() {
+    let yard = yard();
+    let under_way = yard.gate.acquire(wish(Amounts::default(), Purpose::First)).unwrap();
+    let third = two_of_three_fail(&yard, &failed(FailureClass::Transport));
+    assert!(third.acquire(wish(Amounts::default(), Purpose::First)).is_err());
+    under_way.settle(&text("late, but an answer"));
+    assert!(third.acquire(wish(Amounts::default(), Purpose::First)).is_ok());
 }
 
 #[test]
