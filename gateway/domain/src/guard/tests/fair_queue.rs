@@ -93,6 +93,17 @@ fn whose_time_is_over_when_the_turn_comes_is_told_so_and_costs_nothing() {
 }
 
 #[test]
+fn how_long_the_first_has_waited_and_who_is_remembered_is_told() {
+    let mut queue = queue(&[(1, "a", 1), (2, "a", 1), (3, "b", 1)]);
+    assert_eq!((queue.longest(NOW.plus(250)), queue.tenants()), (250, 2));
+    queue.push(Number(4), "c", 1, NOW.plus(100), LATER);
+    order(&mut queue, NOW);
+    assert_eq!((queue.longest(NOW.plus(250)), queue.tenants()), (0, 0));
+    queue.push(Number(5), "c", 1, NOW.plus(100), LATER);
+    assert_eq!(queue.longest(NOW.plus(250)), 150);
+}
+
+#[test]
 fn who_gives_up_is_not_served_and_only_once() {
     let mut queue = queue(&[(1, "a", 1), (2, "a", 1), (3, "b", 1)]);
     assert!(queue.give_up(Number(2), "a"));
