@@ -114,6 +114,12 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        // Whoever panics because nobody answers is told how that came.
+        if std::thread::panicking()
+            && let Ok(Some(ended)) = self.child.try_wait()
+        {
+            eprintln!("the gateway was gone before it was told to: {ended}");
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
