@@ -3,8 +3,9 @@
 //! They are told where a Chromium, Node.js and the two packages of `tests/desk/package.json` are
 //! (`.ci/run` installs them) and say so where not.
 
+use backstop_tests::caller::send;
 use backstop_tests::workspace::REVIEWER_KEY;
-use backstop_tests::{Gateway, Upstream, Workspace, workspace};
+use backstop_tests::{Gateway, Person, Upstream, Workspace, workspace};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
@@ -52,12 +53,9 @@ async fn a_review_and_its_call_tell_what_would_have_changed_it_as_explain_does()
     let accepted = r#"would have been accepted if output.label was "spam" (it was "unsure")"#;
     assert!(flips.contains(&accepted), "{explained}");
 
-    let cookie = enter(gateway.url()).await;
-    let page = async |path: &str| {
-        let request = client().get(format!("{}{path}", gateway.url())).header("cookie", &cookie);
-        let text = request.send().await.unwrap().text().await.unwrap();
-        text.replace("&#34;", "\"").replace("&#39;", "'")
-    };
+    let ada = Person::enter(gateway.url(), REVIEWER_KEY).await;
+    let page =
+        async |path: &str| ada.get(path).await.text.replace("&#34;", "\"").replace("&#39;", "'");
     let queue = page("/reviews").await;
     let (_, review) = queue.split_once("href=\"/reviews/").expect("the review waits");
     let review = format!("/reviews/{}", review.split('"').next().unwrap());
@@ -74,30 +72,59 @@ async fn a_restart_signs_nobody_out_but_whoever_had_left() {
     let upstream = Upstream::scripted().await;
     let workspace = Workspace::new(upstream.url());
     let gateway = Gateway::start(&workspace);
-    let (stays, leaves) = (enter(gateway.url()).await, enter(gateway.url()).await);
-    let page = async |gateway: &Gateway, cookie: &str| {
-        let request = client().get(format!("{}/reviews", gateway.url())).header("cookie", cookie);
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
+    let enter = async || Person::enter(gateway.url(), REVIEWER_KEY).await;
+    let (stays, leaves, left) = (enter().await, enter().await, enter().await);
+    let sees = async |person: &Person| person.get("/reviews").await.status.as_u16();
+    let leave = async |person: &Person| {
+        assert_eq!(person.fill("/reviews", "/sign-out", &[]).await.status.as_u16(), 303);
+        assert_eq!(sees(person).await, 303);
     };
-    let leave = async |gateway: &Gateway, cookie: &str| {
-        let (_, page) = page(gateway, cookie).await;
-        let token = page.split("name=\"token\" value=\"").nth(1).unwrap();
-        let token = token.split('"').next().unwrap();
-        let request = client().post(format!("{}/sign-out", gateway.url()));
-        let request = request.header("cookie", cookie).body(format!("token={token}"));
-        assert_eq!(request.send().await.unwrap().status().as_u16(), 303);
-    };
+    leave(&left).await;
     drop(gateway);
     let gateway = Gateway::start(&workspace);
-    assert_eq!(page(&gateway, &stays).await.0, 200);
-    let forged = stays.replace("backstop_desk=", "backstop_desk=0");
-    assert_eq!(page(&gateway, &forged).await.0, 303, "a cookie that we did not sign");
-    leave(&gateway, &leaves).await;
-    assert_eq!(page(&gateway, &leaves).await.0, 303);
+    let (stays, leaves, left) =
+        (stays.at(gateway.url()), leaves.at(gateway.url()), left.at(gateway.url()));
+    assert_eq!(sees(&stays).await, 200, "another session of hers ended, not this one");
+    assert_eq!(sees(&left).await, 303);
+    let forged = stays.cookie().replace("backstop_desk=", "backstop_desk=0");
+    assert_eq!(sees(&stays.with(&forged)).await, 303, "a cookie that we did not sign");
+    leave(&leaves).await;
     drop(gateway);
     let gateway = Gateway::start(&workspace);
-    assert_eq!(page(&gateway, &leaves).await.0, 303, "whoever left stays out");
+    assert_eq!(sees(&leaves.at(gateway.url())).await, 303, "whoever left stays out");
+    assert_eq!(sees(&stays.at(gateway.url())).await, 200, "nobody else does");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_says_who_comes_and_nobody_else_can() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let comes = async |gateway: &Gateway, logins: &[&str]| {
+        let none = reqwest::redirect::Policy::none();
+        let client = reqwest::Client::builder().no_proxy().redirect(none).build().unwrap();
+        let mut request = client.get(format!("{}/reviews", gateway.url()));
+        for login in logins {
+            request = request.header("x-forwarded-user", *login);
+        }
+        let answer = send(request).await.unwrap();
+        (answer.status.as_u16(), answer.text)
+    };
+    let header = ("BACKSTOP_LOGIN_HEADER", "X-Forwarded-User");
+    let gateway = Gateway::start_with(&workspace, &[header]);
+    let (status, page) = comes(&gateway, &["pia@example.com"]).await;
+    assert_eq!(status, 200);
+    assert!(page.contains("<span>pia"), "{page}");
+    assert!(!page.contains("/sign-out"), "whoever the proxy signs in, it signs out");
+    for logins in [&["nobody@example.com"][..], &[], &["pia@example.com", "ada"]] {
+        assert_eq!(comes(&gateway, logins).await.0, 303, "{logins:?}");
+    }
+    drop(gateway);
+    let elsewhere = ("BACKSTOP_LOGIN_FROM", "192.0.2.7");
+    let gateway = Gateway::start_with(&workspace, &[header, elsewhere]);
+    assert_eq!(comes(&gateway, &["pia@example.com"]).await.0, 303, "not from this machine");
+    drop(gateway);
+    let gateway = Gateway::start(&workspace);
+    assert_eq!(comes(&gateway, &["pia@example.com"]).await.0, 303, "no proxy is trusted");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,9 +136,8 @@ async fn a_language_of_the_workspace_is_spoken_to_who_asks_for_it_and_english_to
     workspace.write("policies/words/de.json", own);
     let gateway = Gateway::start(&workspace);
     let page = async |accepts: &str| {
-        let request = client().get(format!("{}/sign-in", gateway.url()));
-        let request = request.header("accept-language", accepts);
-        request.send().await.unwrap().text().await.unwrap()
+        let door = gateway.caller_with(None).request(reqwest::Method::GET, "/sign-in");
+        send(door.header("accept-language", accepts)).await.unwrap().text
     };
     let german = page("de-AT, en;q=0.5").await;
     assert!(german.contains("<html lang=\"de\">"), "{german}");
@@ -162,11 +188,10 @@ async fn measure_the_queue_page_over_ten_thousand_open_reviews() {
         });
     }
     tasks.join_all().await;
-    let cookie = enter(gateway.url()).await;
+    let ada = Person::enter(gateway.url(), REVIEWER_KEY).await;
     let page = async |path: &str| {
         let start = std::time::Instant::now();
-        let request = client().get(format!("{}{path}", gateway.url())).header("cookie", &cookie);
-        let text = request.send().await.unwrap().text().await.unwrap();
+        let text = ada.get(path).await.text;
         (start.elapsed(), text)
     };
     let (first, text) = page("/reviews").await;
@@ -180,28 +205,6 @@ async fn measure_the_queue_page_over_ten_thousand_open_reviews() {
         times.sort();
         println!("{path}: p50 {:?}, p99 {:?}", times[100], times[197]);
     }
-}
-
-fn client() -> reqwest::Client {
-    let none = reqwest::redirect::Policy::none();
-    reqwest::Client::builder().no_proxy().redirect(none).build().unwrap()
-}
-
-/// Signs `ada` in; the session's cookie.
-pub async fn enter(url: &str) -> String {
-    let told = client().get(format!("{url}/sign-in")).send().await.unwrap();
-    let of = |answer: &reqwest::Response| {
-        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
-        cookie.split(';').next().unwrap().to_owned()
-    };
-    let guest = of(&told);
-    let page = told.text().await.unwrap();
-    let token = page.split("name=\"token\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-    let form = format!("token={token}&secret={REVIEWER_KEY}");
-    let request = client().post(format!("{url}/sign-in")).header("cookie", guest).body(form);
-    let entered = request.send().await.unwrap();
-    assert_eq!(entered.status().as_u16(), 303, "the key opens the desk");
-    of(&entered)
 }
 
 /// Where `.ci/run` installs what drives the browser.

@@ -4,12 +4,10 @@
 use std::process::Command;
 
 use backstop_tests::{
-    Gateway, Upstream, Workspace, binary,
+    Gateway, Person, Upstream, Workspace, binary,
     workspace::{LEAD_KEY, REVIEWER_KEY},
 };
 use serde_json::json;
-
-use super::desk;
 
 const HAM: &str = "one script: [{\"content\": \"{\\\"label\\\": \\\"ham\\\"}\"}]";
 const UNSURE: &str = "one script: [{\"content\": \"{\\\"label\\\": \\\"unsure\\\"}\"}]";
@@ -105,9 +103,7 @@ async fn in_a_paused_queue_people_see_why_they_cannot_decide() {
     let refused = gateway.caller_with(Some(REVIEWER_KEY)).approve(review).await.unwrap();
     assert_eq!(refused.status, 409, "{}", refused.text);
     assert_eq!(refused.body["detail"], "queue `desk` is paused: training at noon");
-    let cookie = desk::enter(gateway.url()).await;
-    let page = gateway.caller_with(None).request(reqwest::Method::GET, "/reviews");
-    let page = page.header("cookie", cookie).send().await.unwrap().text().await.unwrap();
+    let page = Person::enter(gateway.url(), REVIEWER_KEY).await.get("/reviews").await.text;
     assert!(page.contains("paused until ") && page.contains("by sdk: training at noon"), "{page}");
     assert!(run(&gateway, &["resume", "queue/desk", "--reason", "back"]).0);
     let decided = gateway.caller_with(Some(REVIEWER_KEY)).approve(review).await.unwrap();

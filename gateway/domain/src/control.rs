@@ -148,8 +148,8 @@ pub enum ControlEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<Digest>,
     },
-    /// That person left it.
-    SignedOut,
+    /// That person left it; an older record does not say by which session.
+    SignedOut(Option<Left>),
     /// A person was shown something; who stands in the envelope.
     PageViewed {
         /// Which page: `queue review call overview policies quality`.
@@ -161,6 +161,13 @@ pub enum ControlEvent {
         #[serde(default)]
         masked: bool,
     },
+}
+
+/// The session that a person left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    /// Its digest, as the event of coming in has it.
+    pub session: Digest,
 }
 
 /// Whose answers a quality breaker looks at.
@@ -209,7 +216,7 @@ impl ControlEvent {
             Self::ShadowJudged { .. } => "shadow_judged",
             Self::LevelChanged { .. } => "level_changed",
             Self::SignedIn { .. } => "signed_in",
-            Self::SignedOut => "signed_out",
+            Self::SignedOut(_) => "signed_out",
             Self::PageViewed { .. } => "page_viewed",
         }
     }

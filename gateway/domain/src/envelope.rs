@@ -124,7 +124,8 @@ impl Event {
         let end = body.len().checked_sub(self.name().len() + "\"type\":\"\",}".len())?;
         whole.truncate(whole.len() - (body.len() - end));
         whole.drain(.."{\"body\":".len());
-        Some(whole)
+        // A body that may be left out, and is.
+        (whole != "null").then_some(whole)
     }
 
     /// Reads an event of that stream.

@@ -173,7 +173,7 @@ fn stream(change: &ControlEvent) -> Option<Stream> {
         | ControlEvent::BodiesErased { .. }
         | ControlEvent::OperatorActed { .. }
         | ControlEvent::SignedIn { .. }
-        | ControlEvent::SignedOut
+        | ControlEvent::SignedOut(_)
         | ControlEvent::PageViewed { .. } => None,
     }
 }
@@ -221,7 +221,7 @@ fn seen(change: &ControlEvent) {
         | ControlEvent::BodiesErased { .. }
         | ControlEvent::OperatorActed { .. }
         | ControlEvent::SignedIn { .. }
-        | ControlEvent::SignedOut
+        | ControlEvent::SignedOut(_)
         | ControlEvent::PageViewed { .. } => {}
     }
 }

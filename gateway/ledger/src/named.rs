@@ -91,7 +91,7 @@ fn of_control(event: &ControlEvent, found: &mut impl FnMut(Digest)) {
         | ControlEvent::LevelChanged { .. }
         | ControlEvent::OperatorActed { .. }
         | ControlEvent::SignedIn { .. }
-        | ControlEvent::SignedOut
+        | ControlEvent::SignedOut(_)
         | ControlEvent::PageViewed { .. } => {}
     }
 }

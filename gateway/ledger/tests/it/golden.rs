@@ -7,7 +7,7 @@ use backstop_domain::{
     Act, AnsweredBy, Ask, AtDoor, AttemptEnded, AttemptResult, Basis, CallEvent, CallId, Cause,
     Compensation, ControlEvent, Criticality, Decision, Digest, Drawn, Effect, Ended, Envelope,
     Escalation, Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, FullLimit, Judged,
-    MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, PauseEnd, Paused,
+    Left, MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, PauseEnd, Paused,
     Priority, Purpose, QualityOf, Reason, Received, Requested, Resolution, Resolved, ReviewEvent,
     ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Sampled, Scored, ShadowResult, Show, Signal,
     SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, canonical, effect_key,
@@ -478,10 +478,12 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
     let signed_in = ControlEvent::SignedIn { by: "password".into(), session: None };
     let session = Some(Digest::of(b"session"));
     let in_session = ControlEvent::SignedIn { by: "key".into(), session };
-    let out = ControlEvent::SignedOut;
+    let out = ControlEvent::SignedOut(None);
+    let left = ControlEvent::SignedOut(Some(Left { session: Digest::of(b"session") }));
     let controls = [breaker, latch, loaded, redelivered, erased, acted, viewed, signed_in, out];
     let plain = controls.into_iter().map(|event| ("", event));
-    let named = plain.chain([("quality", quality_example()), ("session", in_session)]);
+    let named =
+        plain.chain([("quality", quality_example()), ("session", in_session), ("session", left)]);
     named.chain(draft_examples()).chain(level_examples()).collect()
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use backstop_domain::{ControlEvent, Digest, Event, Millis, Stream};
+use backstop_domain::{ControlEvent, Digest, Event, Left, Millis, Stream};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use parking_lot::Mutex;
 use sha2::Sha256;
@@ -86,8 +86,13 @@ impl Sessions {
                     let by = theirs.iter().find(|by| digest(id, by) == *session);
                     found = by.map(|by| (recorded.envelope.at, by.clone())).or(found);
                 }
-                // Whoever leaves by one door has left by all, after a restart.
-                Ok(Event::Control(ControlEvent::SignedOut)) => found = None,
+                Ok(Event::Control(ControlEvent::SignedOut(left))) => {
+                    // An older record does not say which session ended: then all did.
+                    let ours = |left: &Left| theirs.iter().any(|by| digest(id, by) == left.session);
+                    if left.as_ref().is_none_or(ours) {
+                        found = None;
+                    }
+                }
                 _ => {}
             }
         }

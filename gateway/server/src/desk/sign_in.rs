@@ -11,7 +11,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use backstop_domain::{ControlEvent, Millis};
+use backstop_domain::{ControlEvent, Left, Millis};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -161,8 +161,11 @@ pub async fn enter(
 /// `POST /sign-out`.
 pub async fn leave(State(app): State<App>, posted: Posted) -> Result<Response, Trouble> {
     let Posted { visitor, .. } = posted;
-    if app.desk.sessions.close(&visitor.guest.sid).is_some() {
-        app.engine.note(visitor.identity.actor("desk"), ControlEvent::SignedOut).await?;
+    let sid = &visitor.guest.sid;
+    if let Some(closed) = app.desk.sessions.close(sid) {
+        let left = Left { session: session::digest(sid, &closed.by) };
+        let event = ControlEvent::SignedOut(Some(left));
+        app.engine.note(visitor.identity.actor("desk"), event).await?;
     }
     let mut response = Redirect::to("/sign-in?to=out").into_response();
     visitor.guest.renewed(&app, None, &mut response);
@@ -225,7 +228,7 @@ async fn by_password(app: &App, name: &str, password: &str) -> Option<(Person, C
 }
 
 /// A place inside the desk; anything else is nowhere, so that no link leads away after a sign-in.
-fn inside(to: Option<&str>) -> String {
+pub(super) fn inside(to: Option<&str>) -> String {
     let to = to.unwrap_or_default();
     let plain = to.starts_with('/') && !to.starts_with("//") && !to.contains(['\\', '\r', '\n']);
     if plain { to.to_owned() } else { String::new() }
