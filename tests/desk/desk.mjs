@@ -379,6 +379,75 @@ const stories = {
     await page.waitForSelector("text=Switch keys off");
   },
 
+  "the whole way goes by keyboard alone, with single keys off, and the focus is always seen": async () => {
+    const asked = await asks(invoice({ route: "swift", vendor: "Keyboard" }));
+    const page = await enters("ada");
+    await page.goto("/reviews?queue=swift&show=free");
+    // What has the focus, and what is wrong with how it shows.
+    const focus = () => page.evaluate(() => {
+      const at = document.activeElement;
+      if (!at || at === document.body) return null;
+      const box = at.getBoundingClientRect();
+      const style = getComputedStyle(at);
+      const shown = (x, y) => {
+        const over = document.elementFromPoint(x, y);
+        return over && (at === over || at.contains(over) || over.contains(at));
+      };
+      const points = [0.1, 0.5, 0.9].flatMap((x) => [0.1, 0.5, 0.9].map((y) => [box.left + x * box.width, box.top + y * box.height]));
+      const wrong = [];
+      if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) wrong.push("has no ring");
+      if (!points.some(([x, y]) => shown(x, y))) wrong.push("is hidden behind something");
+      const row = at.closest("tr[id]")?.id;
+      return { wrong, row, name: at.name, id: at.id, value: at.value, text: at.textContent.trim(), tag: at.tagName };
+    });
+    const tabs = async (what, fits) => {
+      for (let steps = 0; steps < 150; steps++) {
+        await page.keyboard.press("Tab");
+        const at = await focus();
+        if (!at) continue;
+        is.deepEqual(at.wrong, [], JSON.stringify(at));
+        if (fits(at)) return;
+      }
+      is.fail(`the keyboard never comes to ${what}`);
+    };
+    await page.keyboard.press("Tab");
+    is.equal((await focus()).text, "Skip to the content");
+    await tabs("the switch", (at) => at.value === "off" && at.name === "keys");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("text=Switch keys on");
+    is.match(page.url(), /\/reviews/, "one stays where one was");
+    await page.goto("/reviews?queue=swift&show=free");
+    await tabs("the row", (at) => at.row === asked.review && at.tag === "A");
+    // Somebody else's review comes into the list meanwhile.
+    const other = await asks(invoice({ route: "swift" }));
+    await page.waitForSelector(`#${other.review}`);
+    is.equal((await focus()).row, asked.review, "the focus stays in its row");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/reviews/${asked.review}`);
+    await page.waitForFunction(() => document.querySelector("#lease")?.value);
+    await page.keyboard.press("a");
+    is.equal((await call(asked.call)).state, "in_review", "single keys are off");
+    await tabs("the field", (at) => at.name === "o:v/vendor");
+    await page.keyboard.press("Control+a");
+    await page.keyboard.type("Keyboard Ltd");
+    await tabs("the edit's button", (at) => at.id === "edit");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**?said=edited");
+    is.equal((await call(asked.call)).state, "releasing");
+    await tabs("the way back", (at) => at.id === "undo");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**?said=undone");
+    is.equal((await call(asked.call)).state, "in_review");
+    await page.waitForFunction(() => document.querySelector("#lease")?.value);
+    await tabs("giving it back", (at) => at.id === "lease-act");
+    is.equal((await focus()).value, "release", "it can be given back by whom a script gave it to");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**said=released");
+    await tabs("the switch", (at) => at.value === "on" && at.name === "keys");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector("text=Switch keys off");
+  },
+
   "nobody came in time: the page says how it ended, and nothing can be pressed": async () => {
     const asked = await asks(invoice({ route: "brief" }));
     const page = await enters("ada");
@@ -503,6 +572,38 @@ const stories = {
     const { body } = await api("GET", "/v1/events?limit=1000");
     const decided = body.events.filter((one) => one.stream === `review/${asked.review}` && one.type === "review_decided");
     is.equal(decided.length, 1);
+  },
+
+  "of two tabs of one person the one decides, and the other says how it was decided": async () => {
+    const asked = await asks(invoice());
+    const first = await enters("ada");
+    const second = await first.context().newPage();
+    await opens(first, asked.review);
+    await opens(second, asked.review);
+    await first.click("#approve");
+    await first.waitForURL("**?said=approved");
+    await second.fill("[name='o:v/vendor']", "Typed in the other tab");
+    await second.click("button[value=edit]");
+    await second.waitForURL("**?bad=late");
+    is.match(await second.locator(".taken").innerText(), /ada approved it/);
+    is.deepEqual((await ends(asked.call)).output, invoice());
+  },
+
+  "a decision on an answer that is another one by now is refused, and says what changed": async () => {
+    const asked = await asks(invoice(), invoice({ vendor: "Acme Limited" }));
+    const page = await enters("olga", { javaScriptEnabled: false });
+    await page.goto(`/reviews/${asked.review}`);
+    const token = await page.inputValue("#review [name=token]");
+    const subject = await page.inputValue("#review [name=subject]");
+    // As the form of a page that was loaded before would be sent.
+    const sent = async (fields) => page.request.post(`/reviews/${asked.review}`, { form: { token, do: "approve", ...fields }, maxRedirects: 0 });
+    await sent({ subject, generation: "0" });
+    await page.goto(`/reviews/${asked.review}`);
+    is.match(await notice(page), /changed since you opened it: the call was started again/);
+    await sent({ subject: subject.replace(/[0-9a-f]{8}$/, "00000000"), generation: "1" });
+    await page.goto(`/reviews/${asked.review}`);
+    is.match(await notice(page), /changed since you opened it: the answer is another one/);
+    is.equal((await call(asked.call)).state, "in_review");
   },
 
   "a scanner that follows every link changes nothing": async () => {

@@ -27,7 +27,7 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
 }
 
 /// Whether one of the signatures is that of this secret, as a receiver checks it.
-fn is_signed(headers: &HeaderMap, body: &[u8], secret: &str) -> bool {
+pub fn is_signed(headers: &HeaderMap, body: &[u8], secret: &str) -> bool {
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
     let mut message =
@@ -49,10 +49,10 @@ fn the_verifier_knows_the_vector_of_standard_webhooks() {
     assert!(!is_signed(&headers, br#"{"test": 2432232314}"#, NEW));
 }
 
-type Heard = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
+pub type Heard = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
 /// A receiver on this machine: answers with that status, and a redirect to itself.
-async fn receiver(status: StatusCode) -> (String, Heard) {
+pub async fn receiver(status: StatusCode) -> (String, Heard) {
     let heard = Heard::default();
     let ears = Arc::clone(&heard);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

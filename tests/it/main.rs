@@ -30,6 +30,7 @@ mod keeping;
 mod kill;
 mod lsp;
 mod notices;
+mod notices_http;
 mod pauses;
 mod pauses_http;
 mod quality;

@@ -7,11 +7,13 @@ use std::time::Duration;
 use backstop_domain::Millis;
 use backstop_engine::What;
 use backstop_ledger::Ledger;
+use backstop_server::Tongues;
 use backstop_server::deliver::{
     Consumer, Courier, Deliveries, Going, Letter, MailServer, People, Receipt, Security,
     SigningKeys, Wanted, notifier, secret,
 };
 use backstop_tests::bench::{Bench, Setup, Told, says};
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 
@@ -76,7 +78,7 @@ fn leads(minutes: u64, mail: Option<MailServer>) -> Consumer {
         cloud_events: false,
         private_network: false,
         enabled: true,
-        people: Some(People { desk, digest_ms: minutes * 60_000, mail }),
+        people: Some(People { desk, digest_ms: minutes * 60_000, mail, tongue: None }),
     }
 }
 
@@ -134,6 +136,36 @@ async fn what_waits_is_told_in_one_digest_and_without_a_word_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_is_in_the_language_of_its_entry() {
+    let words = json!({
+        "1 review waits: {queues}": "1 Prüfung wartet: {queues}",
+        "{queue}: {policy}, due {moment} (in {time})": "{queue}: {policy}, bis {moment} ({time})",
+        "{review}, high priority": "{review}, eilig",
+    });
+    let words = words.to_string();
+    let tongues = Tongues::default();
+    let file = ("policies/words/de.json".to_owned(), words.clone().into_bytes());
+    tongues.reload(&[file].into()).unwrap();
+    // The entry says so in the file, and the loader holds it to what the workspace speaks.
+    let bench = setup()
+        .file("policies/words/de.json", &words)
+        .gateway("{email: leads@example.com}", "{email: leads@example.com, language: de}")
+        .start()
+        .await;
+    let mailbox = Box_::new();
+    let mut to = leads(0, Some(server(25)));
+    to.people.as_mut().unwrap().tongue = tongues.named("de");
+    let _deliveries = deliver(&bench, to, &mailbox).await;
+    bench.ask("one").await;
+    later(6 * MINUTE).await;
+    let letters = mailbox.letters();
+    let text = String::from_utf8(letters[0].0.body.clone()).unwrap();
+    assert_eq!(letters[0].0.subject, "1 Prüfung wartet: Desk");
+    assert!(text.contains("Desk: story, bis 2026-09-21 15:") && text.contains(", eilig"), "{text}");
+    assert!(text.contains("Sent by Backstop `stories`"), "what it lacks stays English: {text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_decided_meanwhile_is_not_told_any_more() {
     let bench = setup().start().await;
     let mailbox = Box_::new();
@@ -188,6 +220,28 @@ async fn a_mail_server_that_is_away_holds_up_no_review_and_gets_it_later() {
     later(15 * MINUTE).await;
     let [text] = &*mailbox.texts() else { panic!("{:?}", mailbox.texts()) };
     assert!(text.contains(&link(&two)), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_did_not_arrive_is_tried_at_once_when_its_entry_is_mended() {
+    let bench = setup().start().await;
+    let mailbox = Box_::new();
+    *mailbox.broken.lock().unwrap() = true;
+    let deliveries = deliver(&bench, leads(0, Some(server(25))), &mailbox).await;
+    let told = bench.ask("one").await;
+    // Refused at five minutes and a few seconds later; from now on every five minutes.
+    later(6 * MINUTE).await;
+    let (_, shown) = deliveries.all().remove(0);
+    let (why, next) = shown.failed.expect("it was tried");
+    assert_eq!(why, "answered 451");
+    assert!(next.since(bench.now()) > 120_000, "{next:?}");
+    *mailbox.broken.lock().unwrap() = false;
+    let mended = Consumer { private_network: true, ..leads(0, Some(server(25))) };
+    deliveries.put_in_force(vec![mended]).await.unwrap();
+    later(Duration::from_secs(1)).await;
+    let [text] = &*mailbox.texts() else { panic!("{:?}", mailbox.texts()) };
+    assert!(text.contains(&link(&told)), "{text}");
+    assert_eq!(deliveries.all()[0].1.standing.failing_since, None);
 }
 
 #[tokio::test(start_paused = true)]

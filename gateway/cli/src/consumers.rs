@@ -8,8 +8,9 @@ use backstop_policy::{
         Format, Mail, MailTls, Notify, NotifyTo, Payload, SecretRef, Subscription, host_and_port,
     },
 };
-use backstop_server::deliver::{
-    Consumer, MailServer, People, Security, SigningKeys, Wanted, notifier,
+use backstop_server::{
+    Tongues,
+    deliver::{Consumer, MailServer, People, Security, SigningKeys, Wanted, notifier},
 };
 use backstop_upstream::SecretSource;
 use secrecy::ExposeSecret;
@@ -20,9 +21,9 @@ use crate::{
 };
 
 /// Every consumer of that gateway file.
-pub fn consumers(gateway: &Gateway) -> Result<Vec<Consumer>> {
+pub fn consumers(gateway: &Gateway, tongues: &Tongues) -> Result<Vec<Consumer>> {
     let machines = gateway.subscriptions.iter().map(|(name, one)| machine(name, one));
-    let people = gateway.notify.iter().map(|(entry, one)| people(gateway, entry, one));
+    let people = gateway.notify.iter().map(|(entry, one)| people(gateway, tongues, entry, one));
     machines.chain(people).collect()
 }
 
@@ -43,7 +44,7 @@ fn machine(name: &str, one: &Subscription) -> Result<Consumer> {
     })
 }
 
-fn people(gateway: &Gateway, entry: &str, one: &Notify) -> Result<Consumer> {
+fn people(gateway: &Gateway, tongues: &Tongues, entry: &str, one: &Notify) -> Result<Consumer> {
     let what = format!("`notify.{entry}`");
     let (url, keys, private_network, mail) = match &one.to {
         NotifyTo::Webhook { url, secrets, private_network } => {
@@ -59,6 +60,7 @@ fn people(gateway: &Gateway, entry: &str, one: &Notify) -> Result<Consumer> {
         }
     };
     let desk = gateway.http.public.clone();
+    let tongue = one.language.as_ref().and_then(|code| tongues.named(code));
     Ok(Consumer {
         name: notifier(entry),
         url: url.parse().with_context(|| format!("{what}: no address"))?,
@@ -68,7 +70,7 @@ fn people(gateway: &Gateway, entry: &str, one: &Notify) -> Result<Consumer> {
         cloud_events: false,
         private_network,
         enabled: true,
-        people: Some(People { desk, digest_ms: one.digest_ms, mail }),
+        people: Some(People { desk, digest_ms: one.digest_ms, mail, tongue }),
     })
 }
 

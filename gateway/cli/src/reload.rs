@@ -151,8 +151,8 @@ async fn put_in_force(app: &App, reload: &mut Reload, files: Files) -> Result<()
     let gateway = Arc::clone(&workspace.gateway);
     let models = build::models(&gateway, &answers, engine.clock(), Some(&before))?;
     let services = build::services(&gateway, &answers, engine.clock(), Some(&before))?;
-    let consumers = consumers(&gateway)?;
     app.desk.tongues.reload(&files).map_err(anyhow::Error::msg)?;
+    let consumers = consumers(&gateway, &app.desk.tongues)?;
     let sources = files.clone();
     engine.reload(Fresh { workspace, sources, models, services }).await?;
     build::tighten(&gateway, &engine.upstreams());
@@ -169,24 +169,41 @@ fn whole(files: &Files) -> Result<Arc<InForce>> {
     if report.has_errors() {
         bail!("{}", problems(&report, &sources));
     }
+    warn(&report, &sources);
     let whole = InForce::of(&workspace).context("there is no gateway.yaml")?;
     Ok(Arc::new(whole))
 }
 
+/// Tells in the log what a workspace is warned of, the first ones.
+pub fn warn(report: &Report, sources: &Sources) {
+    let warnings = lines(report, sources, Severity::Warning);
+    for warning in warnings.iter().take(PROBLEMS_SHOWN) {
+        tracing::warn!("{warning}");
+    }
+    let more = warnings.len().saturating_sub(PROBLEMS_SHOWN);
+    if more > 0 {
+        tracing::warn!(more, "more warnings: see `backstop check`");
+    }
+}
+
 /// The first problems, each on one line; `backstop check` shows them all, with pictures.
 fn problems(report: &Report, sources: &Sources) -> String {
-    let errors = report.sorted().into_iter().filter(|problem| problem.severity == Severity::Error);
-    let mut lines: Vec<String> = errors
-        .take(PROBLEMS_SHOWN)
-        .map(|problem| {
-            let place = sources.line_column(problem.span);
-            let path = sources.path(problem.span.file);
-            format!("{path}:{}:{}: {}", place.line, place.column, problem.message)
-        })
-        .collect();
-    let more = report.error_count().saturating_sub(lines.len());
+    let mut errors = lines(report, sources, Severity::Error);
+    let more = errors.len().saturating_sub(PROBLEMS_SHOWN);
+    errors.truncate(PROBLEMS_SHOWN);
     if more > 0 {
-        lines.push(format!("and {more} more: see `backstop check`"));
+        errors.push(format!("and {more} more: see `backstop check`"));
     }
-    lines.join("; ")
+    errors.join("; ")
+}
+
+/// Every problem of that severity, each on one line with its place.
+fn lines(report: &Report, sources: &Sources, severity: Severity) -> Vec<String> {
+    let of = report.sorted().into_iter().filter(|problem| problem.severity == severity);
+    let line = of.map(|problem| {
+        let place = sources.line_column(problem.span);
+        let path = sources.path(problem.span.file);
+        format!("{path}:{}:{}: {}", place.line, place.column, problem.message)
+    });
+    line.collect()
 }

@@ -77,7 +77,10 @@ pub fn load(files: &Files) -> Result<Arc<InForce>> {
     let sources = files::sources(files);
     let (workspace, report) = Workspace::load(&sources);
     match InForce::of(&workspace) {
-        Some(whole) if !report.has_errors() => Ok(Arc::new(whole)),
+        Some(whole) if !report.has_errors() => {
+            reload::warn(&report, &sources);
+            Ok(Arc::new(whole))
+        }
         _ => {
             eprintln!("{}", render::text(&report, &sources, style::report()));
             bail!("the workspace has problems, so nothing was started");
@@ -120,7 +123,9 @@ pub async fn start(
         telemetry::start(engine.clone(), collector).map_err(anyhow::Error::msg)?;
     }
     let deliveries = Deliveries::over(engine.clone());
-    let consumers = consumers(&workspace.gateway)?;
+    let desk = Desk::new(&engine, proxy);
+    desk.tongues.reload(files).map_err(anyhow::Error::msg)?;
+    let consumers = consumers(&workspace.gateway, &desk.tongues)?;
     deliveries.put_in_force(consumers).await.map_err(anyhow::Error::msg)?;
     let http = &workspace.gateway.http;
     let caps = Caps {
@@ -130,8 +135,6 @@ pub async fn start(
         headers_ms: http.headers_ms_max,
         ..Caps::default()
     };
-    let desk = Desk::new(&engine, proxy);
-    desk.tongues.reload(files).map_err(anyhow::Error::msg)?;
     Ok(App {
         desk: Arc::new(desk),
         engine,

@@ -117,7 +117,9 @@ fn show(answer: &Value) {
             println!("{name} is disabled: {why}");
         }
         if let Some(since) = text("failing_since") {
-            println!("{name} takes nothing since {since}");
+            let (why, next) = (text("failed").unwrap_or("no reason given"), text("next_try"));
+            let next = next.map(|next| format!("; tried next at {next}")).unwrap_or_default();
+            println!("{name} takes nothing since {since}: {why}{next}");
         }
         if row.get("late") == Some(&Value::Bool(true)) {
             println!("{} {name}: retention may soon reach what it lacks", style::warn("late"));

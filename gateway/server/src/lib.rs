@@ -47,7 +47,8 @@ pub use desk::{Desk, Proxy};
 pub use listen::serve;
 pub use metrics::metrics;
 pub use routes::routes;
+pub use tongue::{Tongue, Tongues};
 pub use view::call as call_view;
 
 /// What pages say, in the reader's language.
-use tongue::say;
+use tongue::{phrase, say};

@@ -95,6 +95,8 @@ async fn view(app: &App, consumer: &Consumer, shown: &Shown) -> Result<Value, Pr
         "disabled": disabled,
         "breaker": shown.breaker,
         "failing_since": standing.failing_since.map(time),
+        "failed": shown.failed.as_ref().map(|(why, _)| why),
+        "next_try": shown.failed.as_ref().map(|(_, at)| time(*at)),
         "cursor": shown.cursor,
         "lag": ledger.position().saturating_sub(shown.cursor),
         "late": is_late(shown, app.engine.clock().now(), kept_ms),

@@ -20,6 +20,10 @@ use axum::{
 
 use crate::app::App;
 
+mod phrase;
+
+pub use phrase::phrase;
+
 /// Where a workspace has its languages.
 const FOLDER: &str = "policies/words/";
 /// Every sentence, as itself.
@@ -60,6 +64,11 @@ impl Tongues {
         }
         self.0.store(Arc::new(all));
         Ok(())
+    }
+
+    /// The language of that code.
+    pub fn named(&self, code: &str) -> Option<Arc<Tongue>> {
+        self.0.load().get(code).map(Arc::clone)
     }
 
     /// The language that a reader asks for first, of those that there are; `None` is English.
@@ -133,6 +142,11 @@ pub async fn speak(State(app): State<App>, request: Request, next: Next) -> Resp
     response
 }
 
+/// Does something for readers of that language; `None` is English.
+pub async fn spoken<T>(tongue: Option<Arc<Tongue>>, what: impl Future<Output = T>) -> T {
+    READER.scope(tongue, what).await
+}
+
 /// A sentence, in the reader's language.
 pub fn say(english: &'static str) -> Cow<'static, str> {
     let own = READER.try_with(|tongue| Some(tongue.as_ref()?.says.get(english)?.clone()));
@@ -141,9 +155,13 @@ pub fn say(english: &'static str) -> Cow<'static, str> {
 
 /// A sentence with something put in its `{places}`, in the reader's language.
 pub fn tell(english: &'static str, put: &[(&str, &str)]) -> String {
-    let text = say(english);
+    filled(&say(english), put)
+}
+
+/// The text with something put in its `{places}`.
+fn filled(text: &str, put: &[(&str, &str)]) -> String {
     let mut told = String::with_capacity(text.len());
-    let mut rest = &*text;
+    let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
         told.push_str(before);
         let (name, after) = after.split_once('}').unwrap_or((after, ""));

@@ -1,6 +1,5 @@
 //! Words that pages and messages to people share: names of states, times for people, what was just
-//! done. What a page says goes through `tongue.rs`, which knows the reader's language; mails and
-//! messages are read by many, so they are English.
+//! done. All of it goes through `tongue.rs`, which knows the reader's language.
 
 use std::borrow::Cow;
 
@@ -15,9 +14,14 @@ pub fn roles(roles: &[Role]) -> String {
     roles.iter().map(|role| role.name()).collect::<Vec<_>>().join(", ")
 }
 
+/// People by name, as one says them.
+pub fn people(names: &[String]) -> String {
+    names.join(&say(" and "))
+}
+
 /// A moment, in UTC; the page's script writes it in the reader's own zone.
 pub fn moment(at: Millis) -> String {
-    stamp(at, "%-d %b %Y, %H:%M UTC")
+    stamp(at, "%Y-%m-%d %H:%M UTC")
 }
 
 /// What an operator holds.
@@ -58,7 +62,10 @@ pub fn span(ms: u64) -> String {
 
 /// How long until something is due, or since it was.
 pub fn left(due: Millis, now: Millis) -> String {
-    if due > now { span(due.since(now)) } else { format!("over for {}", span(now.since(due))) }
+    if due > now {
+        return span(due.since(now));
+    }
+    tell("over for {time}", &[("time", &span(now.since(due)))])
 }
 
 /// How pressing it is, as a class of the style sheet.
@@ -157,9 +164,14 @@ pub fn done(word: &str) -> Option<String> {
 
 /// How many reviews wait, and where.
 pub fn reviews_wait(count: usize, queues: &[String]) -> String {
-    let what =
-        if count == 1 { "1 review waits".to_owned() } else { format!("{count} reviews wait") };
-    format!("{what}: {}", queues.join(", "))
+    let queues = queues.join(", ");
+    match count {
+        1 => tell("1 review waits: {queues}", &[("queues", &queues)]),
+        _ => tell(
+            "{count} reviews wait: {queues}",
+            &[("count", &count.to_string()), ("queues", &queues)],
+        ),
+    }
 }
 
 /// One review that waits, in a line.
@@ -170,28 +182,41 @@ pub fn review_waits(
     due: Millis,
     now: Millis,
 ) -> String {
-    let urgent = match urgent {
-        Priority::Normal => String::new(),
-        other => format!(", {} priority", priority(other)),
-    };
-    format!("{queue}: {policy}, due {} (in {}){urgent}", moment(due), left(due, now))
+    let told = tell(
+        "{queue}: {policy}, due {moment} (in {time})",
+        &[
+            ("queue", queue),
+            ("policy", policy),
+            ("moment", &moment(due)),
+            ("time", &left(due, now)),
+        ],
+    );
+    match urgent {
+        Priority::Normal => told,
+        Priority::High => tell("{review}, high priority", &[("review", &told)]),
+        Priority::Low => tell("{review}, low priority", &[("review", &told)]),
+    }
 }
 
 /// How many more wait than a message names.
 pub fn and_more(count: usize, place: Option<&str>) -> String {
+    let count = count.to_string();
     match place {
-        Some(place) => format!("and {count} more: {place}"),
-        None => format!("and {count} more"),
+        Some(place) => tell("and {count} more: {place}", &[("count", &count), ("place", place)]),
+        None => tell("and {count} more", &[("count", &count)]),
     }
 }
 
 /// Why somebody gets a mail, and what its links do.
 pub fn why_this_mail(gateway: &str) -> String {
-    format!(
-        "Sent by Backstop `{gateway}`, because its queues tell this address.\n\
-         Links open a page and change nothing; what was asked and answered\n\
-         stands there alone."
-    )
+    let why = tell(
+        "Sent by Backstop `{gateway}`, because its queues tell this address.",
+        &[("gateway", gateway)],
+    );
+    let links = say(
+        "Links open a page and change nothing; what was asked and answered stands there alone.",
+    );
+    format!("{why}\n{links}")
 }
 
 /// Money, from millionths.

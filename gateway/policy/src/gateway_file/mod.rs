@@ -10,6 +10,7 @@ mod hours;
 mod people;
 mod provider;
 mod queue;
+pub mod reach;
 mod references;
 mod setting;
 mod subscription;

@@ -2,6 +2,7 @@
 //!
 //! It walks the tree as written, because there every name still has its place.
 
+use super::reach::private_host;
 use crate::decode::Decoder;
 use crate::diagnostics::{Code, Problem, suggest};
 use crate::yaml::{Kind, Node};
@@ -36,7 +37,9 @@ pub(super) fn check(root: &Node, d: &mut Decoder<'_>) {
     }
 }
 
-/// Mail needs a server that takes it, and links need an address to start with.
+/// What can be seen of messages and deliveries that would never arrive, or tell nobody anything:
+/// mail needs a server that takes it, links need an address to start with, somebody must send what
+/// people are to be told, and no delivery goes into a private network without leave.
 pub(super) fn check_messages(root: &Node, d: &mut Decoder<'_>) {
     let notify = root.get("notify").map_or(&[][..], entries);
     let mail = notify.iter().find_map(|entry| entry.value.get("email"));
@@ -50,6 +53,44 @@ pub(super) fn check_messages(root: &Node, d: &mut Decoder<'_>) {
         let say = "messages will hold no links: nothing says where people reach the desk";
         let help = "add `http: {public: \"https://backstop.example.com\"}`";
         d.report.push(Problem::warning(Code::UnknownReference, first.key.span, say).help(help));
+    }
+    untold(root, d);
+    out_of_reach(root, d);
+}
+
+/// Ways to tell people of which no queue makes use.
+fn untold(root: &Node, d: &mut Decoder<'_>) {
+    let queues = root.get("queues").map_or(&[][..], entries);
+    let steps = queues.iter().filter_map(|queue| queue.value.get("steps")).flat_map(parts);
+    let used: Vec<&str> = steps
+        .filter_map(|step| step.get("notify"))
+        .flat_map(parts)
+        .filter_map(Node::as_text)
+        .collect();
+    for entry in root.get("notify").map_or(&[][..], entries) {
+        let name = entry.key.value.as_str();
+        if !used.contains(&name) {
+            let say = format!("nobody is ever told by `{name}`: no queue has a step that names it");
+            let help = format!("add to a queue: `steps: [{{after: 0s, notify: {name}}}]`");
+            d.report.push(Problem::warning(Code::UnknownReference, entry.key.span, say).help(help));
+        }
+    }
+}
+
+/// Addresses at home, without leave to go there.
+fn out_of_reach(root: &Node, d: &mut Decoder<'_>) {
+    for (section, key) in [("notify", "webhook"), ("subscriptions", "url")] {
+        for entry in root.get(section).map_or(&[][..], entries) {
+            let Some(address) = entry.value.get(key) else { continue };
+            let leave = entry.value.get("private_network").and_then(Node::as_text) == Some("true");
+            let host = address.as_text().and_then(private_host).filter(|_| !leave);
+            if let Some(host) = host {
+                let say = format!("nothing is delivered there: `{host}` lies in a private network");
+                let help = "add `private_network: true` beside it if that is meant";
+                let problem = Problem::warning(Code::BadAddress, address.span, say);
+                d.report.push(problem.help(help));
+            }
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Notify {
     /// What comes within this time is one message, in milliseconds; default 10 min for mail, and at
     /// once for a webhook.
     pub digest_ms: u64,
+    /// The language of its messages, a file of `policies/words/`; `None` is English.
+    pub language: Option<String>,
 }
 
 /// Where messages to people go.
@@ -40,6 +42,8 @@ impl Decode for Notify {
     fn decode(node: &Node, d: &mut Decoder<'_>) -> Option<Self> {
         let mut fields = Fields::open(node, &keys::NOTIFY, d)?;
         let digest: Option<Time> = fields.optional("digest", d);
+        let language: Option<Spanned<String>> = fields.optional("language", d);
+        let language = language.and_then(|code| spoken(code, d));
         let (to, usual_ms) = match fields.one_of(d) {
             Some("webhook") => {
                 let secrets = fields.all::<OneOrMany<_>>("secret", d).0;
@@ -51,8 +55,19 @@ impl Decode for Notify {
             None => (None, 0),
         };
         fields.finish(d);
-        Some(Self { to: to?, digest_ms: digest.map_or(usual_ms, Time::ms) })
+        Some(Self { to: to?, digest_ms: digest.map_or(usual_ms, Time::ms), language })
     }
+}
+
+/// A language that the workspace has.
+fn spoken(code: Spanned<String>, d: &mut Decoder<'_>) -> Option<String> {
+    let path = format!("policies/words/{}.json", code.value);
+    if d.sources.find(&path).is_some() {
+        return Some(code.value);
+    }
+    let say = format!("the workspace does not speak `{}`: there is no `{path}`", code.value);
+    let help = "leave `language` out for English, or start that file with `{}`";
+    d.refuse(Problem::error(Code::MissingFile, code.span, say).help(help))
 }
 
 fn mail_address(fields: &mut Fields<'_>, key: &'static str, d: &mut Decoder<'_>) -> Option<String> {

@@ -69,6 +69,8 @@ shapes! {
         /// What comes within this time is one message; else 10 minutes for mail, and at once for a
         /// webhook.
         "digest" => Value::Unit(Unit::Time),
+        /// The language of its messages: `de` is that of `policies/words/de.json`; else English.
+        "language" => Value::Like("^[a-z-]{2,12}$", "de"),
     }
 
     /// The mail server.

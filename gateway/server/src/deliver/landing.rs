@@ -76,7 +76,9 @@ impl Worker {
 
     /// Something was taken; `back`: for the first time after a while.
     fn all_is_well(&mut self, now: Millis, back: bool) {
-        self.standing.failing_since = None;
+        if self.standing.failing_since.take().is_some() {
+            tracing::info!(subscription = self.consumer.name, "deliveries are taken again");
+        }
         if back {
             self.lanes.hurry(now);
         }
@@ -99,6 +101,10 @@ impl Worker {
 
     /// That one is tried again later, or parked if it was tried often enough.
     fn retry(&mut self, position: u64, now: Millis, why: String, asked_ms: Option<u64>) {
+        if self.standing.failing_since.is_none() {
+            let (subscription, host) = (&self.consumer.name, self.consumer.host());
+            tracing::warn!(subscription, host, why, "a delivery failed; it is tried again");
+        }
         let since = *self.standing.failing_since.get_or_insert(now);
         let tries = self.lanes.get(position).map_or(1, |row| row.tries);
         let dice = schedule::dice(&self.consumer.name, position, tries);

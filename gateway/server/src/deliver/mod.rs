@@ -81,6 +81,21 @@ impl Consumer {
         kind != "subscription_changed" && self.wanted.takes(kind, item.about.policy.as_deref())
     }
 
+    /// Says in the log that it is delivered to, or that nothing will ever arrive there.
+    fn introduce(&self) {
+        let (subscription, format, host) = (&self.name, self.format(), self.host());
+        match self.out_of_reach() {
+            Some(why) => tracing::error!(subscription, host, why, "nothing is delivered there"),
+            None => tracing::info!(subscription, format, host, "is delivered to"),
+        }
+    }
+
+    /// Why nothing is delivered to it, if its address says so already.
+    pub fn out_of_reach(&self) -> Option<String> {
+        let by_mail = self.people.as_ref().is_some_and(|people| people.mail.is_some());
+        (!by_mail).then(|| reach::literal(&self.url, self.private_network).err()).flatten()
+    }
+
     /// The machine that takes it.
     pub fn host(&self) -> Option<&str> {
         let mail = self.people.as_ref().and_then(|people| people.mail.as_ref());
@@ -170,13 +185,14 @@ impl Deliveries {
             let over = running.iter().filter(|(name, now)| !stays(name, now));
             over.map(|(name, _)| name.clone()).collect()
         };
-        for name in over {
-            self.stop_one(&name).await;
+        for name in &over {
+            self.stop_one(name).await;
         }
         let mut failed = Vec::new();
         for consumer in consumers {
+            let changed = over.contains(&consumer.name);
             if !self.0.running.lock().contains_key(&consumer.name)
-                && let Err(why) = self.start_one(consumer).await
+                && let Err(why) = self.start_one(consumer, changed).await
             {
                 failed.push(why);
             }
@@ -193,9 +209,11 @@ impl Deliveries {
         }
     }
 
-    async fn start_one(&self, consumer: Consumer) -> Result<(), String> {
+    /// Starts one. `changed`: it was just mended, so what failed before is tried at once.
+    async fn start_one(&self, consumer: Consumer, changed: bool) -> Result<(), String> {
         let name = consumer.name.clone();
         let courier = (self.0.couriers)(&consumer)?;
+        consumer.introduce();
         let consumer = Arc::new(consumer);
         let shown = Arc::<Mutex<Shown>>::default();
         let worker = Worker::load(
@@ -205,7 +223,10 @@ impl Deliveries {
             courier,
             Arc::clone(&shown),
         );
-        let worker = worker.await.map_err(|halt| format!("subscription `{name}`: {halt}"))?;
+        let mut worker = worker.await.map_err(|halt| format!("subscription `{name}`: {halt}"))?;
+        if changed {
+            worker.start_afresh();
+        }
         let (orders, given) = mpsc::channel(ORDERS_MAX);
         let task = crate::tasks::owned(worker.run(given));
         self.0.running.lock().insert(name, Running { consumer, orders, shown, task });

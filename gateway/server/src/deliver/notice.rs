@@ -14,7 +14,10 @@ use super::{
     letter::{Letter, time},
     mail::MailServer,
 };
-use crate::words;
+use crate::{
+    tongue::{Tongue, spoken},
+    words,
+};
 
 /// Reviews that one message names; the others are only counted.
 const NAMED_MAX: usize = 40;
@@ -28,6 +31,8 @@ pub struct People {
     pub digest_ms: u64,
     /// The server that takes it as mail; else the consumer's address takes it.
     pub mail: Option<MailServer>,
+    /// The language that they read; `None` is English.
+    pub tongue: Option<Arc<Tongue>>,
 }
 
 /// The consumer's name of an entry of `notify`. No subscription can have it: a name has no colon.
@@ -70,16 +75,7 @@ pub(super) async fn write(
         return Ok(None);
     }
     let told = Told { engine, people, now, waiting };
-    let subject = told.subject();
-    let (body, content_type) = match &people.mail {
-        Some(_) => (told.mail(), "text/plain"),
-        None if to.keys.is_none() => {
-            (json!({ "text": told.message() }).to_string(), "application/json")
-        }
-        None => (told.event().to_string(), "application/json"),
-    };
-    let body = body.into_bytes();
-    Ok(Some(Letter { id: id(items), body, content_type, subject, gap: false }))
+    Ok(Some(spoken(people.tongue.clone(), async { told.letter(to, items) }).await))
 }
 
 /// The same for the same events; another one as soon as more go along.
@@ -100,6 +96,19 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
+    fn letter(&self, to: &Consumer, items: &[Arc<Item>]) -> Letter {
+        let subject = self.subject();
+        let (body, content_type) = match &self.people.mail {
+            Some(_) => (self.mail(), "text/plain"),
+            None if to.keys.is_none() => {
+                (json!({ "text": self.message() }).to_string(), "application/json")
+            }
+            None => (self.event().to_string(), "application/json"),
+        };
+        let body = body.into_bytes();
+        Letter { id: id(items), body, content_type, subject, gap: false }
+    }
+
     fn subject(&self) -> String {
         let mut queues: Vec<String> = Vec::new();
         for review in &self.waiting {

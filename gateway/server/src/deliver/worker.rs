@@ -62,6 +62,8 @@ pub struct Shown {
     pub waiting: usize,
     /// When the oldest event that waits happened, if one does.
     pub oldest: Option<Millis>,
+    /// Why the oldest of them was not taken, and when it is tried next, if it was tried.
+    pub failed: Option<(String, Millis)>,
     /// How its breaker stands.
     pub breaker: &'static str,
     /// Everything else, as it was last written down.
@@ -300,11 +302,13 @@ impl Worker {
     pub(super) fn show(&mut self) {
         let first = self.lanes.oldest().and_then(|first| self.lanes.get(first));
         let oldest = first.map(|row| row.at);
+        let failed = first.and_then(|row| Some((row.last.clone()?, row.due)));
         let cursor = self.cursor();
         let mut shown = self.shown.lock();
         shown.cursor = cursor;
         shown.waiting = self.lanes.len();
         shown.oldest = oldest;
+        shown.failed = failed;
         shown.breaker = self.breaker.state().name();
         shown.standing.clone_from(&self.standing);
         let kept_ms = self.engine.workspace().gateway.store.retain.bodies_ms;

@@ -25,6 +25,7 @@ use crate::{
     app::App,
     problem::{self, Problem},
     query::Asked,
+    tongue::tell,
     veil::{self, Veil},
     view,
 };
@@ -250,12 +251,17 @@ fn event(recorded: &Recorded, start: Millis, veil: &Veil) -> Event {
         },
         Err(why) => why.to_string(),
     };
-    let via = around.actor.via.as_deref().map(|via| format!(" by {via}")).unwrap_or_default();
+    let who = &around.actor.id;
+    let by = around
+        .actor
+        .via
+        .as_deref()
+        .map(|via| tell("{who} by {via}", &[("who", who), ("via", via)]));
     Event {
         seq: around.seq,
         kind: around.kind.replace('_', " "),
         after: words::span(around.at.since(start)),
-        by: format!("{}{via}", around.actor.id),
+        by: by.unwrap_or_else(|| who.clone()),
         body,
     }
 }
@@ -270,12 +276,14 @@ pub async fn act(
     let identity = &posted.visitor.identity;
     let call = app.engine.call(&id).await?.ok_or_else(|| Problem::not_found("call"))?;
     veil::look(&app, identity, &call).await?;
-    if posted.fields.one("do") == Some("complain") {
-        return complain(&app, &id, &posted).await;
-    }
-    if !identity.operates() {
-        let detail = "only operators do that: `roles: [operator]` of your entry allows it";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail).into());
+    match posted.fields.one("do") {
+        // Whoever may see the call.
+        Some("complain") => return complain(&app, &id, &posted).await,
+        _ if identity.operates() => {}
+        _ => {
+            let detail = "only operators do that: `roles: [operator]` of your entry allows it";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail).into());
+        }
     }
     let reason = posted.fields.text("reason").map(str::to_owned);
     let word = match posted.fields.one("do") {

@@ -19,6 +19,7 @@ mod queue;
 mod review;
 mod session;
 mod sign_in;
+mod told;
 mod trouble;
 mod typed;
 mod visitor;
@@ -32,6 +33,7 @@ use axum::{
     routing::{get, post},
 };
 use backstop_engine::Engine;
+use url::Position;
 
 use crate::{app::App, tongue::Tongues, words};
 use visitor::{KEYS_COOKIE, Posted};
@@ -136,11 +138,16 @@ async fn asset(sent: HeaderMap, kind: &'static str, text: &'static str) -> Respo
     (headers, text).into_response()
 }
 
-/// `POST /preferences`: single keys on or off, in a cookie of the browser's own.
-async fn preferences(State(_): State<App>, posted: Posted) -> Response {
+/// `POST /preferences`: single keys on or off, in a cookie of the browser's own. It leads back to
+/// the page that it was sent from.
+async fn preferences(State(_): State<App>, sent: HeaderMap, posted: Posted) -> Response {
     let keys = if posted.fields.one("keys") == Some("off") { "off" } else { "on" };
-    let back = posted.fields.one("back").filter(|back| back.starts_with("/reviews"));
-    let mut response = Redirect::to(back.unwrap_or("/")).into_response();
+    let page = sent.get(header::REFERER).and_then(|page| page.to_str().ok());
+    let page = page.and_then(|page| page.parse::<url::Url>().ok());
+    let place = |page: &url::Url| page[Position::BeforePath..Position::AfterQuery].to_owned();
+    let back = sign_in::inside(page.as_ref().map(place).as_deref());
+    let place = if back.is_empty() { "/" } else { &back };
+    let mut response = Redirect::to(place).into_response();
     let cookie = format!("{KEYS_COOKIE}={keys}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);

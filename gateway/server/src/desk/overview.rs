@@ -1,7 +1,7 @@
 //! The overview page: how calls ended in the last day, what failed, how models and queues stand.
 //! Everything from our own record; nothing is sampled.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
@@ -12,11 +12,17 @@ use backstop_ledger::{CallFilter, CallSummary};
 use super::{
     charts::Bars,
     frame::{Frame, shown, viewed},
+    told::{Told, told},
     trouble::Trouble,
     visitor::Visitor,
     words,
 };
-use crate::{access, app::App, problem::Problem};
+use crate::{
+    access,
+    app::App,
+    problem::Problem,
+    tongue::{say, tell},
+};
 
 /// Time that the page looks back, in hours and columns.
 const HOURS: u64 = 24;
@@ -105,10 +111,10 @@ struct Page {
     outcomes: Vec<Count>,
     classes: Vec<Count>,
     cost: String,
-    currency: String,
     load: Load,
     models: Vec<Model>,
     queues: Vec<Queue>,
+    told: Vec<Told>,
     calls: Vec<Call>,
     ready: Result<(), String>,
     held: Vec<(String, String)>,
@@ -143,11 +149,11 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
     });
     let series = SERIES.iter().map(|(class, outcomes)| Count {
         class,
-        name: (*class).to_owned(),
+        name: series(class).into_owned(),
         count: calls.iter().filter(|call| is_in(call, outcomes)).count() as u64,
     });
     let page = Page {
-        frame: Frame::new(&app, &visitor, crate::tongue::say("Overview"), "overview"),
+        frame: Frame::new(&app, &visitor, say("Overview"), "overview"),
         total: calls.len(),
         cut: calls.len() >= CALLS_MAX,
         open: calls.iter().filter(|call| call.is_open()).count() as u64,
@@ -155,11 +161,11 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
         series: series.collect(),
         outcomes: counts(calls.iter().filter_map(|call| Some(call.outcome?.name().to_owned()))),
         classes: counts(calls.iter().filter_map(|call| Some(call.class?.to_string()))),
-        cost: words::money(cost),
-        currency: workspace.gateway.currency.clone(),
+        cost: format!("{} {}", workspace.gateway.currency, words::money(cost)),
         load: load(&app, now),
         models: models(&app, now),
         queues: queues.collect(),
+        told: told(&app, now),
         calls: calls.iter().take(LISTED).map(listed).collect(),
         ready: app.engine.health(),
         held: held(&app),
@@ -207,12 +213,24 @@ fn chart(calls: &[CallSummary], now: Millis) -> Bars {
         .iter()
         .map(|(name, outcomes)| {
             let count = calls.iter().filter(|call| is_in(call, outcomes)).count();
-            format!("{count} {name}")
+            format!("{count} {}", series(name))
         })
         .collect();
-    let label = format!("Calls of the last 24 hours by outcome: {}", told.join(", "));
+    let told = told.join(", ");
+    let label = tell("Calls of the last 24 hours by outcome: {told}", &[("told", &told)]);
     let classes: Vec<&'static str> = SERIES.iter().map(|(class, _)| *class).collect();
     Bars::of(label, &columns, &classes, marks.to_vec())
+}
+
+/// What a series of the chart is called.
+fn series(class: &str) -> Cow<'static, str> {
+    match class {
+        "accepted" => say("accepted"),
+        "person" => say("person"),
+        "fallback" => say("fallback"),
+        "refused" => say("refused"),
+        _ => say("failed"),
+    }
 }
 
 fn is_in(call: &CallSummary, outcomes: &[Outcome]) -> bool {
@@ -237,13 +255,17 @@ fn load(app: &App, now: Millis) -> Load {
     let why = match (&stands.pin, tightest) {
         (Some((pin, by)), _) => {
             let left = words::span(pin.until.since(now));
-            format!("held by {} for {left} more: {}", by.who, by.reason)
+            tell(
+                "held by {who} for {time} more: {why}",
+                &[("who", &by.who), ("time", &left), ("why", &by.reason)],
+            )
         }
         (None, Some(reading)) if reading.millionths > 0 => {
             let of = reading.of.replace('_', " ");
-            format!("highest reading: {of} at {}%", reading.millionths / 10_000)
+            let share = (reading.millionths / 10_000).to_string();
+            tell("highest reading: {what} at {share} %", &[("what", &of), ("share", &share)])
         }
-        (None, _) => "no load".to_owned(),
+        (None, _) => say("no load").into_owned(),
     };
     let classes = stands.classes.into_iter().map(|class| Class {
         name: class.class.name(),
@@ -272,10 +294,12 @@ fn models(app: &App, now: Millis) -> Vec<Model> {
                 state: one.state.name(),
                 told: match one.state {
                     BreakerState::Open { until } => words::span(until.since(now)),
-                    _ => format!(
-                        "{} of {} trials good",
-                        one.answers.saturating_sub(one.bad),
-                        one.answers
+                    _ => tell(
+                        "{good} of {all} trials good",
+                        &[
+                            ("good", &one.answers.saturating_sub(one.bad).to_string()),
+                            ("all", &one.answers.to_string()),
+                        ],
                     ),
                 },
             });

@@ -80,7 +80,7 @@ fn said() -> BTreeSet<String> {
     gather(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
     let mut said = BTreeSet::new();
     for text in texts {
-        for opening in ["say(", "tell("] {
+        for opening in ["say(", "tell(", "phrase("] {
             for rest in text.split(opening).skip(1) {
                 let Some(rest) = rest.trim_start().strip_prefix('"') else { continue };
                 // As the compiler reads it: an escape, and a line that goes on.
@@ -136,4 +136,141 @@ fn the_list_for_translators_has_every_sentence_once() {
     }
     let is = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(is == text, "english.json is not what pages say; BACKSTOP_BLESS=1 writes it anew");
+}
+
+/// What a page says by itself, in no reader's language: words between its tags, and in attributes
+/// that people read or hear. Names of keys and commands are the same in all.
+fn unsaid(page: &str) -> Vec<String> {
+    let mut plain = String::new();
+    let mut rest = page;
+    while let Some((before, after)) = rest.split_once('{') {
+        plain.push_str(before);
+        let end = match after.chars().next() {
+            Some('{') => "}}",
+            Some('%') => "%}",
+            Some('#') => "#}",
+            _ => panic!("a lone brace: {after}"),
+        };
+        rest = after.split_once(end).unwrap().1;
+    }
+    plain.push_str(rest);
+    let is_word = |text: &str| {
+        text.split(|letter: char| !letter.is_alphabetic()).any(|word| word.chars().count() > 1)
+    };
+    let mut unsaid = Vec::new();
+    for piece in plain.split('<').skip(1) {
+        let (tag, text) = piece.split_once('>').unwrap();
+        let name = tag.split_whitespace().next().unwrap_or_default();
+        if is_word(text) && !["kbd", "code"].contains(&name) {
+            unsaid.push(text.trim().to_owned());
+        }
+        for attribute in ["aria-label", "placeholder", "title", "alt"] {
+            let value = tag.split(&format!(" {attribute}=\"")).nth(1);
+            let value = value.and_then(|value| value.split('"').next()).unwrap_or_default();
+            if is_word(value) {
+                unsaid.push(value.to_owned());
+            }
+        }
+    }
+    unsaid
+}
+
+#[test]
+fn every_word_of_a_page_is_in_the_readers_language() {
+    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/desk/pages");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(pages).unwrap() {
+        let path = entry.unwrap().path();
+        let unsaid = unsaid(&std::fs::read_to_string(&path).unwrap());
+        found.extend(unsaid.into_iter().map(|words| format!("{}: {words}", path.display())));
+    }
+    assert!(found.is_empty(), "say these by `say` or `phrase`: {found:#?}");
+    assert_eq!(unsaid("<p>{{ x }} wait <b title=\"a word\">1</b></p>"), ["wait", "a word"]);
+}
+
+#[test]
+fn what_is_put_into_a_sentence_is_escaped_and_so_is_the_sentence() {
+    let told = phrase("{who} holds this review until {time}. You can read it, and comment.");
+    let told = told.strong("who", "<script>").time("time", "\"", "now & then").to_string();
+    let expected = "<b>&#60;script&#62;</b> holds this review until \
+                    <time datetime=\"&#34;\">now &#38; then</time>. You can read it, and comment.";
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn a_sentence_with_values_in_the_middle_is_said_in_the_readers_order() {
+    let own = r#"{"{count} over time": "über die Zeit: {count} <b>"}"#;
+    let tongues = tongues(&[("policies/words/de.json", own)]).unwrap();
+    let said = READER.scope(tongues.best("de"), async {
+        phrase("{count} over time").put("count", 3).to_string()
+    });
+    assert_eq!(said.await, "über die Zeit: 3 &#60;b&#62;");
+}
+
+/// What is for no reader: a reason that stands in the record, the name of a secret, a kind of field.
+const FOR_NO_READER: [&str; 3] = ["an operator stopped it", "sessions of the desk", "whole number"];
+
+/// Words of the code that pages show and that are not said in the reader's language, if there are
+/// any: texts of two words or more that go through none of the three.
+fn unsaid_in_code() -> Vec<String> {
+    let desk = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/desk");
+    let mut files = Vec::new();
+    sources(&desk, &mut files);
+    let mut found = Vec::new();
+    for (name, text) in files {
+        let text = text.split("\n#[cfg(test)]").next().unwrap().to_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let code = line.trim();
+            if code.starts_with("//") || code.starts_with("#[") {
+                continue;
+            }
+            // What is said, or is for another than the reader, says so on its line or above it.
+            let around = lines[at.saturating_sub(3)..=at].join("\n");
+            let passes = [
+                "say(",
+                "tell(",
+                "phrase(",
+                "detail",
+                "tracing::",
+                "Problem::",
+                "policy",
+                "error(",
+                "cookie",
+                "header",
+                "Stream::",
+                "HeaderValue",
+                "POLICY",
+            ];
+            if passes.iter().any(|pass| around.contains(pass)) {
+                continue;
+            }
+            for text in line.split('"').skip(1).step_by(2) {
+                let words = text.split(' ').filter(|word| {
+                    word.len() > 1 && word.chars().all(|letter| letter.is_ascii_lowercase())
+                });
+                if words.count() > 1 && !FOR_NO_READER.contains(&text) {
+                    found.push(format!("{name}:{}: {text}", at + 1));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn sources(folder: &std::path::Path, files: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, files);
+        } else if path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("tests.rs") {
+            files.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn no_code_of_the_desk_shows_a_sentence_of_its_own() {
+    let found = unsaid_in_code();
+    assert!(found.is_empty(), "say these by `say` or `tell`: {found:#?}");
 }

@@ -41,13 +41,15 @@
         const focus = document.activeElement?.closest("tr[id]")?.id;
         const kind = document.activeElement?.tagName;
         const inside = live.contains(document.activeElement);
+        const list = $("#main");
         if (inside && !focus) return;
         live.replaceChildren(...fresh.childNodes);
         shown = fresh.dataset.version;
         $("#count").textContent = $("#count", page).textContent;
         for (const box of all("input[name=pick]", live)) box.checked = picked.has(box.value);
         if (here) document.getElementById(here)?.classList.add("here");
-        if (focus) $(kind.toLowerCase(), document.getElementById(focus) ?? live)?.focus();
+        // The same thing in the same row; if the row went, the list itself, never nothing.
+        if (focus) ($(kind.toLowerCase(), document.getElementById(focus) ?? list) ?? list).focus({ preventScroll: true });
         localise(live);
         const came = all("#list tr[id]", live).filter((row) => !known.has(row.id)).length;
         if (came > 0) $("#news").textContent = came === 1 ? words.one : words.many.replace("{count}", came);
@@ -72,9 +74,17 @@
         headers: { accept: "application/json" },
         body: new URLSearchParams({ token, do: what, lease: lease.value, ...more }),
       });
-    const say = (text) => { if (line) line.textContent = text; };
+    const button = $("#lease-act");
+    // The words change, the button beside them stays: whoever stands on it stays there.
+    const say = (text, does) => {
+      if (line && line.textContent !== text) line.textContent = text;
+      if (button && button.value !== does) {
+        button.value = does;
+        button.textContent = button.dataset[does];
+      }
+    };
     const held = (until) =>
-      say(words.yours.replace("{time}", new Date(until).toLocaleTimeString(undefined, { timeStyle: "short" })));
+      say(words.yours.replace("{time}", new Date(until).toLocaleTimeString(undefined, { timeStyle: "short" })), "release");
     const claim = async () => {
       const answer = await send("claim").catch(() => null);
       if (answer?.ok) {
@@ -83,7 +93,7 @@
         held(got.until);
         form.dataset.claim = "no";
       } else if (answer?.status === 409) {
-        say(words.taken);
+        say(words.taken, "claim");
       }
     };
     const renew = async () => {
@@ -92,7 +102,7 @@
       if (answer?.ok) held((await answer.json()).until);
       else if (answer?.status === 409) {
         lease.value = "";
-        say(words.ended);
+        say(words.ended, "claim");
         keep();
       }
     };

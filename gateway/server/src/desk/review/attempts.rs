@@ -9,7 +9,10 @@ use super::{
     super::{trouble::Trouble, words},
     matter::{Matter, json},
 };
-use crate::app::App;
+use crate::{
+    app::App,
+    tongue::{say, tell},
+};
 
 /// Most attempts that stand side by side.
 const COLUMNS_MAX: usize = 6;
@@ -56,13 +59,11 @@ pub async fn attempts(app: &App, matter: &Matter) -> Result<Attempts, Trouble> {
         let started = &attempt.started;
         let ended = attempt.ended.as_ref();
         let result = match ended.map(|ended| &ended.result) {
-            None => "under way".to_owned(),
-            Some(AttemptResult::Answered { finish, .. }) => {
-                format!(
-                    "answered{}",
-                    finish.as_deref().map(|f| format!(" ({f})")).unwrap_or_default()
-                )
-            }
+            None => say("under way").into_owned(),
+            Some(AttemptResult::Answered { finish, .. }) => match finish {
+                Some(finish) => tell("answered ({finish})", &[("finish", finish)]),
+                None => say("answered").into_owned(),
+            },
             Some(AttemptResult::Failed { class, message, .. }) => {
                 let message = matter.veil.words(message);
                 format!("{class}: {message}")

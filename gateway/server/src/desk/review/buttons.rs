@@ -115,7 +115,8 @@ fn approve(matter: &Matter, audit: bool, undo: &str) -> Button {
 }
 
 fn changes(matter: &Matter, audit: bool) -> Button {
-    let model = matter.call.state.asked.as_ref().map_or("the model", |ask| ask.model.as_str());
+    let named = matter.call.state.asked.as_ref().map(|ask| ask.model.clone());
+    let model = &named.unwrap_or_else(|| say("the model").into_owned());
     match matter.review.opened.changes_left {
         _ if audit => cannot(say("An audit changes no answer.")),
         0 => cannot(say("It cannot be sent back again: the policy's `budget.changes` is used up.")),

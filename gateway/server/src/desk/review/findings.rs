@@ -1,5 +1,7 @@
 //! What checks, rules and confidence said of the answer, for the person who decides.
 
+use std::borrow::Cow;
+
 use backstop_domain::{Finding, Scored, Status};
 
 use super::{
@@ -7,12 +9,13 @@ use super::{
     matter::Matter,
     plain::{Found, Piece, pieces},
 };
+use crate::tongue::say;
 
 /// What one check or rule said.
 pub struct Said {
     pub by: String,
     pub name: String,
-    pub state: &'static str,
+    pub state: Cow<'static, str>,
     pub message: String,
     pub at: String,
     /// The words around what was found, with that marked.
@@ -56,7 +59,10 @@ fn one(matter: &Matter, finding: &Finding) -> Said {
     Said {
         by: finding.by.clone(),
         name: words::because(&finding.by),
-        state: if finding.status == Status::Error { "could not run" } else { "objects" },
+        state: match finding.status {
+            Status::Error => say("could not run"),
+            _ => say("objects"),
+        },
         message: matter.words(&finding.message),
         at,
         excerpt,
@@ -140,7 +146,7 @@ fn bar(matter: &Matter, scored: &Scored) -> Sure {
     Sure {
         name: scored.name.clone(),
         at: scored.at.clone().unwrap_or_default(),
-        value: scored.value.map_or_else(|| "missing".to_owned(), number),
+        value: scored.value.map_or_else(|| say("missing").into_owned(), number),
         accept: scored.accept.map(number).unwrap_or_default(),
         percent: scored.value.map_or(0, percent),
         mark: scored.accept.map_or(0, percent),

@@ -70,7 +70,6 @@ struct Head {
     urgency: &'static str,
     approvals: u8,
     cost: String,
-    currency: String,
     tokens: u64,
     took: String,
     generation: u32,
@@ -139,17 +138,18 @@ pub async fn show(
     let matter = Matter::read(&app, &visitor, ReviewId(id)).await?;
     let now = app.engine.clock().now();
     let view = app.desk.board.current(&**app.engine.ledger()).await?;
-    let draft = app.desk.drafts.of(&matter.id, visitor.identity.name(), now);
-    let draft = draft.filter(|draft| draft.subject == matter.review.opened.subject);
+    let kept = app.desk.drafts.of(&matter.id, visitor.identity.name(), now);
+    // What was typed about another answer is not put over this one; why it was refused is told.
+    let draft = kept.as_ref().filter(|draft| draft.subject == matter.review.opened.subject);
     let hold = hold(&app, &visitor, &matter, &view, now).await?;
     let buttons = buttons(&matter, &visitor);
     let edits = hold.works && hold.barred.is_none() && hold.held.is_none() && buttons.edit.works;
     let page = Page {
-        frame: frame(&app, &visitor, &matter, &how, draft.as_ref(), now),
+        frame: frame(&app, &visitor, &matter, &how, kept.as_ref(), now),
         id: matter.id.0.clone(),
         head: head(&app, &visitor, &matter, now),
         hold,
-        answer: answer(&matter, &how, draft.as_ref(), edits),
+        answer: answer(&matter, &how, draft, edits),
         proof: proof(&app, &visitor, &matter, &view).await?,
         buttons,
     };
@@ -201,8 +201,10 @@ fn head(app: &App, visitor: &Visitor, matter: &Matter, now: Millis) -> Head {
         left: words::left(opened.due, now),
         urgency: words::urgency(opened.due, review.opened_at, now),
         approvals: opened.approvals,
-        cost: words::money(matter.call.state.cost().0),
-        currency: workspace.gateway.currency.clone(),
+        cost: {
+            let cost = words::money(matter.call.state.cost().0);
+            format!("{} {cost}", workspace.gateway.currency)
+        },
         tokens: usage.map(|ended| ended.usage.total()).sum(),
         took: words::span(matter.asked_at().since(matter.call.state.received_at)),
         generation: opened.generation,

@@ -50,7 +50,7 @@ pub enum Part {
 
 /// A like decision of before.
 pub struct Past {
-    pub id: String,
+    pub place: String,
     pub decision: Cow<'static, str>,
     pub by: String,
     pub when: String,
@@ -95,7 +95,8 @@ pub fn title(matter: &Matter) -> String {
 
 pub fn prompt(matter: &Matter) -> String {
     let prompt = matter.policy.as_ref().and_then(|policy| policy.prompt.as_ref());
-    prompt.map_or_else(|| "none: passed through".to_owned(), |prompt| prompt.name().to_owned())
+    prompt
+        .map_or_else(|| say("none: passed through").into_owned(), |prompt| prompt.name().to_owned())
 }
 
 pub fn lease(matter: &Matter, name: &str, now: Millis) -> Option<Lease> {
@@ -169,7 +170,8 @@ pub fn reasons(matter: &Matter) -> Vec<Reason> {
 pub fn messages(messages: &Value) -> Vec<Message> {
     let list = messages.as_array().into_iter().flatten();
     list.map(|message| {
-        let role = message.get("role").and_then(Value::as_str).unwrap_or("somebody").to_owned();
+        let role = message.get("role").and_then(Value::as_str);
+        let role = role.map_or_else(|| say("somebody").into_owned(), str::to_owned);
         let text = match message.get("content") {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Null) | None => message
@@ -185,7 +187,9 @@ pub fn messages(messages: &Value) -> Vec<Message> {
 
 pub fn votes(matter: &Matter) -> Vec<String> {
     let votes = matter.review.votes.iter();
-    votes.map(|vote| format!("{} {}", vote.by, verb(&vote.vote))).collect()
+    votes
+        .map(|vote| tell("{who} {did}", &[("who", &vote.by), ("did", &verb(&vote.vote))]))
+        .collect()
 }
 
 fn verb(resolution: &Resolution) -> Cow<'static, str> {
@@ -212,7 +216,7 @@ pub async fn taken(
     let undo = undo_until.filter(|until| now < *until);
     Ok(Some(Taken {
         what: verb(resolution).into_owned(),
-        by: by.join(" and "),
+        by: words::people(by),
         when: words::moment(*at),
         when_iso: words::iso(*at),
         reason: matter.words(&reason_of(app, &matter.id).await?),
@@ -266,9 +270,9 @@ pub async fn past(
         // Another review's words may quote what is private there.
         let reason = reason_of(app, &row.id).await?;
         told.push(Past {
-            id: row.id.0.clone(),
+            place: format!("/reviews/{}", row.id),
             decision: words::decision(row.decision.as_deref().unwrap_or_default()),
-            by: row.decided_by.join(" and "),
+            by: words::people(&row.decided_by),
             when: words::moment(row.updated),
             iso: words::iso(row.updated),
             reason: matter.veil.words(&reason).to_owned(),

@@ -8,7 +8,7 @@ use super::{
     raw::{LIST_MAX, What},
     shape::{Shape, is_required, limits, resolve, shape},
 };
-use crate::veil::MASK;
+use crate::{tongue::say, veil::MASK};
 
 /// One field of a form, with those inside it.
 #[derive(Template)]
@@ -268,9 +268,9 @@ fn choices(all: &[Value], chosen: &str) -> Vec<Choice> {
             let text = value.to_string();
             let label = match value {
                 Value::String(text) => text.clone(),
-                Value::Bool(true) => "yes".to_owned(),
-                Value::Bool(false) => "no".to_owned(),
-                Value::Null => "nothing".to_owned(),
+                Value::Bool(true) => say("yes").into_owned(),
+                Value::Bool(false) => say("no").into_owned(),
+                Value::Null => say("nothing").into_owned(),
                 other => other.to_string(),
             };
             Choice { chosen: text == chosen, value: text, label }

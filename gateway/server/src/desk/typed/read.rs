@@ -8,6 +8,7 @@ use super::{
     raw::What,
     shape::{Shape, is_required, resolve, shape},
 };
+use crate::tongue::{say, tell};
 
 impl Typed {
     /// The value that was typed. What may not be changed is the original's.
@@ -22,7 +23,7 @@ impl Typed {
             Some(value) if wrong.is_empty() => Ok(value),
             _ => {
                 if wrong.is_empty() {
-                    wrong.push((String::new(), "there is nothing here".to_owned()));
+                    wrong.push((String::new(), say("there is nothing here").into_owned()));
                 }
                 Err(wrong)
             }
@@ -74,7 +75,7 @@ impl Typed {
             }
             _ => {
                 let Some(text) = raw.get(What::Text, at) else {
-                    wrong.push((at.to_owned(), "this field was not sent".to_owned()));
+                    wrong.push((at.to_owned(), say("this field was not sent").into_owned()));
                     return None;
                 };
                 scalar(shape, text, original)
@@ -116,7 +117,10 @@ fn json(text: &str, at: &str, original: Option<&Value>, wrong: &mut Vec<Wrong>) 
     match backstop_checks::json::read_strict(text) {
         Ok((value, _)) => Some(value),
         Err(fault) => {
-            wrong.push((at.to_owned(), format!("this is not JSON: {fault}")));
+            wrong.push((
+                at.to_owned(),
+                tell("this is not JSON: {fault}", &[("fault", &fault.to_string())]),
+            ));
             None
         }
     }
@@ -131,21 +135,23 @@ fn scalar(shape: Shape<'_>, text: &str, original: Option<&Value>) -> Result<Valu
             let text = text.trim();
             let number = text.parse::<i64>().map(Value::from);
             let number = number.or_else(|_| text.parse::<u64>().map(Value::from));
-            number.map_err(|_| format!("`{text}` is not a whole number, such as 1200"))
+            number.map_err(|_| {
+                tell("`{text}` is not a whole number, such as 1200", &[("text", text)])
+            })
         }
         Shape::Number { whole: false } => {
             let text = text.trim();
             let number = serde_json::from_str::<Value>(text).ok().filter(Value::is_number);
-            number.ok_or_else(|| format!("`{text}` is not a number, such as 12.5"))
+            number.ok_or_else(|| tell("`{text}` is not a number, such as 12.5", &[("text", text)]))
         }
         Shape::Flag => match text {
             "true" => Ok(Value::Bool(true)),
             "false" => Ok(Value::Bool(false)),
-            _ => Err("choose yes or no".to_owned()),
+            _ => Err(say("choose yes or no").into_owned()),
         },
         Shape::Choice(all) => {
             let chosen = all.iter().find(|choice| is_written(choice, text));
-            chosen.cloned().ok_or_else(|| "choose one".to_owned())
+            chosen.cloned().ok_or_else(|| say("choose one").into_owned())
         }
         _ => Ok(Value::String(text.to_owned())),
     }

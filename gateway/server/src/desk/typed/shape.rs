@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use crate::tongue::{say, tell};
+
 /// Deepest nesting that becomes fields; below it is JSON.
 const DEPTH_MAX: usize = 12;
 /// Most references that are followed from one place.
@@ -123,14 +125,33 @@ pub fn limits(node: &Value, shape: Shape<'_>) -> String {
         Shape::List(_) => (number("minItems"), number("maxItems"), "entries"),
         _ => return String::new(),
     };
-    match (low, high, unit) {
-        (None, None, "letters" | "entries") => String::new(),
-        (None, None, kind) => kind.to_owned(),
-        (Some(low), None, "whole number" | "number") => format!("{unit}, at least {low}"),
-        (None, Some(high), "whole number" | "number") => format!("{unit}, at most {high}"),
-        (Some(low), Some(high), "whole number" | "number") => format!("{unit}, {low} to {high}"),
-        (Some(low), Some(high), _) => format!("{low} to {high} {unit}"),
-        (Some(low), None, _) => format!("at least {low} {unit}"),
-        (None, Some(high), _) => format!("at most {high} {unit}"),
+    let kind = unit;
+    let (low, high) = (low.as_deref(), high.as_deref());
+    match (kind, low, high) {
+        ("whole number", None, None) => say("whole number").into_owned(),
+        ("number", None, None) => say("number").into_owned(),
+        (_, None, None) => String::new(),
+        ("whole number", Some(low), None) => tell("whole number, at least {low}", &[("low", low)]),
+        ("whole number", None, Some(high)) => {
+            tell("whole number, at most {high}", &[("high", high)])
+        }
+        ("whole number", Some(low), Some(high)) => {
+            tell("whole number, {low} to {high}", &[("low", low), ("high", high)])
+        }
+        ("number", Some(low), None) => tell("number, at least {low}", &[("low", low)]),
+        ("number", None, Some(high)) => tell("number, at most {high}", &[("high", high)]),
+        ("number", Some(low), Some(high)) => {
+            tell("number, {low} to {high}", &[("low", low), ("high", high)])
+        }
+        ("letters", Some(low), None) => tell("at least {low} letters", &[("low", low)]),
+        ("letters", None, Some(high)) => tell("at most {high} letters", &[("high", high)]),
+        ("letters", Some(low), Some(high)) => {
+            tell("{low} to {high} letters", &[("low", low), ("high", high)])
+        }
+        (_, Some(low), None) => tell("at least {low} entries", &[("low", low)]),
+        (_, None, Some(high)) => tell("at most {high} entries", &[("high", high)]),
+        (_, Some(low), Some(high)) => {
+            tell("{low} to {high} entries", &[("low", low), ("high", high)])
+        }
     }
 }
