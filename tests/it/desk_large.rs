@@ -12,7 +12,7 @@ use backstop_tests::{Gateway, Person, Upstream, Workspace, caller::send};
 const OPEN: usize = 10_000;
 const DECIDED: usize = 50_000;
 /// Streams of one transaction.
-const TOGETHER: usize = 100;
+const TOGETHER: usize = 50;
 /// Over this time the copies came in.
 const DAY_MS: u64 = 23 * 3_600_000;
 
