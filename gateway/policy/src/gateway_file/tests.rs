@@ -52,7 +52,10 @@ queues:
     title: Reviews
     due: 4h
     hours: office
-    steps: [{after: 2h, notify: chat}, {after: 1h, priority: high}, {after: 3h, add_queue: last}]
+    steps:
+      - {after: 2h, notify: chat}
+      - {after: 1h, priority: high, notify: ours}
+      - {after: 3h, add_queue: last, notify: team}
     on_expiry: hold
     hold_at_most: {for: 2d, then: fallback}
     approvals: 2
@@ -207,20 +210,23 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("subscriptions: {s: {url: \"https://x\"}}", "2:20", "BS0202", "needs the key `secret`"),
     (
         "notify: {n: {email: nobody}}\nmail: {smtp: \"m:25\", from: a@b}\n\
-         http: {public: \"https://x\"}",
+         http: {public: \"https://x\"}\n\
+         queues: {q: {due: 1h, steps: [{after: 1h, notify: n}]}}",
         "2:21",
         "BS0505",
         "not a mail address",
     ),
     (
-        "notify: {n: {email: a@b}}\nhttp: {public: \"https://x\"}",
+        "notify: {n: {email: a@b}}\nhttp: {public: \"https://x\"}\n\
+         queues: {q: {due: 1h, steps: [{after: 1h, notify: n}]}}",
         "2:21",
         "BS0502",
         "add `mail: {smtp:",
     ),
     (
         "notify: {n: {email: a@b, secret: {env: X}}}\nmail: {smtp: \"m:25\", from: a@b}\n\
-         http: {public: \"https://x\"}",
+         http: {public: \"https://x\"}\n\
+         queues: {q: {due: 1h, steps: [{after: 1h, notify: n}]}}",
         "2:26",
         "BS0201",
         "`secret`",
