@@ -134,9 +134,8 @@ async fn why_a_paused_call_goes_on_stands_in_its_record_and_on_its_page() {
     let resumed = events.iter().find(|event| event["type"] == "call_resumed").unwrap();
     assert_eq!(resumed["body"]["reason"], "the vendor called back");
     assert!(resumed["body_digest"].is_string(), "it can be erased as any other words can");
-    let page = gateway.caller_with(None).request(reqwest::Method::GET, &format!("/calls/{id}"));
-    let page = page.header("cookie", desk::enter(gateway.url()).await);
-    let page = page.send().await.unwrap().text().await.unwrap();
+    let ada = Person::enter(gateway.url(), REVIEWER_KEY).await;
+    let page = ada.get(&format!("/calls/{id}")).await.text;
     for reason in ["reason: the vendor is asked", "reason: the vendor called back"] {
         assert!(page.contains(reason), "{reason}: {page}");
     }
