@@ -26,8 +26,9 @@ const POISONED_EVERY: u64 = 36;
 const POISON_EVERY: u64 = 41;
 /// Longer than all tries of one event together.
 const TRIED_OUT: Duration = Duration::from_secs(48 * 3_600);
-/// How often the last deliveries are looked for, half a minute apart.
-const LOOKS_MAX: u32 = 200;
+/// How often the last deliveries are looked for, half a minute apart: as long as all tries of one
+/// event together, since what was under way when its receiver was mended may have failed once more.
+const LOOKS_MAX: u32 = 48 * 120;
 
 /// Every consumer of one world.
 pub struct Ears(pub Vec<Arc<Receiver>>);

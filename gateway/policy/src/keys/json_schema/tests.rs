@@ -201,10 +201,12 @@ fn what_the_tables_allow_is_allowed_by_loader_and_schema_alike() {
 
 /// Where the loader says it later, or by another code, than the schema: the end of the place, and
 /// the value if not every one.
-const ELSEWHERE: [(&str, Option<&str>); 6] = [
+const ELSEWHERE: [(&str, Option<&str>); 7] = [
     // The file's ending is looked at when it is read.
     ("data.name.file", None),
     ("data.name", None),
+    // A language that the workspace has no file of.
+    ("notify.name.language", None),
     // A name that no entry can have.
     ("models.name.provider", None),
     // Types of events are many, and known to the ledger.
