@@ -38,6 +38,34 @@ fn a_minute_of_600_lets_one_burst_through_and_then_one_each_100_ms() {
 }
 
 #[test]
+fn what_is_as_large_as_the_burst_passes_a_full_bucket() {
+    let rate = Rate::new(600, 60_000, 3).unwrap();
+    assert_eq!((rate.amount(), rate.per_ms(), rate.burst()), (600, 60_000, 3));
+    assert_eq!(Bucket::default().room(rate, Millis(1_000_000), 3), Ok(()));
+}
+
+#[test]
+fn what_was_used_beyond_the_estimate_is_owed_and_no_more() {
+    let rate = Rate::new(1, 1_000, 10).unwrap();
+    let now = Millis(1_000_000);
+    let mut bucket = Bucket::default();
+    bucket.take(rate, now, 10);
+    bucket.settle(rate, now, 10, 12);
+    assert_eq!(bucket.full_at(), now.plus(12_000));
+}
+
+#[test]
+fn a_new_rate_takes_the_whole_debt_over() {
+    let (slow, quick) = (Rate::new(1, 1_000, 10).unwrap(), Rate::new(2, 1_000, 10).unwrap());
+    let now = Millis(1_000_000);
+    let mut bucket = Bucket::default();
+    bucket.take(slow, now, 10);
+    bucket.settle(slow, now, 10, 10_000);
+    bucket.rescale(slow, quick, now);
+    assert_eq!(bucket.full_at(), now.plus(15_000), "thirty units, two a second");
+}
+
+#[test]
 fn debt_is_paid_off_before_anything_passes_and_is_capped_at_two_bursts() {
     let rate = Rate::new(1, 1_000, 10).unwrap();
     let now = Millis(1_000_000);
