@@ -75,7 +75,7 @@ pub fn models(
         Answers::Recorded(path) => Some(Arc::new(Recordings::read(path)?)),
         _ => None,
     };
-    let credentials = credentials(gateway, clock, before);
+    let providers = providers(gateway, clock, before);
     let mut endpoints = BTreeMap::new();
     let mut models = BTreeMap::new();
     for (seed, (name, model)) in gateway.models.iter().enumerate() {
@@ -98,10 +98,10 @@ pub fn models(
             Answers::Record(path) => Arc::new(Recorder::new(asked, model.model.as_str(), path)?),
             _ => asked,
         };
-        let credential = credentials.get(&model.provider).cloned();
-        let credential = credential.context("a model names a provider that is not there")?;
+        let provider = providers.get(&model.provider).cloned();
+        let provider = provider.context("a model names a provider that is not there")?;
         let gate = gate(name, model, before).unwrap_or_else(|| {
-            ModelGate::new(model_guards(name, model), credential, Arc::clone(clock), seed as u64)
+            ModelGate::new(model_guards(name, model), provider, Arc::clone(clock), seed as u64)
         });
         models.insert(name.clone(), Upstream { model: asked, gate, timeouts: timeouts(model) });
     }
@@ -131,7 +131,7 @@ pub fn tighten(gateway: &Gateway, models: &Models) {
 }
 
 /// One gate per provider. A provider whose gates stay keeps the one that they hold.
-fn credentials<'g>(
+fn providers<'g>(
     gateway: &'g Gateway,
     clock: &Arc<dyn Clock>,
     before: Option<&Before>,

@@ -115,7 +115,7 @@ impl ModelGate {
     /// [`Blocked`] by the first guard that refuses; nothing is taken then.
     pub fn acquire(self: &Arc<Self>, wish: Wish<'_>) -> Result<Permit, Box<Blocked>> {
         let now = self.clock.now();
-        self.check_provider()?;
+        self.check_credential()?;
         let mut state = self.state.lock();
         self.pass_reach(&state)?;
         if let Some(until) = state.not_before.blocked(now) {
@@ -204,7 +204,7 @@ impl ModelGate {
         self.state.lock().changes.drain(..).collect()
     }
 
-    fn check_provider(&self) -> Result<(), Box<Blocked>> {
+    fn check_credential(&self) -> Result<(), Box<Blocked>> {
         let Some((cause, until)) = self.provider.blocked() else { return Ok(()) };
         let provider = self.provider.name();
         Err(match cause {

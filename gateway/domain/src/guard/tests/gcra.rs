@@ -7,6 +7,8 @@ use proptest::prelude::*;
 use crate::Millis;
 use crate::guard::{Bucket, Rate, Shortage};
 
+const NOW: Millis = Millis(1_000_000);
+
 fn rate() -> impl Strategy<Value = Rate> {
     (1_u64..2_000, 1_u64..100_000, 1_u64..500)
         .prop_map(|(amount, per_ms, burst)| Rate::new(amount, per_ms, burst).unwrap())
@@ -19,6 +21,14 @@ fn bucket_after(rate: Rate, now: Millis, units: &[u64]) -> Bucket {
             bucket.take(rate, now, *units);
         }
     }
+    bucket
+}
+
+/// A full bucket of which ten units were reserved, and that many used.
+fn used(rate: Rate, units: u64) -> Bucket {
+    let mut bucket = Bucket::default();
+    bucket.take(rate, NOW, 10);
+    bucket.settle(rate, NOW, 10, units);
     bucket
 }
 
@@ -47,33 +57,23 @@ fn what_is_as_large_as_the_burst_passes_a_full_bucket() {
 #[test]
 fn what_was_used_beyond_the_estimate_is_owed_and_no_more() {
     let rate = Rate::new(1, 1_000, 10).unwrap();
-    let now = Millis(1_000_000);
-    let mut bucket = Bucket::default();
-    bucket.take(rate, now, 10);
-    bucket.settle(rate, now, 10, 12);
-    assert_eq!(bucket.full_at(), now.plus(12_000));
+    assert_eq!(used(rate, 12).full_at(), NOW.plus(12_000));
 }
 
 #[test]
 fn a_new_rate_takes_the_whole_debt_over() {
     let (slow, quick) = (Rate::new(1, 1_000, 10).unwrap(), Rate::new(2, 1_000, 10).unwrap());
-    let now = Millis(1_000_000);
-    let mut bucket = Bucket::default();
-    bucket.take(slow, now, 10);
-    bucket.settle(slow, now, 10, 10_000);
-    bucket.rescale(slow, quick, now);
-    assert_eq!(bucket.full_at(), now.plus(15_000), "thirty units, two a second");
+    let mut bucket = used(slow, 10_000);
+    bucket.rescale(slow, quick, NOW);
+    assert_eq!(bucket.full_at(), NOW.plus(15_000), "thirty units, two a second");
 }
 
 #[test]
 fn debt_is_paid_off_before_anything_passes_and_is_capped_at_two_bursts() {
     let rate = Rate::new(1, 1_000, 10).unwrap();
-    let now = Millis(1_000_000);
-    let mut bucket = Bucket::default();
-    bucket.take(rate, now, 10);
-    bucket.settle(rate, now, 10, 10_000);
-    assert_eq!(bucket.full_at(), now.plus(30_000), "ten used and twenty owed, no more");
-    assert_eq!(bucket.room(rate, now.plus(20_000), 1), Err(Shortage::Until(now.plus(21_000))));
+    let bucket = used(rate, 10_000);
+    assert_eq!(bucket.full_at(), NOW.plus(30_000), "ten used and twenty owed, no more");
+    assert_eq!(bucket.room(rate, NOW.plus(20_000), 1), Err(Shortage::Until(NOW.plus(21_000))));
 }
 
 proptest! {
