@@ -335,3 +335,17 @@ pub enum Resolution {
         action: crate::OnExpiry,
     },
 }
+
+impl Resolution {
+    /// The word used in summaries, letters and reports.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Approved { .. } => "approved",
+            Self::Edited { .. } => "edited",
+            Self::Rejected => "rejected",
+            Self::ChangesRequested { .. } => "changes_requested",
+            Self::FallbackChosen => "fallback_chosen",
+            Self::Expired { .. } => "expired",
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! A review in a row: what the queue page, its filters and a restart need to know.
 
 use backstop_domain::{
-    CallId, Digest, Envelope, Millis, OnExpiry, Opened, Priority, Resolution, ReviewEvent,
-    ReviewId, ReviewKind, Sampled,
+    CallId, Digest, Envelope, Millis, OnExpiry, Opened, Priority, ReviewEvent, ReviewId,
+    ReviewKind, Sampled,
 };
 use serde::{Deserialize, Serialize};
 
@@ -222,7 +222,7 @@ impl ReviewSummary {
             }
             ReviewEvent::ReviewDecided { by, resolution, undo_until, .. } => {
                 self.free(ReviewPhase::Decided);
-                self.decision = Some(word(resolution).into());
+                self.decision = Some(resolution.name().into());
                 self.decided_by.clone_from(by);
                 self.undo_until = *undo_until;
             }
@@ -267,16 +267,5 @@ impl ReviewSummary {
         self.held_since = None;
         self.holder = None;
         self.lease_until = None;
-    }
-}
-
-const fn word(resolution: &Resolution) -> &'static str {
-    match resolution {
-        Resolution::Approved { .. } => "approved",
-        Resolution::Edited { .. } => "edited",
-        Resolution::Rejected => "rejected",
-        Resolution::ChangesRequested { .. } => "changes_requested",
-        Resolution::FallbackChosen => "fallback_chosen",
-        Resolution::Expired { .. } => "expired",
     }
 }

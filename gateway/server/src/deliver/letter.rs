@@ -1,7 +1,7 @@
 //! What a consumer is sent: the same bytes for the same event at every try, as long as nothing of
 //! it was erased meanwhile. Thin by default: ids and states, no word of a request or an answer.
 
-use backstop_domain::{CallEvent, Event, Millis, Resolution, ReviewEvent, ReviewId};
+use backstop_domain::{CallEvent, Event, Millis, ReviewEvent, ReviewId};
 use backstop_engine::Engine;
 use backstop_ledger::{ReadFailed, Unreadable};
 use serde_json::{Map, Value, json};
@@ -99,7 +99,7 @@ fn thin(item: &Item) -> Map<String, Value> {
         }
         Ok(Event::Call(CallEvent::ReviewResolved(resolved))) => {
             set("review", review(&resolved.review));
-            set("resolution", word(&resolved.resolution).into());
+            set("resolution", resolved.resolution.name().into());
         }
         Ok(Event::Call(CallEvent::OutcomeRevised { from, to })) => {
             set("from", json!(from));
@@ -119,22 +119,11 @@ fn thin(item: &Item) -> Map<String, Value> {
             set("due", time(opened.due).into());
         }
         Ok(Event::Review(ReviewEvent::ReviewDecided { resolution, .. })) => {
-            set("resolution", word(resolution).into());
+            set("resolution", resolution.name().into());
         }
         _ => {}
     }
     data
-}
-
-const fn word(resolution: &Resolution) -> &'static str {
-    match resolution {
-        Resolution::Approved { .. } => "approved",
-        Resolution::Edited { .. } => "edited",
-        Resolution::Rejected => "rejected",
-        Resolution::ChangesRequested { .. } => "changes_requested",
-        Resolution::FallbackChosen => "fallback_chosen",
-        Resolution::Expired { .. } => "expired",
-    }
 }
 
 /// Adds the event's body, and the answer that a call ended with; private places are masked.

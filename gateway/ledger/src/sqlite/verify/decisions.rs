@@ -29,7 +29,7 @@ impl fmt::Display for Said {
         let (what, by) = match self {
             Self::Undone => return f.write_str("taken back"),
             Self::Expired(_) => return f.write_str("expired"),
-            Self::Decided(resolution, by, ..) => (word(resolution), by),
+            Self::Decided(resolution, by, ..) => (resolution.name(), by),
         };
         write!(f, "{what} by {}", by.join(", "))
     }
@@ -177,19 +177,8 @@ pub(super) fn unfounded(ended: &Ended, last: Option<&Resolution>) -> Option<Stri
         Outcome::Approved => passed.is_some() && passed == ended.answer && !edited,
         _ => !matches!(last, Some(Resolution::Rejected)),
     };
-    let word = last.map_or("nothing", word);
+    let word = last.map_or("nothing", Resolution::name);
     (!founded).then(|| {
         format!("it ended as {}, but what people said last is: {word}", ended.outcome.name())
     })
-}
-
-const fn word(resolution: &Resolution) -> &'static str {
-    match resolution {
-        Resolution::Approved { .. } => "approved",
-        Resolution::Edited { .. } => "edited",
-        Resolution::Rejected => "rejected",
-        Resolution::ChangesRequested { .. } => "sent back",
-        Resolution::FallbackChosen => "the fallback chosen",
-        Resolution::Expired { .. } => "expired",
-    }
 }
