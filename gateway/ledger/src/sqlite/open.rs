@@ -33,13 +33,23 @@ pub(super) struct Held {
     /// The folder.
     pub folder: PathBuf,
     /// Locked until it is closed, which the kernel does even after SIGKILL.
-    _lock: File,
+    lock: File,
 }
 
 impl Held {
     /// Path of the database.
     pub fn database(&self) -> PathBuf {
         self.folder.join(DATABASE)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing is not enough: a process that is being started at this moment has all our files
+        // open until it runs its own program, and would hold the folder for so long.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the data folder stays locked until this process ends");
+        }
     }
 }
 
@@ -69,7 +79,7 @@ pub(super) fn hold(folder: &Path, create: bool) -> Result<Held, OpenError> {
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let lock = options.open(path).map_err(failed)?;
     match lock.try_lock() {
-        Ok(()) => Ok(Held { folder: folder.into(), _lock: lock }),
+        Ok(()) => Ok(Held { folder: folder.into(), lock }),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(folder.into())),
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
@@ -194,4 +204,25 @@ fn needs(
         other => format!("{other:?}"),
     };
     if found == needed { Ok(()) } else { Err(OpenError::Pragma { pragma, found, needed }) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at a surprise")]
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_was_let_go_can_be_taken_though_a_child_has_its_files_open() {
+        let name = format!("backstop-held-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let held = hold(&folder, true).unwrap();
+        assert!(matches!(hold(&folder, true), Err(OpenError::InUse(_))));
+        // What a process has between its fork and its program: the same open file.
+        let of_a_child = held.lock.try_clone().unwrap();
+        drop(held);
+        hold(&folder, true).unwrap();
+        drop(of_a_child);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }
