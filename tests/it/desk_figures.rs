@@ -1,6 +1,7 @@
 //! What the overview and the policies page count, held to the events that they count.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use backstop_tests::workspace::LEAD_KEY;
 use backstop_tests::{Caller, Gateway, Person, Upstream, Workspace};
@@ -56,33 +57,12 @@ fn counts(section: &str) -> BTreeMap<String, u64> {
     pairs.collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_overview_counts_what_the_record_holds() {
-    let upstream = Upstream::scripted().await;
-    let workspace = Workspace::new(upstream.url());
-    let gateway = Gateway::start(&workspace);
-    let caller = gateway.caller();
-    for key in ["a", "b", "c"] {
-        assert_eq!(labelled(&caller, key, "ham").await["outcome"], "accepted");
-    }
-    assert_eq!(labelled(&caller, "d", "forbidden").await["outcome"], "refused");
-    let mut waiting = Vec::new();
-    for key in ["e", "f", "g", "h", "i"] {
-        let call = labelled(&caller, key, "unsure").await;
-        waiting.push((call["id"].as_str().unwrap().to_owned(), call["review"]["id"].clone()));
-    }
-    for (_, review) in &waiting[..2] {
-        assert_eq!(caller.approve(review.as_str().unwrap()).await.unwrap().status, 200);
-    }
-    let cancel = format!("/v1/calls/{}/cancel", waiting[2].0);
-    assert_eq!(caller.post(&cancel, &json!({ "reason": "enough" })).await.unwrap().status, 200);
-
-    let page = Person::enter(gateway.url(), LEAD_KEY).await.get("/overview").await.text;
-    let record = record(&caller).await;
+/// How often calls of the record ended how, and how many are about a failure of which class.
+fn ends_and_classes(record: &[Value]) -> (BTreeMap<String, u64>, BTreeMap<String, u64>) {
     let mut ends: BTreeMap<String, u64> = BTreeMap::new();
     // What each call is about: the class of its end, or else of its newest verdict.
     let mut about: BTreeMap<&str, &Value> = BTreeMap::new();
-    for event in &record {
+    for event in record {
         let (stream, body) = (event["stream"].as_str().unwrap(), &event["body"]);
         match event["type"].as_str() {
             Some("verdict_reached") => drop(about.insert(stream, &body["class"])),
@@ -97,6 +77,39 @@ async fn the_overview_counts_what_the_record_holds() {
     for class in about.values().filter_map(|class| class.as_str()) {
         *classes.entry(class.to_owned()).or_default() += 1;
     }
+    (ends, classes)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_overview_counts_what_the_record_holds() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let gateway = Gateway::start(&workspace);
+    let caller = gateway.caller();
+    let leo = Person::enter(gateway.url(), LEAD_KEY).await;
+    let first = labelled(&caller, "unsure", "unsure").await;
+    // What comes after this look is counted from the events since.
+    let told = words(section(&leo.get("/overview").await.text, "h-calls"));
+    assert!(told.contains("1 calls 1 open"), "{told}");
+    for key in ["a", "b", "c"] {
+        assert_eq!(labelled(&caller, key, "ham").await["outcome"], "accepted");
+    }
+    assert_eq!(labelled(&caller, "d", "forbidden").await["outcome"], "refused");
+    let mut asked = vec![first];
+    for key in ["f", "g", "h", "i"] {
+        asked.push(labelled(&caller, key, "unsure").await);
+    }
+    let waiting = asked.iter().map(|call| (call["id"].as_str().unwrap(), &call["review"]["id"]));
+    let waiting: Vec<_> = waiting.collect();
+    for (_, review) in &waiting[..2] {
+        assert_eq!(caller.approve(review.as_str().unwrap()).await.unwrap().status, 200);
+    }
+    let cancel = format!("/v1/calls/{}/cancel", waiting[2].0);
+    assert_eq!(caller.post(&cancel, &json!({ "reason": "enough" })).await.unwrap().status, 200);
+
+    let page = leo.get("/overview").await.text;
+    let record = record(&caller).await;
+    let (ends, classes) = ends_and_classes(&record);
     assert_eq!(classes["rule"], 3, "one refused and two that wait: {classes:?}");
     assert_eq!(ends["approved"], 2, "{ends:?}");
     assert_eq!(counts(section(&page, "h-ends")), ends);
@@ -124,6 +137,13 @@ async fn the_overview_counts_what_the_record_holds() {
     let row = words(row.unwrap());
     assert!(row.starts_with(&format!("Test desk {} 0 ", opened - decided - gone)), "{row}");
     assert!(row.ends_with(&format!(" {decided}")), "decided in the last hour: {row}");
+    // A gateway that reads all of it anew says the same.
+    gateway.stop(Duration::from_secs(20)).expect("it stops");
+    let gateway = Gateway::start(&workspace);
+    let anew = Person::enter(gateway.url(), LEAD_KEY).await.get("/overview").await.text;
+    for part in ["h-ends", "h-fails", "h-calls"] {
+        assert_eq!(words(section(&anew, part)), words(section(&page, part)));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -70,6 +70,8 @@ pub struct KeyBinding {
 /// Which calls. Every field narrows; the default is all of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallFilter {
+    /// With one of these ids; empty means any.
+    pub ids: Vec<CallId>,
     /// Of that policy.
     pub policy: Option<String>,
     /// Of that caller.
@@ -114,7 +116,8 @@ pub struct ReviewFilter {
 impl CallFilter {
     /// Whether the filter takes that call; every store must agree with this.
     pub fn takes(&self, call: &CallSummary) -> bool {
-        self.policy.as_ref().is_none_or(|policy| *policy == call.policy)
+        (self.ids.is_empty() || self.ids.contains(&call.id))
+            && self.policy.as_ref().is_none_or(|policy| *policy == call.policy)
             && self.caller.as_ref().is_none_or(|caller| *caller == call.caller)
             && self.phase.is_none_or(|phase| phase == call.phase)
             && self.outcome.is_none_or(|outcome| Some(outcome) == call.outcome)

@@ -121,7 +121,7 @@ async fn a_migration_killed_at_any_moment_comes_to_its_end() {
             }
             kills += 1;
             life += 4;
-            let before = data.join("before-format-3");
+            let before = data.join("before-format-4");
             if before.exists() {
                 gateway::verify_chain(&before).expect("a backup that has its name is whole");
             }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use backstop_domain::{Digest, Millis, Stream};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params_from_iter};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -190,12 +190,24 @@ impl Where {
         self
     }
 
+    /// A condition without a value: spelled as in the index that it makes usable.
+    fn also(&mut self, condition: Option<&'static str>) -> &mut Self {
+        self.sql.extend(condition);
+        self
+    }
+
     fn after(&mut self, condition: &'static str, place: Option<&Cursor>) -> &mut Self {
         if let Some(Cursor { at: Millis(at), id }) = place {
             self.sql.push(condition);
             self.params.extend([Box::new(clamped(*at)) as Box<dyn ToSql>, Box::new(id.clone())]);
         }
         self
+    }
+
+    fn sql(&self, table: &str, order: &str) -> String {
+        let conditions = self.sql.join(" AND ");
+        let conditions = if conditions.is_empty() { "TRUE" } else { &conditions };
+        format!("SELECT summary FROM {table} WHERE {conditions} ORDER BY {order} LIMIT ?")
     }
 
     fn page<T: DeserializeOwned>(
@@ -205,50 +217,132 @@ impl Where {
         order: &str,
         limit: usize,
     ) -> Read<Vec<T>> {
-        let conditions = self.sql.join(" AND ");
-        let conditions = if conditions.is_empty() { "TRUE" } else { &conditions };
+        let sql = self.sql(table, order);
         self.params.push(Box::new(limit + 1));
-        let sql =
-            format!("SELECT summary FROM {table} WHERE {conditions} ORDER BY {order} LIMIT ?");
         summaries(connection, &sql, &self.params)
     }
 }
 
-/// Calls, newest first.
-pub(super) fn calls(connection: &Connection, filter: &CallFilter) -> Read<CallsPage> {
+/// Those as a list that SQL can read; `None` if there are none.
+fn listed<T: Serialize>(of: &[T]) -> Option<String> {
+    (!of.is_empty()).then(|| serde_json::json!(of).to_string())
+}
+
+/// The order of lists of calls.
+const NEWEST: &str = "received DESC, id DESC";
+
+fn which_calls(filter: &CallFilter) -> Where {
+    let open = filter.phase.is_some_and(|phase| phase != crate::CallPhase::Ended);
     let mut only = Where::default();
-    only.and("policy = ?", filter.policy.clone())
+    only.and("id IN (SELECT value FROM json_each(?))", listed(&filter.ids))
+        .also(open.then_some("ended IS NULL"))
+        .and("policy = ?", filter.policy.clone())
         .and("caller = ?", filter.caller.clone())
         .and("phase = ?", filter.phase.map(crate::CallPhase::name))
         .and("outcome = ?", filter.outcome.map(backstop_domain::Outcome::name))
         .and("received >= ?", filter.since.map(|time| clamped(time.0)))
         .and("received < ?", filter.until.map(|time| clamped(time.0)))
         .after("(received, id) < (?, ?)", filter.after.as_ref());
+    only
+}
+
+/// Calls, newest first.
+pub(super) fn calls(connection: &Connection, filter: &CallFilter) -> Read<CallsPage> {
     let limit = bounded(filter.limit);
     let mut rows: Vec<CallSummary> =
-        only.page(connection, "calls", "received DESC, id DESC", limit)?;
+        which_calls(filter).page(connection, "calls", NEWEST, limit)?;
     let next = crate::query::cut(&mut rows, limit, CallSummary::place);
     Ok(CallsPage { rows, next })
 }
 
-/// Reviews, due first.
-pub(super) fn reviews(connection: &Connection, filter: &ReviewFilter) -> Read<ReviewsPage> {
-    let queues = (!filter.queues.is_empty())
-        .then(|| serde_json::Value::from(filter.queues.clone()).to_string());
+/// Which reviews, and their order.
+fn which_reviews(filter: &ReviewFilter) -> (Where, &'static str) {
     let (beyond, order) = match filter.latest {
         true => ("(due, id) < (?, ?)", "due DESC, id DESC"),
         false => ("(due, id) > (?, ?)", "due, id"),
     };
+    let open = filter.open || filter.phase.is_some_and(crate::ReviewPhase::is_open);
+    let closed = filter.phase.is_some_and(|phase| !phase.is_open());
     let mut only = Where::default();
-    only.and("queue IN (SELECT value FROM json_each(?))", queues)
+    only.and("queue IN (SELECT value FROM json_each(?))", listed(&filter.queues))
         .and("phase = ?", filter.phase.map(crate::ReviewPhase::name))
-        .and("(phase IN ('open', 'claimed')) = ?", filter.open.then_some(true))
+        .also(open.then_some("phase IN ('open', 'claimed')"))
+        .also(closed.then_some("phase NOT IN ('open', 'claimed')"))
         .and("policy = ?", filter.policy.clone())
         .and("holder = ?", filter.holder.clone())
         .and("call = ?", filter.call.as_ref().map(|call| call.0.clone()))
         .after(beyond, filter.after.as_ref());
+    (only, order)
+}
+
+/// Reviews, due first.
+pub(super) fn reviews(connection: &Connection, filter: &ReviewFilter) -> Read<ReviewsPage> {
     let limit = bounded(filter.limit);
+    let (only, order) = which_reviews(filter);
     let mut rows: Vec<ReviewSummary> = only.page(connection, "reviews", order, limit)?;
     let next = crate::query::cut(&mut rows, limit, ReviewSummary::place);
     Ok(ReviewsPage { rows, next })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at a surprise")]
+
+    use backstop_domain::Outcome;
+
+    use super::*;
+    use crate::{CallPhase, ReviewPhase};
+
+    /// How SQLite goes about a list.
+    fn plan(only: &Where, table: &str, order: &str) -> String {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::step_up(&mut connection).unwrap();
+        let sql = format!("EXPLAIN QUERY PLAN {}", only.sql(table, order));
+        let mut statement = connection.prepare(&sql).unwrap();
+        let limit: Box<dyn ToSql> = Box::new(1);
+        let params = params_from_iter(only.params.iter().chain([&limit]));
+        let steps = statement.query_map(params, |row| row.get::<_, String>(3)).unwrap();
+        steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ")
+    }
+
+    #[test]
+    fn what_is_rare_among_very_many_calls_is_found_in_its_order() {
+        let of = |filter: CallFilter| plan(&which_calls(&filter), "calls", NEWEST);
+        let all = CallFilter::default;
+        let place = Some(Cursor { at: Millis(5), id: "c".into() });
+        for (filter, index) in [
+            (CallFilter { outcome: Some(Outcome::Failed), ..all() }, "calls_outcome"),
+            (CallFilter { caller: Some("rare".into()), ..all() }, "calls_caller"),
+            (CallFilter { policy: Some("rare".into()), ..all() }, "calls_policy"),
+            (CallFilter { phase: Some(CallPhase::InReview), ..all() }, "calls_open"),
+            (CallFilter { since: Some(Millis(5)), ..all() }, "calls_received"),
+            (all(), "calls_received"),
+        ] {
+            let next = CallFilter { after: place.clone(), ..filter.clone() };
+            for told in [of(filter), of(next)] {
+                assert!(told.contains(&format!("USING INDEX {index}")), "{told}");
+                assert!(!told.contains("TEMP B-TREE"), "{told}");
+            }
+        }
+        let named = CallFilter { ids: vec!["c".into()], ..all() };
+        assert!(of(named).contains("sqlite_autoindex_calls_1 (id=?)"));
+    }
+
+    #[test]
+    fn reviews_that_were_decided_are_not_looked_for_among_the_open_ones() {
+        let of = |filter: ReviewFilter| {
+            let (only, order) = which_reviews(&filter);
+            plan(&only, "reviews", order)
+        };
+        let all = || ReviewFilter { latest: true, ..ReviewFilter::default() };
+        for (filter, index) in [
+            (ReviewFilter { phase: Some(ReviewPhase::Decided), ..all() }, "reviews_closed"),
+            (ReviewFilter { phase: Some(ReviewPhase::Claimed), ..all() }, "reviews_open"),
+            (ReviewFilter { open: true, ..all() }, "reviews_open"),
+            (ReviewFilter { call: Some("c".into()), ..all() }, "reviews_call"),
+        ] {
+            let told = of(filter);
+            assert!(told.contains(&format!("USING INDEX {index}")), "{told}");
+        }
+    }
 }

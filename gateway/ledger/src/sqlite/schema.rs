@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::OpenError;
 
 /// Each step takes a folder from the format of its index to the next.
-const STEPS: [&str; 3] = [FIRST, CONSUMERS, CLASSES];
+const STEPS: [&str; 4] = [FIRST, CONSUMERS, CLASSES, LISTS];
 
 /// The format that this binary writes; stands in `user_version`.
 pub(super) const FORMAT: i64 = STEPS.len() as i64;
@@ -131,6 +131,13 @@ UPDATE bodies SET class = told.class FROM (
         'review_resolved', 'vote_cast', 'review_decided') THEN 2 ELSE 1 END) AS class
     FROM events WHERE body_digest IS NOT NULL GROUP BY body_digest
 ) AS told WHERE told.digest = bodies.digest;
+";
+
+/// Lists of what is rare among very much: one outcome, one caller, the reviews that were decided.
+const LISTS: &str = "
+CREATE INDEX calls_outcome ON calls (outcome, received, id) WHERE outcome IS NOT NULL;
+CREATE INDEX calls_caller ON calls (caller, received, id);
+CREATE INDEX reviews_closed ON reviews (phase, due, id) WHERE phase NOT IN ('open', 'claimed');
 ";
 
 /// Makes the tables of a new database, and holds any other to [`FORMAT`].

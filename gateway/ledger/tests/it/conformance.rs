@@ -266,6 +266,11 @@ async fn calls_are_listed_newest_first_in_pages(ledger: Any) {
     assert_eq!(ids(&ledger.calls(odd).await.unwrap()), ["c5", "c3", "c1"]);
     let ended = CallFilter { outcome: Some(Outcome::Accepted), limit: 1, ..CallFilter::default() };
     assert_eq!(ids(&ledger.calls(ended).await.unwrap()), ["c4"]);
+    let named = ["c5", "c0", "unheard of"].map(CallId::from).to_vec();
+    let named = CallFilter { ids: named, ..CallFilter::default() };
+    assert_eq!(ids(&ledger.calls(named.clone()).await.unwrap()), ["c5", "c0"]);
+    let even = CallFilter { policy: Some("even".into()), ..named };
+    assert_eq!(ids(&ledger.calls(even).await.unwrap()), ["c0"]);
     let (since, until) = (Some(Millis(START + 1)), Some(Millis(START + 3)));
     let window = CallFilter { since, until, ..CallFilter::default() };
     assert_eq!(ids(&ledger.calls(window).await.unwrap()), ["c5", "c4", "c3", "c2"]);

@@ -146,13 +146,13 @@ async fn an_older_folder_is_told_how_to_become_new_and_keeps_every_event() {
 async fn a_migration_that_was_killed_goes_on() {
     // Killed while the backup was made.
     let folder = older();
-    let partial = folder.path().join("before-format-3.partial");
+    let partial = folder.path().join("before-format-4.partial");
     fs::create_dir(&partial).unwrap();
     fs::write(partial.join("ledger.db"), "half").unwrap();
     assert!(migrate(folder.path()).unwrap().backup.unwrap().exists());
     // Killed after the backup, before the step.
     let folder = older();
-    let kept = folder.path().join("before-format-3");
+    let kept = folder.path().join("before-format-4");
     backup(folder.path(), &kept).unwrap();
     assert_eq!(migrate(folder.path()).unwrap().backup, Some(kept));
     // Killed inside the step: SQLite has none of it.

@@ -1,7 +1,4 @@
-//! The open reviews in the order in which people see them: a projection in memory that follows the
-//! ledger's feed, so that a page over ten thousand of them costs no look at the disk.
-//!
-//! The ledger stays the truth: whatever is decided is decided on the review's own stream.
+//! The open reviews in the order in which people see them.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,14 +6,10 @@ use std::{
 };
 
 use backstop_domain::{Event, Millis, Priority, ReviewId, Sampled};
-use backstop_ledger::{Ledger, ReadFailed, ReviewFilter, ReviewPhase, ReviewSummary};
-use parking_lot::Mutex as Quick;
-use tokio::sync::Mutex;
+use backstop_ledger::{Ledger, ReadFailed, Recorded, ReviewFilter, ReviewPhase, ReviewSummary};
 
-/// Further behind than this, the open reviews are read anew in place of the feed.
-const BEHIND_MAX: u64 = 2_000;
-/// Events read at once.
-const PAGE: usize = 1_000;
+use super::follow::Projection;
+
 /// How long a past decision counts for the rate of decisions, in milliseconds.
 const RATE_MS: u64 = 3_600_000;
 /// Most past decisions that are kept, for likeness and rate.
@@ -25,15 +18,7 @@ const PAST_MAX: usize = 2_000;
 /// The projection.
 #[derive(Default)]
 pub struct Board {
-    /// Held while the feed is read, so that many who look read it once.
-    reading: Mutex<Reading>,
-    shown: Quick<Arc<View>>,
-}
-
-#[derive(Default)]
-struct Reading {
     loaded: bool,
-    position: u64,
     open: HashMap<ReviewId, Arc<ReviewSummary>>,
     past: VecDeque<Arc<ReviewSummary>>,
 }
@@ -52,32 +37,10 @@ pub struct View {
     apart: HashMap<ReviewId, Vec<Arc<ReviewSummary>>>,
 }
 
-impl Board {
-    /// The reviews as the ledger has them now.
-    ///
-    /// # Errors
-    /// [`ReadFailed`] if the ledger cannot be read.
-    pub async fn current(&self, ledger: &dyn Ledger) -> Result<Arc<View>, ReadFailed> {
-        let now = ledger.position();
-        let mut reading = self.reading.lock().await;
-        if reading.loaded && reading.position >= now {
-            return Ok(Arc::clone(&self.shown.lock()));
-        }
-        let changed = if reading.loaded && now - reading.position <= BEHIND_MAX {
-            reading.follow(ledger, now).await?
-        } else {
-            reading.load(ledger, now).await?
-        };
-        let mut shown = self.shown.lock();
-        if changed {
-            *shown = Arc::new(reading.view(shown.version + 1));
-        }
-        Ok(Arc::clone(&shown))
-    }
-}
+impl Projection for Board {
+    type View = View;
 
-impl Reading {
-    async fn load(&mut self, ledger: &dyn Ledger, now: u64) -> Result<bool, ReadFailed> {
+    async fn load(&mut self, ledger: &dyn Ledger, _: Millis) -> Result<(), ReadFailed> {
         let rows = ledger.open_reviews().await?;
         let open = rows.into_iter().map(|row| (row.id.clone(), Arc::new(row))).collect();
         let before = std::mem::replace(&mut self.open, open);
@@ -97,55 +60,16 @@ impl Reading {
             past.sort_by_key(|row| row.updated);
             past.into_iter().for_each(|row| self.remember(Arc::new(row)));
         }
-        self.position = now;
         self.loaded = true;
-        Ok(true)
+        Ok(())
     }
 
-    async fn follow(&mut self, ledger: &dyn Ledger, now: u64) -> Result<bool, ReadFailed> {
+    async fn take(&mut self, ledger: &dyn Ledger, events: &[Recorded]) -> Result<bool, ReadFailed> {
         let mut changed = false;
-        while self.position < now {
-            let events = ledger.feed(self.position, PAGE).await?;
-            let Some(last) = events.last() else { break };
-            self.position = last.envelope.position;
-            for recorded in &events {
-                let Some(id) = recorded.envelope.stream.review_id() else { continue };
-                // A row that was read later than this knows of it already.
-                let known = self.open.get(&id);
-                if known.is_some_and(|row| row.seq >= recorded.envelope.seq) {
-                    continue;
-                }
-                changed = true;
-                let row = match &recorded.event {
-                    Ok(Event::Review(event)) => {
-                        let before = self.open.get(&id).map(|row| ReviewSummary::clone(row));
-                        match ReviewSummary::fold(before, &recorded.envelope, event) {
-                            Some(row) => Some(row),
-                            // One that was closed is open again.
-                            None => ledger.review(&id).await?,
-                        }
-                    }
-                    _ => ledger.review(&id).await?,
-                };
-                let Some(row) = row.map(Arc::new) else { continue };
-                if row.phase.is_open() {
-                    self.past.retain(|past| past.id != id);
-                    self.open.insert(id, row);
-                } else {
-                    self.open.remove(&id);
-                    self.remember(row);
-                }
-            }
+        for event in events {
+            changed |= self.follow(ledger, event).await?;
         }
         Ok(changed)
-    }
-
-    fn remember(&mut self, row: Arc<ReviewSummary>) {
-        self.past.retain(|past| past.id != row.id);
-        self.past.push_back(row);
-        if self.past.len() > PAST_MAX {
-            self.past.pop_front();
-        }
     }
 
     fn view(&self, version: u64) -> View {
@@ -161,6 +85,50 @@ impl Reading {
             rows.sort_by(|a, b| (a.is_drawn(), &a.id).cmp(&(b.is_drawn(), &b.id)));
         }
         View { version, rows, past: self.past.iter().rev().cloned().collect(), apart }
+    }
+}
+
+impl Board {
+    /// Goes on by one event; tells whether it changed anything.
+    async fn follow(
+        &mut self,
+        ledger: &dyn Ledger,
+        recorded: &Recorded,
+    ) -> Result<bool, ReadFailed> {
+        let Some(id) = recorded.envelope.stream.review_id() else { return Ok(false) };
+        // A row that was read later than this knows of it already.
+        let known = self.open.get(&id);
+        if known.is_some_and(|row| row.seq >= recorded.envelope.seq) {
+            return Ok(false);
+        }
+        let row = match &recorded.event {
+            Ok(Event::Review(event)) => {
+                let before = known.map(|row| ReviewSummary::clone(row));
+                match ReviewSummary::fold(before, &recorded.envelope, event) {
+                    Some(row) => Some(row),
+                    // One that was closed is open again.
+                    None => ledger.review(&id).await?,
+                }
+            }
+            _ => ledger.review(&id).await?,
+        };
+        let Some(row) = row.map(Arc::new) else { return Ok(true) };
+        if row.phase.is_open() {
+            self.past.retain(|past| past.id != id);
+            self.open.insert(id, row);
+        } else {
+            self.open.remove(&id);
+            self.remember(row);
+        }
+        Ok(true)
+    }
+
+    fn remember(&mut self, row: Arc<ReviewSummary>) {
+        self.past.retain(|past| past.id != row.id);
+        self.past.push_back(row);
+        if self.past.len() > PAST_MAX {
+            self.past.pop_front();
+        }
     }
 }
 

@@ -67,7 +67,7 @@ async fn all(app: &App, posted: &Posted) -> Result<Result<(), &'static str>, Tro
     if picked.len() > TOGETHER_MAX {
         return Ok(Err("bad=many"));
     }
-    let view = app.desk.board.current(&**app.engine.ledger()).await?;
+    let view = app.desk.board(&app.engine).await?;
     let rows: Vec<_> =
         picked.iter().filter_map(|(id, ..)| view.rows.iter().find(|row| row.id == *id)).collect();
     let Some(first) = rows.first() else { return Ok(Err("bad=some")) };

@@ -8,9 +8,11 @@ mod board;
 mod bulk;
 mod call;
 mod charts;
+mod day;
 mod drafts;
 mod fields;
 mod flips;
+mod follow;
 mod frame;
 mod overview;
 mod policies;
@@ -24,6 +26,8 @@ mod trouble;
 mod typed;
 mod visitor;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::State,
@@ -33,9 +37,11 @@ use axum::{
     routing::{get, post},
 };
 use backstop_engine::Engine;
+use backstop_ledger::ReadFailed;
 use url::Position;
 
 use crate::{app::App, tongue::Tongues, words};
+use follow::Followed;
 use visitor::{KEYS_COOKIE, Posted};
 
 pub use visitor::{Peer, Proxy};
@@ -49,7 +55,9 @@ pub struct Desk {
     /// A proxy that signs people in, if one is trusted.
     pub(crate) proxy: Option<Proxy>,
     /// The open reviews, in the order in which people see them.
-    pub(crate) board: board::Board,
+    board: Followed<board::Board>,
+    /// The calls of the last day.
+    day: Followed<day::Day>,
     /// What people typed and have not sent.
     pub(crate) drafts: drafts::Drafts,
     /// The languages that it speaks.
@@ -66,10 +74,21 @@ impl Desk {
             ),
             tries: sign_in::Tries::default(),
             proxy,
-            board: board::Board::default(),
+            board: Followed::default(),
+            day: Followed::default(),
             drafts: drafts::Drafts::default(),
             tongues: Tongues::default(),
         }
+    }
+
+    /// The open reviews as they stand now.
+    async fn board(&self, engine: &Engine) -> Result<Arc<board::View>, ReadFailed> {
+        self.board.current(&**engine.ledger(), engine.clock().now()).await
+    }
+
+    /// The calls of the last day as they stand now, newest first.
+    async fn day(&self, engine: &Engine) -> Result<Arc<Vec<day::Counted>>, ReadFailed> {
+        self.day.current(&**engine.ledger(), engine.clock().now()).await
     }
 }
 

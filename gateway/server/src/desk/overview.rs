@@ -6,11 +6,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use backstop_domain::{Millis, Outcome, guard::BreakerState};
-use backstop_engine::Stop;
 use backstop_ledger::{CallFilter, CallSummary};
 
 use super::{
     charts::Bars,
+    day::{CALLS_MAX, Counted, DAY_MS},
     frame::{Frame, shown, viewed},
     told::{Told, told},
     trouble::Trouble,
@@ -27,8 +27,6 @@ use crate::{
 /// Time that the page looks back, in hours and columns.
 const HOURS: u64 = 24;
 const HOUR_MS: u64 = 3_600_000;
-/// Most calls that are counted; the newest ones.
-const CALLS_MAX: usize = 10_000;
 /// Calls that are listed.
 const LISTED: usize = 15;
 
@@ -128,8 +126,12 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
         return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail).into());
     }
     let now = app.engine.clock().now();
-    let calls = newest(&app, now).await?;
-    let view = app.desk.board.current(&**app.engine.ledger()).await?;
+    let newest = CallFilter { limit: LISTED, ..CallFilter::default() };
+    let newest = app.engine.ledger().calls(newest).await?;
+    let day = app.desk.day(&app.engine).await?;
+    let since = Millis(now.0.saturating_sub(DAY_MS));
+    let calls: Vec<Counted> = day.iter().copied().filter(|call| call.received >= since).collect();
+    let view = app.desk.board(&app.engine).await?;
     let cost = calls.iter().fold(0_u64, |sum, call| sum.saturating_add(call.cost.0));
     let workspace = app.engine.workspace();
     let queues = workspace.gateway.queues.iter().map(|(name, queue)| {
@@ -156,7 +158,7 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
         frame: Frame::new(&app, &visitor, say("Overview"), "overview"),
         total: calls.len(),
         cut: calls.len() >= CALLS_MAX,
-        open: calls.iter().filter(|call| call.is_open()).count() as u64,
+        open: calls.iter().filter(|call| call.open).count() as u64,
         chart: chart(&calls, now),
         series: series.collect(),
         outcomes: counts(calls.iter().filter_map(|call| Some(call.outcome?.name().to_owned()))),
@@ -166,7 +168,7 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
         models: models(&app, now),
         queues: queues.collect(),
         told: told(&app, now),
-        calls: calls.iter().take(LISTED).map(listed).collect(),
+        calls: newest.rows.iter().map(listed).collect(),
         ready: app.engine.health(),
         held: held(&app),
         memory: app.engine.in_flight(),
@@ -180,25 +182,8 @@ fn held(app: &App) -> Vec<(String, String)> {
     held.map(|(target, held)| (target.replacen('/', " ", 1), words::held(&held))).collect()
 }
 
-/// Calls of the last day, newest first.
-async fn newest(app: &App, now: Millis) -> Result<Vec<CallSummary>, Trouble> {
-    let since = Some(Millis(now.0.saturating_sub(HOURS * HOUR_MS)));
-    let mut calls = Vec::new();
-    let mut after = None;
-    while calls.len() < CALLS_MAX {
-        let filter = CallFilter { since, after, limit: 500, ..CallFilter::default() };
-        let page = app.engine.ledger().calls(filter).await.map_err(Stop::from)?;
-        calls.extend(page.rows);
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    Ok(calls)
-}
-
-fn chart(calls: &[CallSummary], now: Millis) -> Bars {
-    let start = now.0.saturating_sub(HOURS * HOUR_MS);
+fn chart(calls: &[Counted], now: Millis) -> Bars {
+    let start = now.0.saturating_sub(DAY_MS);
     let mut columns = vec![vec![0_u64; SERIES.len()]; usize::try_from(HOURS).unwrap_or(24)];
     for call in calls {
         let hour = usize::try_from(call.received.0.saturating_sub(start) / HOUR_MS).unwrap_or(0);
@@ -233,7 +218,7 @@ fn series(class: &str) -> Cow<'static, str> {
     }
 }
 
-fn is_in(call: &CallSummary, outcomes: &[Outcome]) -> bool {
+fn is_in(call: &Counted, outcomes: &[Outcome]) -> bool {
     call.outcome.is_some_and(|outcome| outcomes.contains(&outcome))
 }
 

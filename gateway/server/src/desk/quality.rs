@@ -3,12 +3,12 @@
 
 mod figures;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::Response};
 use backstop_domain::{CallId, ReviewId, ReviewKind, Sampled};
-use backstop_ledger::{Cursor, ReviewFilter, ReviewPhase, ReviewSummary};
+use backstop_ledger::{CallFilter, Cursor, ReviewFilter, ReviewPhase, ReviewSummary};
 
 use super::{
     frame::{Frame, shown, viewed},
@@ -25,6 +25,8 @@ use figures::{Decided, ENOUGH, Figures, OfPerson, OfQueue, QUICK_MS, Share};
 
 /// Decided reviews that are looked at: those that were due latest.
 const LOOKED_AT: usize = 2_000;
+/// Rows read at once.
+const PAGE: usize = 500;
 /// So many times the same in a row are worth a look.
 const ROW: usize = 20;
 
@@ -145,7 +147,7 @@ async fn decided(app: &App) -> Result<Vec<ReviewSummary>, Trouble> {
     while rows.len() < LOOKED_AT {
         let phase = Some(ReviewPhase::Decided);
         let filter =
-            ReviewFilter { phase, latest: true, limit: 500, after, ..ReviewFilter::default() };
+            ReviewFilter { phase, latest: true, limit: PAGE, after, ..ReviewFilter::default() };
         let page = app.engine.ledger().reviews(filter).await?;
         rows.extend(page.rows);
         after = page.next;
@@ -158,7 +160,23 @@ async fn decided(app: &App) -> Result<Vec<ReviewSummary>, Trouble> {
     Ok(rows)
 }
 
+/// The newest run of each call that those reviews decided, as people may have been overruled in a
+/// later one.
+async fn newest_runs(app: &App, rows: &[ReviewSummary]) -> Result<HashMap<CallId, u32>, Trouble> {
+    let decisions = rows.iter().filter(|row| row.kind == ReviewKind::Decision);
+    let calls: BTreeSet<&CallId> = decisions.map(|row| &row.call).collect();
+    let calls: Vec<CallId> = calls.into_iter().cloned().collect();
+    let mut runs = HashMap::with_capacity(calls.len());
+    for ids in calls.chunks(PAGE) {
+        let filter = CallFilter { ids: ids.to_vec(), limit: PAGE, ..CallFilter::default() };
+        let page = app.engine.ledger().calls(filter).await?;
+        runs.extend(page.rows.into_iter().map(|call| (call.id, call.run)));
+    }
+    Ok(runs)
+}
+
 async fn counted(app: &App, rows: &[ReviewSummary]) -> Result<Figures, Trouble> {
+    let runs = newest_runs(app, rows).await?;
     let by_id: BTreeMap<&ReviewId, &ReviewSummary> =
         rows.iter().map(|row| (&row.id, row)).collect();
     // What was let out and found wrong later, by an audit or after a complaint.
@@ -177,10 +195,7 @@ async fn counted(app: &App, rows: &[ReviewSummary]) -> Result<Figures, Trouble> 
         let overturned = match row.kind {
             ReviewKind::Audit => None,
             ReviewKind::Decision if wrong.contains(&(&row.call, row.generation)) => Some(true),
-            ReviewKind::Decision => {
-                let call = app.engine.ledger().call(&row.call).await?;
-                call.map(|call| call.run > row.generation)
-            }
+            ReviewKind::Decision => runs.get(&row.call).map(|run| *run > row.generation),
         };
         all.push(Decided {
             queue: &row.queue,

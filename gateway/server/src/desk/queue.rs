@@ -105,7 +105,7 @@ pub async fn show(
     visitor: Visitor,
     Asked(which): Asked<Which>,
 ) -> Result<Response, Trouble> {
-    let view = app.desk.board.current(&**app.engine.ledger()).await?;
+    let view = app.desk.board(&app.engine).await?;
     let now = app.engine.clock().now();
     let chosen = chosen(&app, &visitor, &view, &which, now);
     let from = which.from.unwrap_or(0).min(chosen.len());
@@ -319,7 +319,7 @@ pub async fn live(
         let mut watch = app.engine.ledger().watch();
         loop {
             watch.mark_unchanged();
-            let view = app.desk.board.current(&**app.engine.ledger()).await.ok()?;
+            let view = app.desk.board(&app.engine).await.ok()?;
             if view.version != told {
                 let version = view.version;
                 let event = sse::Event::default().event("board").data(version.to_string());

@@ -7,7 +7,7 @@ use backstop_domain::{
 };
 use backstop_ledger::{MemoryLedger, NewEvent, Transaction};
 
-use super::*;
+use super::{super::follow::Followed, *};
 
 const NOON: Millis = Millis(1_790_000_000_000);
 const HOUR: u64 = 3_600_000;
@@ -51,14 +51,14 @@ async fn put(ledger: &MemoryLedger, id: &str, seq: u64, event: ReviewEvent) {
     ledger.append(Transaction::one(stream, seq, vec![new])).await.unwrap();
 }
 
-async fn order(board: &Board, ledger: &MemoryLedger) -> Vec<String> {
-    let view = board.current(ledger).await.unwrap();
+async fn order(board: &Followed<Board>, ledger: &MemoryLedger) -> Vec<String> {
+    let view = board.current(ledger, NOON).await.unwrap();
     view.rows.iter().map(|row| row.id.0.clone()).collect()
 }
 
 #[tokio::test]
 async fn what_is_due_first_comes_first_and_no_priority_starves_another() {
-    let (board, ledger) = (Board::default(), MemoryLedger::new());
+    let (board, ledger) = (Followed::<Board>::default(), MemoryLedger::new());
     put(&ledger, "rev_normal", 0, opened(3 * HOUR, Priority::Normal)).await;
     put(&ledger, "rev_high", 0, opened(4 * HOUR, Priority::High)).await;
     put(&ledger, "rev_low", 0, opened(HOUR, Priority::Low)).await;
@@ -70,7 +70,7 @@ async fn what_is_due_first_comes_first_and_no_priority_starves_another() {
 
 #[tokio::test]
 async fn the_board_follows_what_people_do_and_what_comes_back() {
-    let (board, ledger) = (Board::default(), MemoryLedger::new());
+    let (board, ledger) = (Followed::<Board>::default(), MemoryLedger::new());
     put(&ledger, "rev_a", 0, opened(HOUR, Priority::Normal)).await;
     put(&ledger, "rev_b", 0, opened(2 * HOUR, Priority::Normal)).await;
     assert_eq!(order(&board, &ledger).await, ["rev_a", "rev_b"]);
@@ -82,18 +82,18 @@ async fn the_board_follows_what_people_do_and_what_comes_back() {
     };
     put(&ledger, "rev_a", 1, decided).await;
     assert_eq!(order(&board, &ledger).await, ["rev_b"]);
-    let view = board.current(&ledger).await.unwrap();
+    let view = board.current(&ledger, NOON).await.unwrap();
     assert_eq!(view.decided_lately("ap", NOON.plus(HOUR / 2)), 1);
     let alike = view.alike("invoices", &["rules.stranger".to_owned()], &"rev_b".into());
     assert_eq!(alike.len(), 1);
     put(&ledger, "rev_a", 2, ReviewEvent::ReviewUndone { by: "ann".into() }).await;
     assert_eq!(order(&board, &ledger).await, ["rev_a", "rev_b"], "it is open again");
-    assert!(board.current(&ledger).await.unwrap().past.is_empty());
+    assert!(board.current(&ledger, NOON).await.unwrap().past.is_empty());
 }
 
 #[tokio::test]
 async fn a_step_of_the_chain_raises_a_review_above_others() {
-    let (board, ledger) = (Board::default(), MemoryLedger::new());
+    let (board, ledger) = (Followed::<Board>::default(), MemoryLedger::new());
     put(&ledger, "rev_a", 0, opened(2 * HOUR, Priority::Normal)).await;
     put(&ledger, "rev_b", 0, opened(3 * HOUR, Priority::Normal)).await;
     let step = ReviewEvent::ReviewStepTaken {
@@ -104,14 +104,14 @@ async fn a_step_of_the_chain_raises_a_review_above_others() {
         notify: Vec::new(),
     };
     put(&ledger, "rev_b", 1, step).await;
-    let view = board.current(&ledger).await.unwrap();
+    let view = board.current(&ledger, NOON).await.unwrap();
     assert_eq!(view.rows[0].id.as_str(), "rev_b");
     assert_eq!(view.rows[0].also, ["leads"]);
 }
 
 #[tokio::test]
 async fn nothing_is_counted_twice_when_the_board_was_read_late() {
-    let (board, ledger) = (Board::default(), MemoryLedger::new());
+    let ledger = MemoryLedger::new();
     put(&ledger, "rev_a", 0, opened(HOUR, Priority::Normal)).await;
     let vote = ReviewEvent::VoteCast {
         by: "ann".into(),
@@ -119,10 +119,10 @@ async fn nothing_is_counted_twice_when_the_board_was_read_late() {
         reason: None,
     };
     put(&ledger, "rev_a", 1, vote).await;
-    let mut reading = Reading::default();
+    let mut late = Board::default();
+    late.load(&ledger, NOON).await.unwrap();
     // As if the vote had come between noting the position and reading the rows.
-    reading.load(&ledger, 1).await.unwrap();
-    reading.follow(&ledger, 2).await.unwrap();
-    assert_eq!(reading.open[&ReviewId::from("rev_a")].voters, ["ann"]);
-    drop(board);
+    let events = ledger.feed(1, 10).await.unwrap();
+    assert!(!late.take(&ledger, &events).await.unwrap(), "that was known");
+    assert_eq!(late.open[&ReviewId::from("rev_a")].voters, ["ann"]);
 }

@@ -137,7 +137,7 @@ pub async fn show(
 ) -> Result<Response, Trouble> {
     let matter = Matter::read(&app, &visitor, ReviewId(id)).await?;
     let now = app.engine.clock().now();
-    let view = app.desk.board.current(&**app.engine.ledger()).await?;
+    let view = app.desk.board(&app.engine).await?;
     let kept = app.desk.drafts.of(&matter.id, visitor.identity.name(), now);
     // What was typed about another answer is not put over this one; why it was refused is told.
     let draft = kept.as_ref().filter(|draft| draft.subject == matter.review.opened.subject);
