@@ -11,12 +11,12 @@ use crate::{
     erasure::{digests, erased_key, is_erased_key},
 };
 
-use super::rows::has_body;
+use super::rows::{clamped, has_body};
 
 /// The bodies of those calls.
 pub(super) fn bodies_of(connection: &Connection, calls: &[CallId]) -> rusqlite::Result<CallBodies> {
     let ours = streams(connection, calls)?;
-    let named = named(connection, &ours)?;
+    let named = named(connection, &ours, 0)?;
     let mut others = HashSet::new();
     let sql = "SELECT e.stream, e.body, e.body_digest, b.bytes FROM events e \
                LEFT JOIN bodies b ON b.digest = e.body_digest";
@@ -49,17 +49,19 @@ pub(super) fn bodies_of(connection: &Connection, calls: &[CallId]) -> rusqlite::
     Ok(found)
 }
 
-/// Every digest that these streams name.
+/// Every digest that these streams name after that position.
 fn named(
     connection: &Connection,
     streams: &BTreeSet<String>,
+    after: u64,
 ) -> rusqlite::Result<BTreeSet<Digest>> {
     let mut named = BTreeSet::new();
     let sql = "SELECT e.stream, e.body, e.body_digest, b.bytes FROM events e \
-               LEFT JOIN bodies b ON b.digest = e.body_digest WHERE e.stream = ?1";
+               LEFT JOIN bodies b ON b.digest = e.body_digest \
+               WHERE e.stream = ?1 AND e.position > ?2";
     let mut statement = connection.prepare_cached(sql)?;
     for stream in streams {
-        let mut rows = statement.query([stream])?;
+        let mut rows = statement.query((stream, clamped(after)))?;
         while let Some(row) = rows.next()? {
             each(row, |digest| {
                 named.insert(digest);
@@ -69,16 +71,20 @@ fn named(
     Ok(named)
 }
 
-/// What calls that are held name by now and is not held yet: a call goes on after somebody held
-/// it.
-pub(super) fn held_since(connection: &Connection) -> rusqlite::Result<Vec<(Digest, CallId)>> {
+/// What calls that are held name after that position and is not held yet: a call goes on after
+/// somebody held it.
+pub(super) fn held_since(
+    connection: &Connection,
+    after: u64,
+) -> rusqlite::Result<Vec<(Digest, CallId)>> {
     let mut calls = connection.prepare_cached("SELECT DISTINCT call FROM held")?;
     let mut is_held =
         connection.prepare_cached("SELECT 1 FROM held WHERE digest = ?1 AND call = ?2")?;
     let mut since = Vec::new();
     for call in calls.query_map([], |row| row.get(0).map(CallId))? {
         let call = call?;
-        for digest in named(connection, &streams(connection, std::slice::from_ref(&call))?)? {
+        let ours = streams(connection, std::slice::from_ref(&call))?;
+        for digest in named(connection, &ours, after)? {
             if !is_held.exists((digest.as_bytes(), call.as_str()))? && has_body(connection, digest)?
             {
                 since.push((digest, call.clone()));
@@ -88,9 +94,9 @@ pub(super) fn held_since(connection: &Connection) -> rusqlite::Result<Vec<(Diges
     Ok(since)
 }
 
-/// Holds what calls that are held name by now.
-pub(super) fn hold_on(connection: &Connection) -> rusqlite::Result<()> {
-    for (digest, call) in held_since(connection)? {
+/// Holds what calls that are held name after that position.
+pub(super) fn hold_on(connection: &Connection, after: u64) -> rusqlite::Result<()> {
+    for (digest, call) in held_since(connection, after)? {
         change(connection, &KeepingChange::Hold { call, bodies: vec![digest] })?;
     }
     Ok(())

@@ -14,6 +14,8 @@ pub(super) struct Remembered {
     pub kinds: HashSet<(&'static str, u16)>,
     /// Summaries of calls that are open.
     pub open: HashMap<Stream, CallSummary>,
+    /// Position up to which the events of held calls hold what they name.
+    pub held_to: u64,
 }
 
 impl Remembered {

@@ -18,9 +18,14 @@ const KEYS_OVER: &str = "FROM calls c JOIN keys k ON k.call = c.id WHERE c.ended
 const BODIES_OVER: &str = "FROM bodies WHERE used < ?1 AND private AND bytes IS NOT NULL \
                            AND class = ?2 AND digest NOT IN (SELECT digest FROM held)";
 
-/// Forgets, inside the transaction that is open.
-pub(super) fn sweep(connection: &Connection, retention: Retention) -> rusqlite::Result<Swept> {
-    hold_on(connection)?;
+/// Forgets, inside the transaction that is open. Events of held calls up to `held_to` hold what
+/// they name already.
+pub(super) fn sweep(
+    connection: &Connection,
+    retention: Retention,
+    held_to: u64,
+) -> rusqlite::Result<Swept> {
+    hold_on(connection, held_to)?;
     let mut swept = Swept::default();
     if let Some(Millis(before)) = retention.keys_of_calls_ended_before {
         let sql = format!(
@@ -44,7 +49,7 @@ pub(super) fn sweep(connection: &Connection, retention: Retention) -> rusqlite::
 /// What a sweep would forget.
 pub(super) fn over(connection: &Connection, retention: Retention) -> rusqlite::Result<Over> {
     let mut over = Over::default();
-    let stay = held_since(connection)?.into_iter().map(|(digest, _)| digest);
+    let stay = held_since(connection, 0)?.into_iter().map(|(digest, _)| digest);
     let stay: BTreeSet<Digest> = stay.collect();
     if let Some(Millis(before)) = retention.keys_of_calls_ended_before {
         let sql = format!("SELECT count(*) {KEYS_OVER}");

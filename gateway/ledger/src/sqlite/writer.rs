@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode, hooks::Wal};
 use tokio::sync::oneshot;
 
 use crate::{
-    AppendError, Committed, Durability, KeyBinding, OpenError, Retention, StorageFault, Swept,
-    Transaction,
+    AppendError, Committed, Durability, KeepingChange, KeyBinding, OpenError, Retention,
+    StorageFault, Swept, Transaction,
     retention::BodyClass,
     seal::{Sealed, Tip, seal},
     validate,
@@ -224,14 +224,18 @@ impl Writer {
                     Err(Stopped::Refused(why)) => Came::Append(Err(why)),
                     Err(stopped) => return Err(stopped),
                 },
-                Job::Sweep(retention, _) => {
-                    Came::Sweep(sweep::sweep(&self.connection, *retention)?)
-                }
+                Job::Sweep(retention, _) => Came::Sweep(self.sweep(*retention)?),
             });
         }
         self.reach(CommitStep::Written)?;
         self.execute("COMMIT")?;
         Ok(came)
+    }
+
+    fn sweep(&mut self, retention: Retention) -> rusqlite::Result<Swept> {
+        let swept = sweep::sweep(&self.connection, retention, self.remembered.held_to)?;
+        self.remembered.held_to = self.tip.position;
+        Ok(swept)
     }
 
     fn reach(&self, step: CommitStep) -> Result<(), Stopped> {
@@ -315,6 +319,10 @@ impl Writer {
         }
         for change in &transaction.keeping {
             erase::change(&self.connection, change)?;
+            if let KeepingChange::Hold { .. } = change {
+                // Whoever asked for it may not have seen what the call came to since.
+                self.remembered.held_to = 0;
+            }
         }
         let mut seqs = Vec::with_capacity(transaction.appends.len());
         for append in &transaction.appends {

@@ -40,6 +40,7 @@ pub async fn hold_to_the_contract<F: Future<Output = Any>>(make: impl Fn() -> F)
     only_what_no_other_call_uses_is_erased(make().await).await;
     what_is_held_stays(make().await).await;
     what_a_held_call_names_later_stays_too(make().await).await;
+    what_a_call_named_while_its_hold_was_on_its_way_stays_too(make().await).await;
     events_compact_to_outcomes_and_decisions(make().await).await;
 }
 
@@ -562,6 +563,8 @@ async fn what_a_held_call_names_later_stays_too(ledger: Any) {
     let known = ledger.bodies_of(vec![call.clone()]).await.unwrap().all;
     let hold = KeepingChange::Hold { call: call.clone(), bodies: known };
     committed(&ledger, operator(1, paused("hold")).with_keeping([hold])).await;
+    let all = Retention::all(Millis(START * 2));
+    ledger.sweep(all).await.unwrap();
     // It goes on, and ends.
     let ended = CallEvent::CallEnded(accepted());
     let rest = call_events("a", 1, vec![started(1), answered(1), ended]);
@@ -569,7 +572,6 @@ async fn what_a_held_call_names_later_stays_too(ledger: Any) {
     committed(&ledger, review_events("r", 0, vec![opened("a", "q", 500)])).await;
     let word = ReviewEvent::ReviewWithdrawn { reason: "the call was cancelled".into() };
     committed(&ledger, review_events("r", 1, vec![word])).await;
-    let all = Retention::all(Millis(START * 2));
     ledger.sweep(all).await.unwrap();
     assert!(bytes(&ledger, &raw).await.is_some() && bytes(&ledger, &answer).await.is_some());
     for stream in [call_stream("a"), Stream::review(&ReviewId::from("r"))] {
@@ -580,6 +582,24 @@ async fn what_a_held_call_names_later_stays_too(ledger: Any) {
     committed(&ledger, release).await;
     ledger.sweep(all).await.unwrap();
     assert_eq!((bytes(&ledger, &raw).await, bytes(&ledger, &answer).await), (None, None));
+}
+
+async fn what_a_call_named_while_its_hold_was_on_its_way_stays_too(ledger: Any) {
+    let [request, sent, raw, answer] = bodies();
+    let call = CallId::from("a");
+    let first = call_events("a", 0, vec![received("p")]).with_bodies([request.clone()]);
+    committed(&ledger, first).await;
+    // Somebody looks what there is to hold; it goes on, and a sweep looks at all that is held.
+    let known = ledger.bodies_of(vec![call.clone()]).await.unwrap().all;
+    let rest = call_events("a", 1, vec![started(1), answered(1)]);
+    committed(&ledger, rest.with_bodies([sent, raw.clone(), answer])).await;
+    let all = Retention::all(Millis(START * 2));
+    ledger.sweep(all).await.unwrap();
+    let hold = KeepingChange::Hold { call, bodies: known };
+    committed(&ledger, operator(1, paused("hold")).with_keeping([hold])).await;
+    committed(&ledger, call_events("a", 3, vec![CallEvent::CallEnded(accepted())])).await;
+    ledger.sweep(all).await.unwrap();
+    assert!(bytes(&ledger, &request).await.is_some() && bytes(&ledger, &raw).await.is_some());
 }
 
 async fn events_compact_to_outcomes_and_decisions(ledger: Any) {
