@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use backstop_domain::{CallId, Digest, ReviewId, ReviewKind, ReviewState, review::Standing};
-use backstop_engine::{Edit, Verb, What};
+use backstop_engine::{Edit, ReviewError, Verb, What};
 use backstop_ledger::{ReviewFilter, ReviewSummary};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -190,8 +190,14 @@ fn shown(identity: &Identity, id: &ReviewId, review: &ReviewState) -> Value {
     view
 }
 
-fn answered(identity: &Identity, id: &ReviewId, review: &ReviewState) -> Response {
-    Json(shown(identity, id, review)).into_response()
+/// The review as it stands after what was done, or why that was not done.
+fn answered(
+    identity: &Identity,
+    id: &ReviewId,
+    done: Result<ReviewState, ReviewError>,
+) -> Result<Response, Problem> {
+    let review = done.map_err(|error| problem::of_review(&error))?;
+    Ok(Json(shown(identity, id, &review)).into_response())
 }
 
 /// `POST /v1/reviews/{id}/claim`.
@@ -203,9 +209,7 @@ pub async fn claim(
     let id = ReviewId(id);
     workable(&app, &identity, &id).await?;
     let claimed = app.engine.claim(&id, identity.actor("api")).await;
-    claimed
-        .map(|review| answered(&identity, &id, &review))
-        .map_err(|error| problem::of_review(&error))
+    answered(&identity, &id, claimed)
 }
 
 /// A claim's fencing token.
@@ -226,9 +230,7 @@ pub async fn renew(
     let Lease { lease } = typed(body?.0)?;
     workable(&app, &identity, &id).await?;
     let renewed = app.engine.renew(&id, identity.actor("api"), lease).await;
-    renewed
-        .map(|review| answered(&identity, &id, &review))
-        .map_err(|error| problem::of_review(&error))
+    answered(&identity, &id, renewed)
 }
 
 /// `POST /v1/reviews/{id}/release`.
@@ -242,9 +244,7 @@ pub async fn release(
     let Lease { lease } = typed(body?.0)?;
     workable(&app, &identity, &id).await?;
     let released = app.engine.release(&id, identity.actor("api"), lease).await;
-    released
-        .map(|review| answered(&identity, &id, &review))
-        .map_err(|error| problem::of_review(&error))
+    answered(&identity, &id, released)
 }
 
 /// A decision, as it is sent.
@@ -293,9 +293,7 @@ pub async fn decide(
         what: what(sent)?,
     };
     let decided = app.engine.decide(&id, verb).await;
-    decided
-        .map(|review| answered(&identity, &id, &review))
-        .map_err(|error| problem::of_review(&error))
+    answered(&identity, &id, decided)
 }
 
 /// A queue that lists reasons wants one of them with every rejection.
@@ -362,9 +360,7 @@ pub async fn undo(
     let id = ReviewId(id);
     workable(&app, &identity, &id).await?;
     let undone = app.engine.undo(&id, identity.actor("api")).await;
-    undone
-        .map(|review| answered(&identity, &id, &review))
-        .map_err(|error| problem::of_review(&error))
+    answered(&identity, &id, undone)
 }
 
 /// What a person says.
@@ -389,5 +385,5 @@ pub async fn comment(
     }
     workable(&app, &identity, &id).await?;
     let said = app.engine.comment(&id, identity.actor("api"), text).await;
-    said.map(|review| answered(&identity, &id, &review)).map_err(|error| problem::of_review(&error))
+    answered(&identity, &id, said)
 }
