@@ -1,7 +1,7 @@
 //! One model, policy, tenant or consumer misbehaves: the calls of all others must not notice.
-//! A measurement: `cargo test --release -p backstop-tests --test it -- --ignored isolation::`
-//! with `--nocapture` for the figures. Whoever consumes beside one that misbehaves is measured in
-//! `deliveries_isolation.rs`.
+//! Measurements: `cargo test --release -p backstop-tests --test it -- --ignored isolation::`
+//! with `--nocapture` for the figures; ten minutes, or part of a name for one of them. Whoever
+//! consumes beside one that misbehaves is measured in `deliveries_isolation.rs`.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -16,8 +16,9 @@ use tokio::task::JoinSet;
 
 use super::deliveries_isolation::{Manner, consumer, median, p99};
 
-/// Calls of the others in one run, and the time between two.
-const CALLS: u32 = 300;
+/// Calls of the others in one run, and the time between two. Ten of them lie beyond the p99: with
+/// fewer, the machine's own moods decide.
+const CALLS: u32 = 1_000;
 const EVERY: Duration = Duration::from_millis(10);
 /// What a model that is well takes.
 const THINKS: Duration = Duration::from_millis(5);
@@ -43,15 +44,6 @@ enum Trouble {
     /// One of ten consumers never answers.
     ConsumerHangs,
 }
-
-const ALL: [Trouble; 6] = [
-    Trouble::ModelHangs,
-    Trouble::ModelFails,
-    Trouble::PolicyGetsRubbish,
-    Trouble::PolicyChecksForEver,
-    Trouble::TenantFloods,
-    Trouble::ConsumerHangs,
-];
 
 const DEFAULTS: &str = "deadline: 20s\nfallback: {answer: {label: none}}\notherwise: fallback\n";
 
@@ -106,8 +98,17 @@ async fn deliveries(bench: &Bench, tenth: Manner) -> Deliveries {
     deliveries
 }
 
-/// The others' p99 from when a call was due to its end.
-async fn run(trouble: Trouble, ill: bool) -> Duration {
+/// Processor time of this process so far.
+fn worked() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
+    // User and system time in hundredths of a second.
+    let ticks: u64 = fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(10 * ticks)
+}
+
+/// The others' p99 from when a call was due to its end, and the work that all calls took.
+async fn run(trouble: Trouble, ill: bool) -> (Duration, Duration) {
     let scratch = Scratch::new("isolation");
     let opened = SqliteLedger::open(&scratch.path().join("data"), &Options::default());
     let ledger: Arc<dyn Ledger> = Arc::new(opened.unwrap());
@@ -120,7 +121,7 @@ async fn run(trouble: Trouble, ill: bool) -> Duration {
     let floods = ill && trouble == Trouble::TenantFloods;
     let (mut ours, mut others) = (JoinSet::new(), JoinSet::new());
     let took = Arc::new(Mutex::new(Vec::new()));
-    let origin = Instant::now();
+    let (origin, before) = (Instant::now(), worked());
     for number in 0..CALLS {
         let due = origin + EVERY * number;
         tokio::time::sleep_until(due.into()).await;
@@ -143,29 +144,66 @@ async fn run(trouble: Trouble, ill: bool) -> Duration {
         });
     }
     assert_eq!(ours.join_all().await.len(), CALLS as usize);
+    let work = worked() - before;
     others.shutdown().await;
     let took = took.lock().unwrap().clone();
-    p99(took)
+    (p99(took), work)
+}
+
+async fn unnoticed(trouble: Trouble) {
+    // Two at a time would notice each other.
+    static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _alone = ALONE.lock().await;
+    let (mut control, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..PAIRS {
+        control.push(run(trouble, false).await);
+        with.push(run(trouble, true).await);
+    }
+    let pairs = control.iter().zip(&with);
+    let pairs = pairs.map(|((one, _), (two, _))| format!("{one:.1?}/{two:.1?}"));
+    let pairs = pairs.collect::<Vec<_>>().join(" ");
+    let (control, control_work): (Vec<_>, Vec<_>) = control.into_iter().unzip();
+    let (with, work): (Vec<_>, Vec<_>) = with.into_iter().unzip();
+    let (before, after) = (median(control), median(with));
+    let (control_work, work) = (median(control_work), median(work));
+    println!("{trouble:?}: the others' p99 {after:.2?}, control {before:.2?}; pairs {pairs}");
+    println!("{trouble:?}: processor time of a run {work:.2?}, control {control_work:.2?}");
+    let allowed = (before / 10).max(Duration::from_millis(2));
+    assert!(after <= before + allowed, "over 10 % and 2 ms: {after:.2?} against {before:.2?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement of about four minutes"]
-async fn one_that_misbehaves_is_not_noticed_by_the_calls_of_others() {
-    let mut worst = Vec::new();
-    for trouble in ALL {
-        let (mut control, mut with) = (Vec::new(), Vec::new());
-        for _ in 0..PAIRS {
-            control.push(run(trouble, false).await);
-            with.push(run(trouble, true).await);
-        }
-        let pairs = control.iter().zip(&with).map(|(one, two)| format!("{one:.1?}/{two:.1?}"));
-        let pairs = pairs.collect::<Vec<_>>().join(" ");
-        let (before, after) = (median(control), median(with));
-        println!("{trouble:?}: the others' p99 {after:.2?}, control {before:.2?}; pairs {pairs}");
-        let allowed = (before / 10).max(Duration::from_millis(2));
-        if after > before + allowed {
-            worst.push(format!("{trouble:?}: {after:.2?} against {before:.2?}"));
-        }
-    }
-    assert!(worst.is_empty(), "over 10 % and 2 ms: {worst:?}");
+#[ignore = "a measurement of two minutes"]
+async fn a_model_that_hangs_is_not_noticed_by_the_calls_of_others() {
+    unnoticed(Trouble::ModelHangs).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement of two minutes"]
+async fn a_model_that_fails_is_not_noticed_by_the_calls_of_others() {
+    unnoticed(Trouble::ModelFails).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement of two minutes"]
+async fn a_policy_that_gets_rubbish_is_not_noticed_by_the_calls_of_others() {
+    unnoticed(Trouble::PolicyGetsRubbish).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement of two minutes"]
+async fn a_policy_that_checks_for_ever_is_not_noticed_by_the_calls_of_others() {
+    unnoticed(Trouble::PolicyChecksForEver).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement of two minutes"]
+async fn a_tenant_that_floods_is_not_noticed_by_the_calls_of_others() {
+    unnoticed(Trouble::TenantFloods).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement of two minutes"]
+async fn a_consumer_that_hangs_is_not_noticed_by_calls() {
+    unnoticed(Trouble::ConsumerHangs).await;
 }
