@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use backstop_domain::{CallId, Digest, Millis, Stream};
+use backstop_domain::{CallId, ControlEvent, Digest, Event, Millis, Stream};
 use backstop_engine::{Stop, What, over, replay::Verdict};
 use backstop_ledger::{Ledger, Unreadable};
 use backstop_tests::bench::{Bench, Setup, label, load};
@@ -66,6 +66,32 @@ async fn a_record_is_compacted_step_by_step_and_the_chain_holds() {
     let left = readable(&bench, &id).await;
     assert!(!left.iter().any(|one| one == "call_ended"), "{left:?}");
     assert!(left.iter().any(|one| one == "attempt_started"), "what is nobody's words stays");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_record_says_when_something_was_forgotten_and_nothing_when_nothing_was() {
+    let (bench, _) = approved("").await;
+    let told = async || {
+        let events = bench.ledger.stream(&Stream::control("retention"), 0).await.unwrap();
+        let events = events.into_iter().map(|one| match one.event {
+            Ok(Event::Control(ControlEvent::RetentionApplied {
+                bodies, bodies_before, ..
+            })) => {
+                assert_eq!(one.envelope.actor.id, "retention");
+                assert_eq!(one.envelope.at.since(bodies_before), DAY.as_millis() as u64);
+                bodies
+            }
+            other => panic!("{other:?}"),
+        });
+        events.collect::<Vec<_>>()
+    };
+    tokio::time::sleep(DAY / 2).await;
+    assert_eq!(told().await, [0; 0], "nothing was over");
+    tokio::time::sleep(DAY).await;
+    let [bodies] = told().await.try_into().expect("one round had something to forget");
+    assert!(bodies >= 2, "the request and the answer: {bodies}");
+    tokio::time::sleep(DAY).await;
+    assert_eq!(told().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,21 +1,21 @@
 //! `backstop erase` and `backstop hold`: at a running gateway, or on the data folder of a stopped
 //! one.
 
-use std::{process::ExitCode, sync::Arc};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use backstop_domain::{Actor, ActorKind, CallId};
-use backstop_engine::{
-    Ids,
-    erasure::{Erased, Erasures, Whose as Meant},
-};
-use backstop_ledger::{Ledger, Options, SqliteLedger};
+use anyhow::{Context as _, Result, bail};
+use backstop_domain::CallId;
+use backstop_engine::erasure::{Erased, Whose as Meant};
 use serde_json::{Map, Value};
 
 use crate::{
     args::{Erase, Hold, HoldAct, Whose},
-    build, running, style,
+    here::Here,
+    running, style,
 };
+
+/// What to do about a gateway that runs.
+const IN_USE: &str = "name a running gateway with `--url`, or stop it first";
 
 /// Erases, or says what would go.
 pub fn erase(args: &Erase) -> Result<ExitCode> {
@@ -29,7 +29,7 @@ pub fn erase(args: &Erase) -> Result<ExitCode> {
             println!("{}", serde_json::to_string_pretty(&answer)?);
             return Ok(());
         }
-        let here = Here::open(whose)?;
+        let here = Here::open(&whose.data, IN_USE)?;
         let erasures = here.erasures();
         let done = erasures.erase(&meant, &here.actor, &whose.reason, args.dry_run);
         let Erased { calls, bodies, bytes, shared, gone } = done.await?;
@@ -63,7 +63,7 @@ pub fn hold(args: &Hold) -> Result<ExitCode> {
             println!("{}", serde_json::to_string_pretty(&answer)?);
             return Ok(());
         }
-        let here = Here::open(whose)?;
+        let here = Here::open(&whose.data, IN_USE)?;
         let erasures = here.erasures();
         if args.act == HoldAct::List {
             let held = erasures.holds().await?;
@@ -104,33 +104,6 @@ fn meant(whose: &Whose) -> Result<Meant> {
         (None, Some(subject)) => Meant::subject(subject)
             .with_context(|| format!("`{subject}` is no subject; write such as `customer=42`")),
         _ => bail!("say whose: one of `--call ID` and `--subject KEY=VALUE`"),
-    }
-}
-
-/// The ledger of a stopped gateway.
-struct Here {
-    ledger: Arc<dyn Ledger>,
-    ids: Ids,
-    actor: Actor,
-}
-
-impl Here {
-    fn open(whose: &Whose) -> Result<Self> {
-        if !whose.data.join("ledger.db").exists() {
-            bail!("`{}` holds no ledger", whose.data.display());
-        }
-        let ledger = SqliteLedger::open(&whose.data, &Options::default())
-            .context("name a running gateway with `--url`, or stop it first")?;
-        let actor = Actor {
-            kind: ActorKind::Operator,
-            id: "local".to_owned(),
-            via: Some("cli".to_owned()),
-        };
-        Ok(Self { ledger: Arc::new(ledger), ids: Ids::from_os(), actor })
-    }
-
-    fn erasures(&self) -> Erasures<'_> {
-        Erasures { ledger: &self.ledger, ids: &self.ids, now: build::clock().now() }
     }
 }
 

@@ -2,14 +2,19 @@
 
 use std::{path::Path, process::ExitCode};
 
-use anyhow::{Context as _, Result};
-use backstop_ledger::{Copied, Ledger as _, Options, SqliteLedger};
+use anyhow::Result;
+use backstop_ledger::Copied;
 use comfy_table::{Table, presets};
 
 use crate::{
     args::{Backup, Migrate, Restore, Size, Sweep},
-    build, files, serve, style,
+    build, files,
+    here::Here,
+    serve, style,
 };
+
+/// What to do about a gateway that runs.
+const IN_USE: &str = "a running gateway does this by itself; stop it first, or say `--dry-run`";
 
 /// Copies a data folder.
 pub fn backup(args: &Backup) -> Result<ExitCode> {
@@ -77,14 +82,11 @@ pub fn sweep(args: &Sweep) -> Result<ExitCode> {
         println!("{}", style::warn("nothing was forgotten"));
         return Ok(ExitCode::SUCCESS);
     }
-    let ledger = SqliteLedger::open(&args.data, &Options::default())
-        .context("a running gateway does this by itself; stop it first, or say `--dry-run`")?;
+    let here = Here::open(&args.data, IN_USE)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        while ledger.sweep(retention).await?.more {}
-        anyhow::Ok(())
-    })?;
-    println!("{}", style::good("forgotten"));
+    let swept = runtime.block_on(here.erasures().sweep(retention, &here.actor, || true))?;
+    let (bodies, keys) = (swept.bodies, swept.keys);
+    println!("{} {bodies} bodies and {keys} idempotency keys", style::good("forgot"));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -22,6 +22,7 @@ mod export;
 mod files;
 mod fmt;
 mod head;
+mod here;
 mod init;
 mod keeping;
 mod key;

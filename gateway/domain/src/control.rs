@@ -114,6 +114,19 @@ pub enum ControlEvent {
         /// Why, in words.
         reason: String,
     },
+    /// What its time is over for was forgotten, as the files say. Envelopes and digests stay.
+    RetentionApplied {
+        /// Idempotency keys that are free again.
+        keys: u64,
+        /// Bodies that are gone.
+        bodies: u64,
+        /// Requests and answers may be gone that nothing used since this time.
+        bodies_before: Millis,
+        /// Words of events, likewise.
+        events_before: Millis,
+        /// Words of outcomes and decisions, likewise.
+        labels_before: Millis,
+    },
     /// The gateway gives up more or less under load than before, or an operator holds it at what
     /// it gives up.
     LevelChanged {
@@ -211,6 +224,7 @@ impl ControlEvent {
             Self::RevisionLoaded { .. } => "revision_loaded",
             Self::SubscriptionChanged { .. } => "subscription_changed",
             Self::BodiesErased { .. } => "bodies_erased",
+            Self::RetentionApplied { .. } => "retention_applied",
             Self::OperatorActed { .. } => "operator_acted",
             Self::CanaryReturned { .. } => "canary_returned",
             Self::ShadowJudged { .. } => "shadow_judged",

@@ -208,13 +208,14 @@ pub const REVIEW_TYPES: [&str; 13] = [
 ];
 
 /// Every type of a control stream.
-pub const CONTROL_TYPES: [&str; 12] = [
+pub const CONTROL_TYPES: [&str; 13] = [
     "breaker_changed",
     "latch_changed",
     "revision_loaded",
     "operator_acted",
     "subscription_changed",
     "bodies_erased",
+    "retention_applied",
     "signed_in",
     "signed_out",
     "page_viewed",

@@ -171,6 +171,7 @@ fn stream(change: &ControlEvent) -> Option<Stream> {
         ControlEvent::RevisionLoaded { .. }
         | ControlEvent::SubscriptionChanged { .. }
         | ControlEvent::BodiesErased { .. }
+        | ControlEvent::RetentionApplied { .. }
         | ControlEvent::OperatorActed { .. }
         | ControlEvent::SignedIn { .. }
         | ControlEvent::SignedOut(_)
@@ -219,6 +220,7 @@ fn seen(change: &ControlEvent) {
         | ControlEvent::RevisionLoaded { .. }
         | ControlEvent::SubscriptionChanged { .. }
         | ControlEvent::BodiesErased { .. }
+        | ControlEvent::RetentionApplied { .. }
         | ControlEvent::OperatorActed { .. }
         | ControlEvent::SignedIn { .. }
         | ControlEvent::SignedOut(_)

@@ -290,7 +290,7 @@ impl Erasures<'_> {
         Ok(())
     }
 
-    async fn append(
+    pub(crate) async fn append(
         &self,
         stream: &str,
         actor: &Actor,

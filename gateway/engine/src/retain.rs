@@ -4,14 +4,18 @@
 
 use std::time::Duration;
 
-use backstop_domain::Millis;
-use backstop_ledger::{ReadFailed, Retention, Swept};
+use backstop_domain::{Actor, ControlEvent, Millis};
+use backstop_ledger::{Retention, Swept, Transaction};
 use backstop_policy::Retain;
 
 use crate::{
     engine::{Engine, Inner},
+    erasure::{EraseRefused, Erasures},
     in_force::InForce,
 };
+
+/// The control stream that tells what was forgotten.
+const RETENTION: &str = "retention";
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -45,19 +49,51 @@ impl Engine {
 
 impl Inner {
     /// One round; what it forgot.
-    async fn sweep(&self) -> Result<Swept, ReadFailed> {
+    async fn sweep(&self) -> Result<Swept, EraseRefused> {
+        let now = self.clock.now();
+        let over = over(&self.workspace.load(), now);
+        let own = Erasures { ledger: &self.ledger, ids: &self.ids, now };
+        own.sweep(over, &Actor::system("retention"), || !self.tasks.is_draining()).await
+    }
+}
+
+impl Erasures<'_> {
+    /// Forgets what its time is over for, while `goes_on`, and leaves an event that says so.
+    ///
+    /// # Errors
+    /// [`EraseRefused`] if the ledger fails; what was forgotten until then stays forgotten.
+    pub async fn sweep(
+        &self,
+        over: Retention,
+        actor: &Actor,
+        goes_on: impl Fn() -> bool,
+    ) -> Result<Swept, EraseRefused> {
         let mut all = Swept::default();
         loop {
-            let now = self.clock.now();
-            let over = over(&self.workspace.load(), now);
             let swept = self.ledger.sweep(over).await?;
             all.keys += swept.keys;
             all.bodies += swept.bodies;
-            if !swept.more || self.tasks.is_draining() {
-                return Ok(all);
+            all.more = swept.more;
+            if !swept.more || !goes_on() {
+                break;
             }
             tokio::time::sleep(BREATH).await;
         }
+        if (all.keys, all.bodies) != (0, 0) {
+            let append = self.append(RETENTION, actor, vec![told(over, all)]).await?;
+            self.ledger.append(Transaction::of(vec![append])).await?;
+        }
+        Ok(all)
+    }
+}
+
+fn told(over: Retention, swept: Swept) -> ControlEvent {
+    ControlEvent::RetentionApplied {
+        keys: swept.keys,
+        bodies: swept.bodies,
+        bodies_before: over.bodies_unused_since.unwrap_or_default(),
+        events_before: over.events_unused_since.unwrap_or_default(),
+        labels_before: over.labels_unused_since.unwrap_or_default(),
     }
 }
 

@@ -82,6 +82,7 @@ const KINDS: &[(&str, Waiting, Keeping)] = &[
     ("operator_acted",    Awaited, Inline),
     ("subscription_changed", Awaited, Inline),
     ("bodies_erased",     Awaited, Inline),
+    ("retention_applied", Awaited, Inline),
     ("signed_in",         Awaited, Inline),
     ("signed_out",        Awaited, Inline),
     ("page_viewed",       Rides,   Inline),

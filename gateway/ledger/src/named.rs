@@ -89,6 +89,7 @@ fn of_control(event: &ControlEvent, found: &mut impl FnMut(Digest)) {
         | ControlEvent::ShadowJudged { .. }
         | ControlEvent::SubscriptionChanged { .. }
         | ControlEvent::LevelChanged { .. }
+        | ControlEvent::RetentionApplied { .. }
         | ControlEvent::OperatorActed { .. }
         | ControlEvent::SignedIn { .. }
         | ControlEvent::SignedOut(_)

@@ -470,6 +470,13 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
         shared: 1,
         reason: "asked for by letter".into(),
     };
+    let forgotten = ControlEvent::RetentionApplied {
+        keys: 3,
+        bodies: 12,
+        bodies_before: Millis(START - 30),
+        events_before: Millis(START - 400),
+        labels_before: Millis(START - 2_500),
+    };
     let viewed = ControlEvent::PageViewed {
         page: "review".into(),
         target: Some("rev_1".into()),
@@ -480,8 +487,9 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
     let in_session = ControlEvent::SignedIn { by: "key".into(), session };
     let out = ControlEvent::SignedOut(None);
     let left = ControlEvent::SignedOut(Some(Left { session: Digest::of(b"session") }));
-    let controls = [breaker, latch, loaded, redelivered, erased, acted, viewed, signed_in, out];
-    let plain = controls.into_iter().map(|event| ("", event));
+    let acts = [redelivered, erased, forgotten, acted, viewed, signed_in, out];
+    let controls = [breaker, latch, loaded].into_iter().chain(acts);
+    let plain = controls.map(|event| ("", event));
     let named =
         plain.chain([("quality", quality_example()), ("session", in_session), ("session", left)]);
     named.chain(draft_examples()).chain(level_examples()).collect()
