@@ -7,10 +7,10 @@
 mod defaults;
 mod edge;
 mod hours;
+pub mod network;
 mod people;
 mod provider;
 mod queue;
-pub mod reach;
 mod references;
 mod setting;
 mod subscription;

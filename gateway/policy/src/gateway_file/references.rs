@@ -2,7 +2,7 @@
 //!
 //! It walks the tree as written, because there every name still has its place.
 
-use super::reach::private_host;
+use super::network::private_host;
 use crate::decode::Decoder;
 use crate::diagnostics::{Code, Problem, suggest};
 use crate::yaml::{Kind, Node};
@@ -55,7 +55,7 @@ pub(super) fn check_messages(root: &Node, d: &mut Decoder<'_>) {
         d.report.push(Problem::warning(Code::UnknownReference, first.key.span, say).help(help));
     }
     untold(root, d);
-    out_of_reach(root, d);
+    private_receivers(root, d);
 }
 
 /// Ways to tell people of which no queue makes use.
@@ -78,7 +78,7 @@ fn untold(root: &Node, d: &mut Decoder<'_>) {
 }
 
 /// Addresses at home, without leave to go there.
-fn out_of_reach(root: &Node, d: &mut Decoder<'_>) {
+fn private_receivers(root: &Node, d: &mut Decoder<'_>) {
     for (section, key) in [("notify", "webhook"), ("subscriptions", "url")] {
         for entry in root.get(section).map_or(&[][..], entries) {
             let Some(address) = entry.value.get(key) else { continue };

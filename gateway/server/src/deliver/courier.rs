@@ -6,7 +6,7 @@ use std::{error::Error as _, future::Future, pin::Pin, time::Duration};
 use backstop_domain::Millis;
 use reqwest::{Client, StatusCode, header::HeaderMap};
 
-use super::{Consumer, letter::Letter, reach, schedule};
+use super::{Consumer, letter::Letter, network, schedule};
 
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ impl HttpCourier {
     /// # Errors
     /// The reason, in words, if no client can be made.
     pub fn new(consumer: &Consumer) -> Result<Self, String> {
-        let guarded = reach::Guarded { private_network: consumer.private_network };
+        let guarded = network::Guarded { private_network: consumer.private_network };
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -71,7 +71,7 @@ impl HttpCourier {
 
     async fn post(&self, letter: &Letter, now: Millis) -> Receipt {
         let url = &self.consumer.url;
-        if let Err(why) = reach::literal(url, self.consumer.private_network) {
+        if let Err(why) = network::literal(url, self.consumer.private_network) {
             return Receipt::Refused(why);
         }
         let timestamp = now.0 / 1000;

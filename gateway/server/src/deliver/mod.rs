@@ -10,9 +10,9 @@ mod landing;
 mod lanes;
 mod letter;
 mod mail;
+mod network;
 mod notice;
 mod orders;
-mod reach;
 mod reading;
 mod saving;
 mod schedule;
@@ -84,16 +84,16 @@ impl Consumer {
     /// Says in the log that it is delivered to, or that nothing will ever arrive there.
     fn introduce(&self) {
         let (subscription, format, host) = (&self.name, self.format(), self.host());
-        match self.out_of_reach() {
+        match self.undeliverable() {
             Some(why) => tracing::error!(subscription, host, why, "nothing is delivered there"),
             None => tracing::info!(subscription, format, host, "is delivered to"),
         }
     }
 
     /// Why nothing is delivered to it, if its address says so already.
-    pub fn out_of_reach(&self) -> Option<String> {
+    pub fn undeliverable(&self) -> Option<String> {
         let by_mail = self.people.as_ref().is_some_and(|people| people.mail.is_some());
-        (!by_mail).then(|| reach::literal(&self.url, self.private_network).err()).flatten()
+        (!by_mail).then(|| network::literal(&self.url, self.private_network).err()).flatten()
     }
 
     /// The machine that takes it.

@@ -64,7 +64,7 @@ fn standing(
     if let Some(why) = &standing.disabled {
         return ("open", say("switched off").into_owned(), why.clone());
     }
-    if let Some(why) = consumer.out_of_reach() {
+    if let Some(why) = consumer.undeliverable() {
         return ("open", say("out of reach").into_owned(), why);
     }
     if let Some(since) = standing.failing_since {

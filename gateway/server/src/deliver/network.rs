@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use backstop_policy::gateway_file::reach::{Reach, of};
+use backstop_policy::gateway_file::network::{Network, of};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// Whether deliveries may go to that address.
@@ -13,12 +13,12 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 /// Why not, in words.
 pub fn allowed(address: IpAddr, private_network: bool) -> Result<(), String> {
     match of(address) {
-        Reach::Public => Ok(()),
-        Reach::Private if private_network => Ok(()),
-        Reach::Private => Err(format!(
+        Network::Public => Ok(()),
+        Network::Private if private_network => Ok(()),
+        Network::Private => Err(format!(
             "{address} lies in a private network; `private_network: true` allows it by name"
         )),
-        Reach::Nowhere => Err(format!("{address} is no address of a receiver")),
+        Network::Nowhere => Err(format!("{address} is no address of a receiver")),
     }
 }
 

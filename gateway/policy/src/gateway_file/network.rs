@@ -1,10 +1,10 @@
-//! Where an address lies: on the internet, at home, or nowhere. Pure; nothing is resolved here.
+//! In which network an address lies: the internet, one at home, or none. Pure; nothing is resolved.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Where an address lies.
+/// The network that an address lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum Network {
     /// On the internet.
     Public,
     /// On this machine or in a network of somebody's own.
@@ -14,17 +14,17 @@ pub enum Reach {
 }
 
 /// Where that address lies. An IPv6 address that carries an IPv4 one lies where that lies.
-pub fn of(address: IpAddr) -> Reach {
+pub fn of(address: IpAddr) -> Network {
     match address {
         IpAddr::V4(address) => of_v4(address),
         IpAddr::V6(address) => of_v6(address),
     }
 }
 
-fn of_v4(address: Ipv4Addr) -> Reach {
+fn of_v4(address: Ipv4Addr) -> Network {
     match address.octets() {
         [0, ..] | [224..=255, ..] | [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _] => {
-            Reach::Nowhere
+            Network::Nowhere
         }
         [10 | 127, ..]
         | [100, 64..=127, ..]
@@ -33,29 +33,29 @@ fn of_v4(address: Ipv4Addr) -> Reach {
         | [192, 168, ..]
         | [192, 0, 0, _]
         | [192, 88, 99, _]
-        | [198, 18 | 19, ..] => Reach::Private,
-        _ => Reach::Public,
+        | [198, 18 | 19, ..] => Network::Private,
+        _ => Network::Public,
     }
 }
 
-fn of_v6(address: Ipv6Addr) -> Reach {
+fn of_v6(address: Ipv6Addr) -> Network {
     let tail = |segments: [u16; 2]| {
         let [a, b] = segments.map(u16::to_be_bytes);
         of_v4(Ipv4Addr::new(a[0], a[1], b[0], b[1]))
     };
     match address.segments() {
-        [0, 0, 0, 0, 0, 0, 0, 0] => Reach::Nowhere,
-        [0, 0, 0, 0, 0, 0, 0, 1] => Reach::Private,
+        [0, 0, 0, 0, 0, 0, 0, 0] => Network::Nowhere,
+        [0, 0, 0, 0, 0, 0, 0, 1] => Network::Private,
         // Mapped, compatible, translated (NAT64) and tunnelled (6to4) IPv4.
         [0, 0, 0, 0, 0, 0xffff | 0, a, b] | [0x64, 0xff9b, 0, 0, 0, 0, a, b] => tail([a, b]),
         [0x2002, a, b, ..] => tail([a, b]),
-        [0x64, 0xff9b, ..] | [0xfc00..=0xfdff, ..] | [0xfe80..=0xfeff, ..] => Reach::Private,
+        [0x64, 0xff9b, ..] | [0xfc00..=0xfdff, ..] | [0xfe80..=0xfeff, ..] => Network::Private,
         [0x100, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] | [0xff00..=0xffff, ..] => {
-            Reach::Nowhere
+            Network::Nowhere
         }
         // Protocol assignments, Teredo among them: it hides an address that is not its own.
-        [0x2001, 0..=0x1ff, ..] => Reach::Nowhere,
-        _ => Reach::Public,
+        [0x2001, 0..=0x1ff, ..] => Network::Nowhere,
+        _ => Network::Public,
     }
 }
 
@@ -69,7 +69,7 @@ pub fn private_host(url: &str) -> Option<&str> {
         None => place.split(':').next()?,
     };
     let named = host.eq_ignore_ascii_case("localhost") || host.ends_with(".localhost");
-    let private = host.parse().is_ok_and(|address| of(address) == Reach::Private);
+    let private = host.parse().is_ok_and(|address| of(address) == Network::Private);
     (named || private).then_some(host)
 }
 
@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
 
-    fn reach(text: &str) -> Reach {
+    fn network(text: &str) -> Network {
         of(text.parse().unwrap())
     }
 
@@ -88,7 +88,7 @@ mod tests {
         let all = ["1.1.1.1", "100.63.0.1", "172.32.0.1", "223.255.255.1", "2606:4700::1111"];
         for text in all.into_iter().chain(["::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::"])
         {
-            assert_eq!(reach(text), Reach::Public, "{text}");
+            assert_eq!(network(text), Network::Public, "{text}");
         }
     }
 
@@ -100,7 +100,7 @@ mod tests {
         let carried = ["::ffff:127.0.0.1", "::ffff:a00:1", "::10.0.0.1", "2002:7f00:1::"];
         let nat = ["64:ff9b::127.0.0.1", "64:ff9b::169.254.169.254"];
         for text in v4.into_iter().chain(more).chain(v6).chain(carried).chain(nat) {
-            assert_eq!(reach(text), Reach::Private, "{text}");
+            assert_eq!(network(text), Network::Private, "{text}");
         }
     }
 
@@ -109,7 +109,7 @@ mod tests {
         let v4 = ["0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255", "240.0.0.1", "192.0.2.1"];
         let v6 = ["::", "ff02::1", "2001:db8::1", "100::1", "2001::1", "::ffff:0.0.0.0"];
         for text in v4.into_iter().chain(v6) {
-            assert_eq!(reach(text), Reach::Nowhere, "{text}");
+            assert_eq!(network(text), Network::Nowhere, "{text}");
         }
     }
 
