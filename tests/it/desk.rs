@@ -208,12 +208,12 @@ async fn measure_the_queue_page_over_ten_thousand_open_reviews() {
 }
 
 /// Where `.ci/run` installs what drives the browser.
-fn tools() -> PathBuf {
+pub fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/desk")
 }
 
 /// The browser, if the stories can be told. CI installs it, so there its absence is a failure.
-fn chromium() -> Option<PathBuf> {
+pub fn chromium() -> Option<PathBuf> {
     let browser = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
     let browser = browser.iter().map(PathBuf::from).find(|path| path.exists());
     let packages = ["playwright-core", "axe-core"];

@@ -53,6 +53,8 @@ const LEAVES: &[(&str, &str)] = &[
 const LEAVES_NONE: &[(&str, &str)] = &[
     ("GET /reviews/live", "a number that grows whenever a review changes; it tells of none"),
     ("GET /sign-in", "a form; nobody is known yet"),
+    ("GET /sign-in/oidc", "a link to a provider; nobody is known yet"),
+    ("GET /sign-in/oidc/return", "whom the provider brings leaves `signed_in`: `oidc.rs` tells it"),
     ("GET /desk/desk.css", "the same for everybody"),
     ("GET /desk/desk.js", "the same for everybody"),
     ("GET /desk/icon.svg", "the same for everybody"),

@@ -34,6 +34,7 @@ mod kill;
 mod lsp;
 mod notices;
 mod notices_http;
+mod oidc;
 mod pauses;
 mod pauses_http;
 mod quality;

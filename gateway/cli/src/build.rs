@@ -12,6 +12,7 @@ use backstop_policy::{
     Gateway,
     gateway_file::{self, Setting},
 };
+use backstop_server::Provider;
 use backstop_upstream::{
     Clock, Endpoint, EndpointConfig, GuardedService, HeaderText, HttpModel, HttpService, Model,
     ModelConfig, ModelGate, MonotonicClock, ProviderGate, Recorded, RecordedService, Recorder,
@@ -170,6 +171,15 @@ pub fn address(setting: &Setting) -> Result<String> {
         Setting::Text(text) => Ok(text.clone()),
         Setting::From(place) => Ok(Machine.read(&secret(place))?.expose_secret().to_owned()),
     }
+}
+
+/// The provider that signs people in at the desk, if the gateway file has one.
+pub fn provider(gateway: &Gateway) -> Result<Option<Provider>> {
+    let Some(oidc) = &gateway.oidc else { return Ok(None) };
+    let given = Machine.read(&secret(&oidc.client_secret)).context("`oidc.client_secret`")?;
+    // A checked file has it.
+    let public = gateway.http.public.as_deref().unwrap_or_default();
+    Provider::new(oidc, given, public).map(Some).map_err(anyhow::Error::msg)
 }
 
 /// Where a secret is, as the machine finds it.

@@ -152,11 +152,13 @@ async fn put_in_force(app: &App, reload: &mut Reload, files: Files) -> Result<()
     let models = build::models(&gateway, &answers, engine.clock(), Some(&before))?;
     let services = build::services(&gateway, &answers, engine.clock(), Some(&before))?;
     app.desk.tongues.reload(&files).map_err(anyhow::Error::msg)?;
+    let provider = build::provider(&gateway)?;
     let consumers = consumers(&gateway, &app.desk.tongues)?;
     let sources = files.clone();
     engine.reload(Fresh { workspace, sources, models, services }).await?;
     build::tighten(&gateway, &engine.upstreams());
     app.keys.reload(&gateway);
+    app.desk.oidc.put_in_force(provider);
     app.deliveries.put_in_force(consumers).await.map_err(anyhow::Error::msg)?;
     reload.files = files;
     Ok(())

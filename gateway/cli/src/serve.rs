@@ -125,6 +125,7 @@ pub async fn start(
     let deliveries = Deliveries::over(engine.clone());
     let desk = Desk::new(&engine, proxy);
     desk.tongues.reload(files).map_err(anyhow::Error::msg)?;
+    desk.oidc.put_in_force(build::provider(&workspace.gateway)?);
     let consumers = consumers(&workspace.gateway, &desk.tongues)?;
     deliveries.put_in_force(consumers).await.map_err(anyhow::Error::msg)?;
     let http = &workspace.gateway.http;

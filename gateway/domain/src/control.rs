@@ -154,12 +154,16 @@ pub enum ControlEvent {
     },
     /// A person came to the desk; who stands in the envelope.
     SignedIn {
-        /// By what: `key`, `password` or `login`.
+        /// By what: `key`, `password`, `login` or `oidc`.
         by: String,
         /// Digest of their session's id and of what they came in by: after a restart it shows that
         /// the session was theirs, and opens nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<Digest>,
+        /// What they may do for as long as this session lasts, if no entry of the gateway file
+        /// says it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        granted: Option<Granted>,
     },
     /// That person left it; an older record does not say by which session.
     SignedOut(Option<Left>),
@@ -174,6 +178,26 @@ pub enum ControlEvent {
         #[serde(default)]
         masked: bool,
     },
+}
+
+/// What a person may do whom a provider of OpenID Connect vouched for, in the words of the gateway
+/// file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// The queues that they work; empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<String>,
+    /// The teams that they belong to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<String>,
+    /// What they can judge.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<String>,
+    /// Whether private places are shown to them.
+    #[serde(default)]
+    pub sees_private: bool,
 }
 
 /// The session that a person left.

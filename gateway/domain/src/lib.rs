@@ -34,7 +34,7 @@ pub use call::{
     Topic, next,
 };
 pub use canonical::canonical;
-pub use control::{ControlEvent, Left, QualityOf, ShadowResult};
+pub use control::{ControlEvent, Granted, Left, QualityOf, ShadowResult};
 pub use digest::Digest;
 pub use envelope::{Actor, ActorKind, ENGINE, Envelope, Event, ReadError};
 pub use event::{

@@ -4,73 +4,22 @@
 //! replayed is kept. Without any key the gateway serves the loopback only, and everybody there is
 //! `local`.
 
-use std::collections::HashMap;
+mod known;
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
-use backstop_domain::{Actor, ActorKind, Criticality, review::Who};
+use backstop_domain::{Actor, ActorKind, review::Who};
 use backstop_engine::Caller;
-use backstop_policy::{Gateway, gateway_file::Role};
-use sha2::{Digest as _, Sha256};
-use subtle::ConstantTimeEq;
+use backstop_policy::gateway_file::Role;
 
 use crate::{app::App, problem::Problem};
 
+pub use known::{Credential, Keys, Vouched};
+
 /// Everything that a caller may be allowed to do beside calling (RULES.md section 5, `may`).
 const ACTS: [&str; 5] = ["cancel", "replay", "rollback", "review", "operate"];
-
-/// Every key, by the digest of what is sent.
-#[derive(Debug, Default)]
-pub struct Keys {
-    known: arc_swap::ArcSwap<Known>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    keys: HashMap<[u8; 32], Identity>,
-    people: HashMap<String, Member>,
-}
-
-/// A person, and by what they are known.
-#[derive(Debug)]
-struct Member {
-    person: Person,
-    keys: Vec<[u8; 32]>,
-    password: Option<String>,
-    login: Option<String>,
-}
-
-impl Member {
-    fn credentials(&self) -> Vec<Credential> {
-        let keys = self.keys.iter().copied().map(Credential::Key);
-        let password = self.password.clone().map(Credential::Password);
-        keys.chain(password).chain(self.login.as_ref().map(|_| Credential::Login)).collect()
-    }
-}
-
-/// By what a person came in. A session holds only for as long as their entry still has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// A key, by its digest.
-    Key([u8; 32]),
-    /// A password, by its hash.
-    Password(String),
-    /// A proxy that signs people in.
-    Login,
-}
-
-impl Credential {
-    /// The word in the record.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Key(_) => "key",
-            Self::Password(_) => "password",
-            Self::Login => "login",
-        }
-    }
-}
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,127 +54,6 @@ pub struct Person {
     pub sees_private: bool,
 }
 
-impl Keys {
-    /// The keys of that gateway file.
-    pub fn of(gateway: &Gateway) -> Self {
-        let keys = Self::default();
-        keys.reload(gateway);
-        keys
-    }
-
-    /// Takes over the people and keys of another gateway file; they are always live.
-    pub fn reload(&self, gateway: &Gateway) {
-        let mut known = Known::default();
-        for (name, caller) in &gateway.callers {
-            let identity = Identity::Caller {
-                caller: Caller {
-                    name: name.clone(),
-                    tenant: caller.tenant.clone(),
-                    roles: caller.roles.clone(),
-                    owner: caller.owner.clone(),
-                    policies: caller.policies.clone(),
-                    highest: Some(criticality(caller.highest)),
-                },
-                may: caller.may.iter().map(|may| may.name().to_owned()).collect(),
-            };
-            for key in &caller.keys {
-                known.keys.insert(key.0, identity.clone());
-            }
-        }
-        for (name, person) in &gateway.reviewers {
-            let identity = Identity::Person(Person {
-                name: name.clone(),
-                roles: person.roles.clone(),
-                queues: person.queues.clone().unwrap_or_default(),
-                teams: person.teams.clone(),
-                skills: person.skills.clone(),
-                sees_private: person.sees_private,
-            });
-            for key in &person.keys {
-                known.keys.insert(key.0, identity.clone());
-            }
-            let Identity::Person(who) = identity else { continue };
-            let member = Member {
-                person: who,
-                keys: person.keys.iter().map(|key| key.0).collect(),
-                password: person.password.clone(),
-                login: person.login.clone(),
-            };
-            known.people.insert(name.clone(), member);
-        }
-        self.known.store(std::sync::Arc::new(known));
-    }
-
-    /// Whether anybody must say who they are: a key is in use, or a person can sign in.
-    pub fn in_use(&self) -> bool {
-        let known = self.known.load();
-        let signs_in = |member: &Member| member.password.is_some() || member.login.is_some();
-        !known.keys.is_empty() || known.people.values().any(signs_in)
-    }
-
-    /// The person of that key.
-    pub fn person_by_key(&self, sent: &str) -> Option<(Person, Credential)> {
-        let Identity::Person(person) = self.find(sent)? else { return None };
-        Some((person, Credential::Key(Sha256::digest(sent.as_bytes()).into())))
-    }
-
-    /// The person whom a proxy knows by that name.
-    pub fn person_by_login(&self, login: &str) -> Option<Person> {
-        let known = self.known.load();
-        let mut members = known.people.values();
-        let member = members.find(|member| member.login.as_deref() == Some(login))?;
-        Some(member.person.clone())
-    }
-
-    /// The hash of that person's password.
-    pub fn password_of(&self, name: &str) -> Option<String> {
-        self.known.load().people.get(name)?.password.clone()
-    }
-
-    /// The person of that name, if their entry still has what they came in by.
-    pub fn still(&self, name: &str, by: &Credential) -> Option<Person> {
-        let known = self.known.load();
-        let member = known.people.get(name)?;
-        member.credentials().contains(by).then(|| member.person.clone())
-    }
-
-    /// By what that person can come in.
-    pub fn credentials(&self, name: &str) -> Vec<Credential> {
-        let known = self.known.load();
-        known.people.get(name).map(Member::credentials).unwrap_or_default()
-    }
-
-    /// Whether a person of that name may decide in a queue that asks for those skills.
-    pub fn can_work(&self, name: &str, queue: &str, skills: &[String]) -> bool {
-        let known = self.known.load();
-        let member = known.people.get(name);
-        member.is_some_and(|member| Identity::Person(member.person.clone()).works(queue, skills))
-    }
-
-    /// Everybody who may decide in a queue that asks for those skills, and is not excluded, by
-    /// name.
-    pub fn who_works(&self, queue: &str, skills: &[String], excluded: &[String]) -> Vec<String> {
-        let known = self.known.load();
-        let mut names: Vec<String> = known
-            .people
-            .values()
-            .map(|member| Identity::Person(member.person.clone()))
-            .filter(|person| person.works(queue, skills) && !person.who().is_among(excluded))
-            .map(|person| person.name().to_owned())
-            .collect();
-        names.sort();
-        names
-    }
-
-    fn find(&self, sent: &str) -> Option<Identity> {
-        let digest: [u8; 32] = Sha256::digest(sent.as_bytes()).into();
-        let known = self.known.load();
-        let (key, identity) = known.keys.get_key_value(&digest)?;
-        // The map has compared digests already; this keeps the last comparison free of timing.
-        bool::from(key.ct_eq(&digest)).then(|| identity.clone())
-    }
-}
-
 impl FromRequestParts<App> for Identity {
     type Rejection = Problem;
 
@@ -241,14 +69,6 @@ impl FromRequestParts<App> for Identity {
             let detail = "this key is not known; `backstop key` makes one";
             Problem::new(StatusCode::UNAUTHORIZED, "invalid_api_key", detail)
         })
-    }
-}
-
-const fn criticality(word: backstop_policy::raw::Criticality) -> Criticality {
-    match word {
-        backstop_policy::raw::Criticality::Critical => Criticality::Critical,
-        backstop_policy::raw::Criticality::Standard => Criticality::Standard,
-        backstop_policy::raw::Criticality::Sheddable => Criticality::Sheddable,
     }
 }
 

@@ -43,7 +43,7 @@ mod words;
 
 pub use app::{App, Caps};
 pub use auth::Keys;
-pub use desk::{Desk, Proxy};
+pub use desk::{Desk, Provider, Proxy};
 pub use listen::serve;
 pub use metrics::metrics;
 pub use routes::routes;

@@ -6,11 +6,12 @@ use std::{collections::BTreeMap, collections::BTreeSet, fs, path::PathBuf};
 use backstop_domain::{
     Act, AnsweredBy, Ask, AtDoor, AttemptEnded, AttemptResult, Basis, CallEvent, CallId, Cause,
     Compensation, ControlEvent, Criticality, Decision, Digest, Drawn, Effect, Ended, Envelope,
-    Escalation, Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, FullLimit, Judged,
-    Left, MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, PauseEnd, Paused,
-    Priority, Purpose, QualityOf, Reason, Received, Requested, Resolution, Resolved, ReviewEvent,
-    ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Sampled, Scored, ShadowResult, Show, Signal,
-    SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, canonical, effect_key,
+    Escalation, Estimate, Event, Face, FailureClass, Finding, ForkKind, Forked, FullLimit, Granted,
+    Judged, Left, MicroMoney, Millis, Mode, Objection, OnExpiry, Opened, Outcome, Paid, PauseEnd,
+    Paused, Priority, Purpose, QualityOf, Reason, Received, Requested, Resolution, Resolved,
+    ReviewEvent, ReviewId, ReviewKind, ReviewSpec, RunEnd, RungRef, Sampled, Scored, ShadowResult,
+    Show, Signal, SkipReason, Skipped, Source, Status, Stream, Subject, Usage, Verdict, canonical,
+    effect_key,
     envelope::{CALL_TYPES, CONTROL_TYPES, REVIEW_TYPES},
     guard::Level,
 };
@@ -482,9 +483,10 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
         target: Some("rev_1".into()),
         masked: true,
     };
-    let signed_in = ControlEvent::SignedIn { by: "password".into(), session: None };
+    let signed_in = ControlEvent::SignedIn { by: "password".into(), session: None, granted: None };
     let session = Some(Digest::of(b"session"));
-    let in_session = ControlEvent::SignedIn { by: "key".into(), session };
+    let in_session = ControlEvent::SignedIn { by: "key".into(), session, granted: None };
+    let granted = ControlEvent::SignedIn { by: "oidc".into(), session, granted: Some(granted()) };
     let out = ControlEvent::SignedOut(None);
     let left = ControlEvent::SignedOut(Some(Left { session: Digest::of(b"session") }));
     let acts = [redelivered, erased, forgotten, acted, viewed, signed_in, out];
@@ -492,7 +494,18 @@ fn control_examples() -> Vec<(&'static str, ControlEvent)> {
     let plain = controls.map(|event| ("", event));
     let named =
         plain.chain([("quality", quality_example()), ("session", in_session), ("session", left)]);
+    let named = named.chain([("granted", granted)]);
     named.chain(draft_examples()).chain(level_examples()).collect()
+}
+
+fn granted() -> Granted {
+    Granted {
+        roles: vec!["reviewer".into()],
+        queues: vec!["ap-review".into()],
+        teams: vec!["ap-automation".into()],
+        skills: vec!["french".into()],
+        sees_private: true,
+    }
 }
 
 fn quality_example() -> ControlEvent {

@@ -8,6 +8,7 @@ mod defaults;
 mod edge;
 mod hours;
 pub mod network;
+mod oidc;
 mod people;
 mod provider;
 mod queue;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 pub use defaults::Defaults;
 pub use edge::{AnswerCache, Degradation, Http, Retention, Store, StoreKind, Telemetry};
 pub use hours::Calendar;
+pub use oidc::{EMAIL, Grant, Oidc};
 pub use people::{Caller, KeyHash, May, Reviewer, Role};
 pub use provider::{
     Availability, Hedge, Model, Prices, Provider, Quality, RetryLimits, Service, Timeouts,
@@ -62,6 +64,8 @@ pub struct Gateway {
     pub callers: BTreeMap<String, Caller>,
     /// Who may decide.
     pub reviewers: BTreeMap<String, Reviewer>,
+    /// A provider of OpenID Connect that signs people in at the desk.
+    pub oidc: Option<Oidc>,
     /// Ways to tell people.
     pub notify: BTreeMap<String, Notify>,
     /// The mail server.
@@ -107,6 +111,7 @@ fn read(node: &yaml::Node, file: FileId, d: &mut Decoder<'_>) -> Option<Gateway>
     let mut f = Fields::open(node, &keys::GATEWAY, d)?;
     references::check(node, d);
     references::check_messages(node, d);
+    references::check_sign_in(node, d);
     let name: Option<Spanned<Name>> = f.required("gateway", d);
     refuse_shared_limits(&mut f, d);
     let currency = currency(&mut f, d);
@@ -120,6 +125,7 @@ fn read(node: &yaml::Node, file: FileId, d: &mut Decoder<'_>) -> Option<Gateway>
         hours: named(&mut f, "hours", d),
         callers: named(&mut f, "callers", d),
         reviewers: named(&mut f, "reviewers", d),
+        oidc: f.optional("oidc", d),
         notify: named(&mut f, "notify", d),
         mail: f.optional("mail", d),
         subscriptions: named(&mut f, "subscriptions", d),

@@ -62,15 +62,30 @@ fn of_v6(address: Ipv6Addr) -> Network {
 /// The host of an address in text, if it lies at home as it is written: no delivery goes there
 /// without leave. Other spellings, and names, are looked at when the connection is made.
 pub fn private_host(url: &str) -> Option<&str> {
+    let host = host(url)?;
+    let private = host.parse().is_ok_and(|address| of(address) == Network::Private);
+    (is_localhost(host) || private).then_some(host)
+}
+
+/// The host of an address in text.
+pub fn host(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
     let place = rest.split(['/', '?', '#']).next()?;
-    let host = match place.strip_prefix('[') {
-        Some(inner) => inner.split(']').next()?,
-        None => place.split(':').next()?,
-    };
-    let named = host.eq_ignore_ascii_case("localhost") || host.ends_with(".localhost");
-    let private = host.parse().is_ok_and(|address| of(address) == Network::Private);
-    (named || private).then_some(host)
+    match place.strip_prefix('[') {
+        Some(inner) => inner.split(']').next(),
+        None => place.split(':').next(),
+    }
+}
+
+/// Whether an address in text is one of this machine's own.
+pub fn is_this_machine(url: &str) -> bool {
+    host(url).is_some_and(|host| {
+        is_localhost(host) || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    })
+}
+
+fn is_localhost(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.ends_with(".localhost")
 }
 
 #[cfg(test)]

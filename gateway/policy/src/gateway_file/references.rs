@@ -3,17 +3,20 @@
 //! It walks the tree as written, because there every name still has its place.
 
 use super::network::private_host;
+use super::oidc::in_clear;
 use crate::decode::Decoder;
 use crate::diagnostics::{Code, Problem, suggest};
 use crate::yaml::{Kind, Node};
 
 /// From where names are taken, which key holds them, and where they must exist.
-const LINKS: [(&str, &[&str], &str, &str); 7] = [
+const LINKS: [(&str, &[&str], &str, &str); 8] = [
     ("models", &["provider"], "providers", "provider"),
     ("queues", &["hours"], "hours", "calendar"),
     ("queues", &["steps", "notify"], "notify", "way to notify"),
     ("queues", &["steps", "add_queue"], "queues", "queue"),
     ("reviewers", &["queues"], "queues", "queue"),
+    // Of its keys only `grants` holds maps.
+    ("oidc", &["queues"], "queues", "queue"),
     ("callers", &["policies"], "", "policy"),
     ("subscriptions", &["policies"], "", "policy"),
 ];
@@ -90,6 +93,55 @@ fn private_receivers(root: &Node, d: &mut Decoder<'_>) {
                 let problem = Problem::warning(Code::BadAddress, address.span, say);
                 d.report.push(problem.help(help));
             }
+        }
+    }
+}
+
+/// What can be seen of people who could not sign in: two who would be one, a provider that does not
+/// know where to send them back, and one that knows nobody.
+pub(super) fn check_sign_in(root: &Node, d: &mut Decoder<'_>) {
+    let reviewers = root.get("reviewers").map_or(&[][..], entries);
+    let logins: Vec<&Node> =
+        reviewers.iter().filter_map(|entry| entry.value.get("login")).collect();
+    same_login(&logins, d);
+    let oidc = root.get("oidc").map_or(&[][..], entries);
+    let Some(issuer) = oidc.iter().find(|entry| entry.key.value == "issuer") else { return };
+    let public = root.get("http").and_then(|http| http.get("public"));
+    let help = "add `http: {public: \"https://backstop.example.com\"}`";
+    if let Some(public) = public {
+        if let Some((code, say)) = public.as_text().and_then(in_clear) {
+            let problem = Problem::error(code, public.span, say);
+            d.report.push(problem.help("write such as `https://backstop.example.com`"));
+        }
+    } else {
+        let say = "the provider cannot send people back: nothing says where they reach the desk";
+        let problem = Problem::error(Code::UnknownReference, issuer.key.span, say);
+        d.report.push(problem.help(help));
+    }
+    let leave = root.get("oidc").and_then(|oidc| oidc.get("private_network"));
+    let leave = leave.and_then(Node::as_text) == Some("true");
+    if let Some(host) = issuer.value.as_text().and_then(private_host).filter(|_| !leave) {
+        let say = format!("nothing is asked there: `{host}` lies in a private network");
+        let problem = Problem::warning(Code::BadAddress, issuer.value.span, say);
+        d.report.push(problem.help("add `private_network: true` beside it if that is meant"));
+    }
+    let granted = oidc.iter().any(|entry| entry.key.value == "grants");
+    if !granted && logins.is_empty() {
+        let say = "nobody can sign in by this provider: it opens nothing to anybody";
+        let help = "add `grants: [{is: GROUP, roles: [reviewer]}]`, or `login:` to a reviewer";
+        let problem = Problem::warning(Code::UnknownReference, issuer.key.span, say);
+        d.report.push(problem.help(help));
+    }
+}
+
+/// People whom nothing tells apart where they sign in by their `login`.
+fn same_login(logins: &[&Node], d: &mut Decoder<'_>) {
+    let text = |node: &Node| node.as_text().map(str::to_ascii_lowercase);
+    for (at, login) in logins.iter().enumerate() {
+        if text(login).is_some() && logins.iter().take(at).any(|one| text(one) == text(login)) {
+            let say = "two people cannot have the same `login`";
+            let help = "whoever signs in by it must be one person: keep it in one entry";
+            d.report.push(Problem::error(Code::Duplicate, login.span, say).help(help));
         }
     }
 }

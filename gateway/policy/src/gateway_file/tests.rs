@@ -73,6 +73,18 @@ callers:
     highest: critical
 reviewers:
   alex: {login: alex@example.com, teams: ap, queues: [review], roles: [reviewer, lead], sees_private: true}
+oidc:
+  title: Acme
+  issuer: https://login.example.com
+  client_id: backstop
+  client_secret: {env: OIDC}
+  scopes: [email, groups]
+  name: sub
+  grants:
+    - {is: ap, roles: reviewer, queues: [review], teams: ap, skills: french, sees_private: true}
+    - {claim: realm.roles, is: [boss, chief], roles: [lead, operator]}
+  hosts: keys.example.com
+  private_network: true
 subscriptions:
   feed:
     url: https://example.com/hook
@@ -206,6 +218,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "gateway file",
     ),
     ("reviewers: {r: {password: hunter2}}", "2:27", "BS0501", "a password stands"),
+    ("reviewers: {a: {login: Ada@x}, b: {login: ada@x}}", "2:43", "BS0208", "keep it in one entry"),
     ("reviewers: {r: {queues: [q]}}", "2:26", "BS0502", "there is no queue named `q`"),
     ("subscriptions: {s: {url: \"https://x\"}}", "2:20", "BS0202", "needs the key `secret`"),
     (
@@ -259,6 +272,63 @@ fn each_mistake_is_one_problem_at_its_place() {
         }
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), MISTAKES.len(), wrong.join("\n"));
+}
+
+/// One mistake each in `oidc`, from line 3 on: the text, its place, its code, a part of the words.
+const SIGN_IN: &[(&str, &str, &str, &str)] = &[
+    ("issuer: http://login.example.com", "4:11", "BS0505", "except on this machine"),
+    ("issuer: \"https://login.example.com?a=b\"", "4:11", "BS0505", "nothing behind"),
+    ("issuer: login.example.com", "4:11", "BS0505", "must begin with"),
+    ("client_secret: abc", "4:18", "BS0501", "`{env: NAME}`"),
+    ("scopes: [\"email groups\"]", "4:12", "BS0206", "an entry of its own"),
+    ("name: nickname", "4:9", "BS0409", "`preferred_username`"),
+    ("grants: [{is: a}]", "4:12", "BS0202", "needs the key `roles`"),
+    ("grants: [{roles: viewer}]", "4:12", "BS0202", "needs the key `is`"),
+    ("grants: [{is: a, roles: revewer}]", "4:27", "BS0204", "did you mean `reviewer`?"),
+    ("grants: [{is: a, roles: viewer, queues: [q]}]", "4:44", "BS0502", "no queue named `q`"),
+    ("grant: []", "4:3", "BS0201", "did you mean `grants`?"),
+];
+
+#[test]
+fn each_mistake_about_signing_in_is_one_problem_at_its_place() {
+    let usual = ["issuer: https://x", "client_id: us", "client_secret: {env: S}"];
+    let mut wrong = Vec::new();
+    for (text, place, code, part) in SIGN_IN {
+        let (key, _) = text.split_once(' ').expect("a key");
+        let grants = "grants: [{is: a, roles: viewer}]";
+        let others = usual.iter().chain([&grants]).filter(|line| !line.starts_with(key));
+        let rest: String = others.map(|line| format!("  {line}\n")).collect();
+        let public = "http: {public: \"https://desk.example.com\"}";
+        let (gateway, shown) = read(&format!("gateway: g\n{public}\noidc:\n  {text}\n{rest}"));
+        let (place, code) = (format!("gateway.yaml:{place}\n"), format!("[{code}]"));
+        let fine = [place.as_str(), &code, part, "\n1 error\n"].iter().all(|p| shown.contains(p));
+        if !fine || gateway.is_some() {
+            wrong.push(format!("== {text}\nwanted {place}{code} {part}\n{shown}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_provider_must_know_where_people_come_back_to_and_somebody_must_be_let_in() {
+    let oidc = "oidc: {issuer: \"http://localhost:9\", client_id: us, client_secret: {env: S}";
+    let grants = "grants: [{is: a, roles: viewer}], private_network: true";
+    let told = |more: &str, rest: &str| read(&format!("gateway: g\n{oidc}{more}}}\n{rest}"));
+    let public = "http: {public: \"http://127.0.0.1:8484\"}\n";
+    let (gateway, shown) = told(&format!(", {grants}"), public);
+    assert_eq!(shown, "", "this machine needs no encryption");
+    let oidc = gateway.and_then(|gateway| gateway.oidc).expect("a provider");
+    assert_eq!((&*oidc.title, &*oidc.name, oidc.private_network), ("localhost", "email", true));
+    assert_eq!(oidc.scopes, ["openid", "email", "profile"]);
+    let (gateway, shown) = told(&format!(", {grants}"), "");
+    assert!(gateway.is_none() && shown.contains("cannot send people back"), "{shown}");
+    let (gateway, shown) = told(&format!(", {grants}"), "http: {public: \"http://desk.x\"}\n");
+    assert!(gateway.is_none() && shown.contains("gateway.yaml:3:16\n"), "{shown}");
+    let (gateway, shown) = told("", public);
+    assert!(gateway.is_some() && shown.contains("nobody can sign in"), "{shown}");
+    assert!(shown.contains("`localhost` lies in a private network"), "{shown}");
+    let entry = format!("{public}reviewers: {{ada: {{login: ada@example.com}}}}\n");
+    assert_eq!(told(", private_network: true", &entry).1, "");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::judging::ON;
 use super::policy::PENDINGS;
 use super::{
-    BUDGET, CALLER, FileUse, LIMIT, MAIL, NOTIFY, Names, QUEUE, RETAIN, REVIEWER, STORE_RETAIN,
-    SUBSCRIPTION, Unit, Value, Word, shapes,
+    BUDGET, CALLER, FileUse, LIMIT, MAIL, NOTIFY, Names, OIDC, QUEUE, RETAIN, REVIEWER,
+    STORE_RETAIN, SUBSCRIPTION, Unit, Value, Word, shapes,
 };
 use crate::gateway_file::StoreKind;
 use crate::raw::{Durability, Stream};
@@ -38,6 +38,8 @@ shapes! {
         "callers" => Value::Named(Names::Caller, &Value::Map(&CALLER)),
         /// Who may decide, by name.
         "reviewers" => Value::Named(Names::Reviewer, &Value::Map(&REVIEWER)),
+        /// A provider of OpenID Connect that signs people in at the desk.
+        "oidc" => Value::Map(&OIDC),
         /// Ways to tell people, by name.
         "notify" => Value::Named(Names::Notify, &Value::Map(&NOTIFY)),
         /// The mail server.

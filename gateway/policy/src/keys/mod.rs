@@ -9,6 +9,7 @@ mod around;
 mod gateway;
 pub mod json_schema;
 mod judging;
+mod oidc;
 mod people;
 mod policy;
 mod prompt;
@@ -25,6 +26,7 @@ pub use gateway::{
     PRICE, PROVIDER, QUALITY, RETRIES, SECRET, SERVICE, STORE, TELEMETRY, TIMEOUT,
 };
 pub use judging::{BLOCK, CHECK, ON, ROW, RULE, SOURCE, TOOL, TOOL_LIMIT};
+pub use oidc::{GRANT, OIDC};
 pub use people::{CALLER, MAIL, NOTIFY, REVIEWER, SUBSCRIPTION};
 pub use policy::{CANARY, FRAGMENT, POLICY, RETURN_IF};
 pub use prompt::PROMPT;

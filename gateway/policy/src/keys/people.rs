@@ -6,7 +6,7 @@ use crate::gateway_file::{Format, MailTls, May, Payload, Role};
 use crate::raw::Criticality;
 
 const POLICIES: Value = Value::OneOrMany(&Value::Name(Names::Policy));
-const TEXTS: Value = Value::OneOrMany(&Value::Text);
+pub(super) const TEXTS: Value = Value::OneOrMany(&Value::Text);
 
 const HASHES: Value = Value::OneOrMany(&Value::Like(
     "^sha256:[0-9a-fA-F]{64}$",

@@ -150,7 +150,7 @@ async fn drain(mut answer: reqwest::Response) {
 }
 
 /// Why no answer came, without the address: it may hold what is nobody's business.
-fn unreachable(error: &reqwest::Error) -> String {
+pub(crate) fn unreachable(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     let mut last = None;
     while let Some(error) = cause {

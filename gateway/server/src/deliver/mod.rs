@@ -10,7 +10,7 @@ mod landing;
 mod lanes;
 mod letter;
 mod mail;
-mod network;
+pub(crate) mod network;
 mod notice;
 mod orders;
 mod reading;
@@ -30,6 +30,7 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub(crate) use self::courier::unreachable;
 pub use self::{
     courier::{Courier, Going, HttpCourier, Receipt},
     feed::{Feed, Wanted},

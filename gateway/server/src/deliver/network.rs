@@ -1,6 +1,6 @@
-//! Which addresses a delivery may go to. A consumer's address is resolved once per connection,
-//! every address that comes back is looked at, and the connection goes to those very ones: a name
-//! that answers differently the next time changes nothing.
+//! Which addresses a delivery may go to, and a question to a provider that signs people in. A name
+//! is resolved once per connection, every address that comes back is looked at, and the connection
+//! goes to those very ones: a name that answers differently the next time changes nothing.
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -1,8 +1,9 @@
 //! The desk: pages on which people decide. Rendered here, escaped by the compiler-checked templates
 //! in `pages/`; every act is a plain form that works without JavaScript.
 //!
-//! A GET never changes anything: mail scanners and previews follow links. Whoever decides does so
-//! by the engine's commands, the same as the API's.
+//! A GET never changes anything: mail scanners and previews follow links. (The one exception is the
+//! way back from a provider that signs people in, which counts once and in one browser.) Whoever
+//! decides does so by the engine's commands, the same as the API's.
 
 mod board;
 mod bulk;
@@ -14,6 +15,7 @@ mod fields;
 mod flips;
 mod follow;
 mod frame;
+mod oidc;
 mod overview;
 mod policies;
 mod quality;
@@ -44,6 +46,7 @@ use crate::{app::App, tongue::Tongues, words};
 use follow::Followed;
 use visitor::{KEYS_COOKIE, Posted};
 
+pub use oidc::Provider;
 pub use visitor::{Peer, Proxy};
 
 /// What the desk keeps in memory.
@@ -52,6 +55,8 @@ pub struct Desk {
     pub(crate) sessions: session::Sessions,
     /// Wrong tries to get in.
     pub(crate) tries: sign_in::Tries,
+    /// A provider that signs people in, if there is one.
+    pub oidc: oidc::Door,
     /// A proxy that signs people in, if one is trusted.
     pub(crate) proxy: Option<Proxy>,
     /// The open reviews, in the order in which people see them.
@@ -73,6 +78,7 @@ impl Desk {
                 engine.clock().now(),
             ),
             tries: sign_in::Tries::default(),
+            oidc: oidc::Door::default(),
             proxy,
             board: Followed::default(),
             day: Followed::default(),
@@ -104,6 +110,8 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/policies", get(policies::show))
         .route("/quality", get(quality::show))
         .route("/sign-in", get(sign_in::show).post(sign_in::enter))
+        .route("/sign-in/oidc", get(oidc::start))
+        .route("/sign-in/oidc/return", get(oidc::back))
         .route("/sign-out", post(sign_in::leave))
         .route("/preferences", post(preferences))
         .route("/desk/desk.css", get(|sent: HeaderMap| asset(sent, "text/css", CSS)))

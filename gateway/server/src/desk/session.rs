@@ -4,13 +4,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use backstop_domain::{ControlEvent, Digest, Event, Left, Millis, Stream};
+use backstop_domain::{ControlEvent, Digest, Event, Granted, Left, Millis, Stream};
+use backstop_policy::gateway_file::Role;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use parking_lot::Mutex;
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
-use crate::{app::App, auth::Credential};
+use crate::{
+    app::App,
+    auth::{Credential, Keys, Person},
+};
 
 /// Longest session, in milliseconds: a working day.
 const LONGEST_MS: u64 = 12 * 3_600_000;
@@ -37,6 +41,8 @@ pub struct Session {
     pub name: String,
     /// By what they came in.
     pub by: Credential,
+    /// What they may do while it lasts, if no entry of the file says it.
+    pub granted: Option<Granted>,
     /// When.
     pub began: Millis,
     /// When they last asked for something.
@@ -44,6 +50,17 @@ pub struct Session {
 }
 
 impl Session {
+    /// Who that is now; nobody, if the file does not know any more what they came in by.
+    pub fn person(&self, keys: &Keys) -> Option<Person> {
+        match &self.granted {
+            None => keys.still(&self.name, &self.by),
+            Some(granted) => {
+                let still = keys.still_vouched(&self.name, &self.by);
+                still.then(|| stranger(&self.name, granted)).flatten()
+            }
+        }
+    }
+
     fn is_over(&self, now: Millis) -> bool {
         now.since(self.began) >= LONGEST_MS || now.since(self.used) >= IDLE_MS
     }
@@ -82,9 +99,14 @@ impl Sessions {
         let mut found = None;
         for recorded in &events {
             match &recorded.event {
-                Ok(Event::Control(ControlEvent::SignedIn { session: Some(session), .. })) => {
+                Ok(Event::Control(ControlEvent::SignedIn {
+                    session: Some(session),
+                    granted,
+                    ..
+                })) => {
                     let by = theirs.iter().find(|by| digest(id, by) == *session);
-                    found = by.map(|by| (recorded.envelope.at, by.clone())).or(found);
+                    let began = |by: &Credential| (recorded.envelope.at, by.clone(), granted);
+                    found = by.map(began).or(found);
                 }
                 Ok(Event::Control(ControlEvent::SignedOut(left))) => {
                     // An older record does not say which session ended: then all did.
@@ -96,24 +118,39 @@ impl Sessions {
                 _ => {}
             }
         }
-        let (began, by) = found.filter(|(began, _)| *began < self.since)?;
+        let (began, by, granted) = found.filter(|(began, ..)| *began < self.since)?;
         // What they were shown last stands in the record too.
         let used = events.last().map_or(began, |last| last.envelope.at);
-        let session = Session { name: name.to_owned(), by, began, used };
+        let session = Session { name: name.to_owned(), by, granted: granted.clone(), began, used };
         self.open(id.to_owned(), session);
         self.find(id, now)
     }
 
     /// The cookie that names a session.
     pub fn cookie(&self, id: &str) -> String {
-        format!("{id}.{}", self.mac("cookie", id))
+        self.signed("cookie", id)
     }
 
     /// The session that a cookie names, if we signed it.
     pub fn read(&self, cookie: &str) -> Option<String> {
-        // A name may hold a point; a signature holds none.
-        let (id, mac) = cookie.rsplit_once('.')?;
-        same(&self.mac("cookie", id), mac).then(|| id.to_owned())
+        self.unsigned("cookie", cookie).map(str::to_owned)
+    }
+
+    /// A text with our signature, for that purpose alone.
+    pub fn signed(&self, purpose: &str, text: &str) -> String {
+        format!("{text}.{}", self.mac(purpose, text))
+    }
+
+    /// The text that we signed for that purpose.
+    pub fn unsigned<'a>(&self, purpose: &str, signed: &'a str) -> Option<&'a str> {
+        // A text may hold a point; a signature holds none.
+        let (text, mac) = signed.rsplit_once('.')?;
+        same(&self.mac(purpose, text), mac).then_some(text)
+    }
+
+    /// When this process started.
+    pub const fn since(&self) -> Millis {
+        self.since
     }
 
     /// What every form of that session carries, so that no other site can send one.
@@ -159,7 +196,8 @@ impl Sessions {
         self.open.lock().remove(id)
     }
 
-    fn mac(&self, purpose: &str, id: &str) -> String {
+    /// What only we can make of a text, for that purpose.
+    pub fn mac(&self, purpose: &str, id: &str) -> String {
         // HMAC takes a key of any length, so this cannot fail; without a key nothing would fit.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()) else {
             return String::new();
@@ -179,11 +217,27 @@ pub fn digest(id: &str, by: &Credential) -> Digest {
         Credential::Key(key) => key.to_vec(),
         Credential::Password(hash) => hash.as_bytes().to_vec(),
         Credential::Login => Vec::new(),
+        Credential::Provider(vouched) => vouched.to_string().into_bytes(),
     };
     Digest::of(&[id.as_bytes(), b" ", by.word().as_bytes(), b" ", &own].concat())
 }
 
-fn same(expected: &str, sent: &str) -> bool {
+/// Somebody who stands in no entry, with what a provider's word opened to them; nobody, if a role
+/// is none that we know.
+pub fn stranger(name: &str, granted: &Granted) -> Option<Person> {
+    let roles = granted.roles.iter().map(|role| Role::parse(role));
+    Some(Person {
+        name: name.to_owned(),
+        roles: roles.collect::<Option<_>>()?,
+        queues: granted.queues.clone(),
+        teams: granted.teams.clone(),
+        skills: granted.skills.clone(),
+        sees_private: granted.sees_private,
+    })
+}
+
+/// Whether two secret texts are the same, in the same time for all.
+pub fn same(expected: &str, sent: &str) -> bool {
     !expected.is_empty() && bool::from(expected.as_bytes().ct_eq(sent.as_bytes()))
 }
 
@@ -198,7 +252,8 @@ mod tests {
     }
 
     fn came(at: Millis) -> Session {
-        Session { name: "ada".into(), by: Credential::Login, began: at, used: at }
+        let by = Credential::Login;
+        Session { name: "ada".into(), by, granted: None, began: at, used: at }
     }
 
     #[test]

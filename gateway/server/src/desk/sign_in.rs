@@ -1,4 +1,4 @@
-//! Signing in with a key or a password, and out again.
+//! Signing in with a key or a password, or beside them by a provider, and out again.
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -9,6 +9,7 @@ use argon2::{
 use askama::Template;
 use axum::{
     extract::State,
+    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
 };
 use backstop_domain::{ControlEvent, Left, Millis};
@@ -20,6 +21,7 @@ use crate::{
     app::App,
     auth::{Credential, Identity, Person},
     desk::{
+        oidc::{Came, Provider, Refused},
         session::{self, Session},
         trouble::{Trouble, html},
         visitor::{Guest, Posted, PostedByGuest},
@@ -37,6 +39,10 @@ const PAUSE_MS: u64 = 1_000;
 const PAUSE_MAX_MS: u64 = 15 * 60_000;
 /// Most names and addresses whose tries are counted.
 const COUNTED_MAX: usize = 10_000;
+/// Where whoever signed out is led to.
+const OUT: &str = "out";
+/// The same for whoever had come by the provider, where they may want to sign out, too.
+const OUT_OF_PROVIDER: &str = "out-oidc";
 /// Checked when a name has no password, so that both take the same time.
 const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdA$\
                        2EYxfAqbfBJD3EOFtKQfYt9Hj1xH0Wx7KkGbwSt3uFc";
@@ -89,7 +95,7 @@ impl Tries {
 /// Where to go afterwards.
 #[derive(Debug, Deserialize)]
 pub struct To {
-    to: Option<String>,
+    pub(super) to: Option<String>,
 }
 
 #[derive(Template)]
@@ -101,6 +107,30 @@ struct Page {
     name: String,
     wrong: Option<String>,
     out: bool,
+    /// The provider by which one can come in, too, and the link that leads there.
+    other: Option<(String, String)>,
+    /// Where one signs out of one, with its name.
+    way_out: Option<(String, String)>,
+}
+
+impl Page {
+    fn new(app: &App, guest: &Guest, to: String) -> Self {
+        let other = app.desk.oidc.provider().map(|provider| {
+            let there: String = url::form_urlencoded::byte_serialize(to.as_bytes()).collect();
+            let there = if to.is_empty() { there } else { format!("?to={there}") };
+            (provider.oidc.title.clone(), format!("/sign-in/oidc{there}"))
+        });
+        Self {
+            gateway: app.engine.workspace().gateway.name.clone(),
+            token: guest.token.clone(),
+            to,
+            name: String::new(),
+            wrong: None,
+            out: false,
+            other,
+            way_out: None,
+        }
+    }
 }
 
 /// `GET /sign-in`.
@@ -108,15 +138,14 @@ pub async fn show(State(app): State<App>, guest: Guest, Asked(To { to }): Asked<
     if !app.keys.in_use() {
         return Redirect::to("/").into_response();
     }
-    let out = to.as_deref() == Some("out");
-    let page = Page {
-        gateway: app.engine.workspace().gateway.name.clone(),
-        token: guest.token.clone(),
-        to: inside(to.as_deref()),
-        name: String::new(),
-        wrong: None,
-        out,
-    };
+    let mut page = Page::new(&app, &guest, inside(to.as_deref()));
+    page.out = matches!(to.as_deref(), Some(OUT | OUT_OF_PROVIDER));
+    if to.as_deref() == Some(OUT_OF_PROVIDER)
+        && let Some(provider) = app.desk.oidc.provider()
+    {
+        let out = provider.way_out().await;
+        page.way_out = out.map(|out| (provider.oidc.title.clone(), String::from(out)));
+    }
     let mut response = html(&page);
     guest.dress(&app, &mut response);
     response
@@ -132,42 +161,69 @@ pub async fn enter(
     let secret = fields.one("secret").unwrap_or_default();
     match known(&app, &name, secret, peer).await {
         Ok((person, by)) => {
-            let mut response = Redirect::to(if to.is_empty() { "/" } else { &to }).into_response();
-            let actor = Identity::Person(person.clone()).actor("desk");
-            let sid = guest.renewed(&app, Some(&person.name), &mut response);
-            let session = Some(session::digest(&sid, &by));
-            let event = ControlEvent::SignedIn { by: by.word().to_owned(), session };
-            app.engine.note(actor, event).await?;
-            let now = app.engine.clock().now();
-            app.desk.sessions.close(&guest.sid);
-            let session = Session { name: person.name, by, began: now, used: now };
-            app.desk.sessions.open(sid, session);
-            Ok(response)
+            let came = Came { person, by, granted: None };
+            admitted(&app, &guest, came, &to).await
         }
         Err(wrong) => {
-            let page = Page {
-                gateway: app.engine.workspace().gateway.name.clone(),
-                token: guest.token.clone(),
-                to,
-                name,
-                wrong: Some(wrong),
-                out: false,
-            };
-            Ok((axum::http::StatusCode::UNPROCESSABLE_ENTITY, html(&page)).into_response())
+            let page = Page { name, wrong: Some(wrong), ..Page::new(&app, &guest, to) };
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, html(&page)).into_response())
         }
     }
+}
+
+/// Lets somebody in: a session of their own, and a line in the record.
+pub(super) async fn admitted(
+    app: &App,
+    guest: &Guest,
+    came: Came,
+    to: &str,
+) -> Result<Response, Trouble> {
+    let Came { person, by, granted } = came;
+    let mut response = Redirect::to(if to.is_empty() { "/" } else { to }).into_response();
+    let actor = Identity::Person(person.clone()).actor("desk");
+    let sid = guest.renewed(app, Some(&person.name), &mut response);
+    let session = Some(session::digest(&sid, &by));
+    let event =
+        ControlEvent::SignedIn { by: by.word().to_owned(), session, granted: granted.clone() };
+    app.engine.note(actor, event).await?;
+    let now = app.engine.clock().now();
+    app.desk.sessions.close(&guest.sid);
+    let session = Session { name: person.name, by, granted, began: now, used: now };
+    app.desk.sessions.open(sid, session);
+    Ok(response)
+}
+
+/// The page for somebody whom the provider did not bring in: why, and every other way.
+pub(super) fn refused(
+    app: &App,
+    guest: &Guest,
+    provider: &Provider,
+    refused: &Refused,
+    to: &str,
+) -> Response {
+    metrics::counter!("backstop_sign_ins_refused_total").increment(1);
+    tracing::warn!(why = %refused.why(), "a sign-in by the provider was refused");
+    let mut page = Page::new(app, guest, to.to_owned());
+    page.wrong = Some(refused.words(&provider.oidc.title, &page.gateway));
+    let mut response = (refused.status(), html(&page)).into_response();
+    guest.dress(app, &mut response);
+    response
 }
 
 /// `POST /sign-out`.
 pub async fn leave(State(app): State<App>, posted: Posted) -> Result<Response, Trouble> {
     let Posted { visitor, .. } = posted;
     let sid = &visitor.guest.sid;
+    let mut out = OUT;
     if let Some(closed) = app.desk.sessions.close(sid) {
+        if matches!(closed.by, Credential::Provider(_)) {
+            out = OUT_OF_PROVIDER;
+        }
         let left = Left { session: session::digest(sid, &closed.by) };
         let event = ControlEvent::SignedOut(Some(left));
         app.engine.note(visitor.identity.actor("desk"), event).await?;
     }
-    let mut response = Redirect::to("/sign-in?to=out").into_response();
+    let mut response = Redirect::to(&format!("/sign-in?to={out}")).into_response();
     visitor.guest.renewed(&app, None, &mut response);
     Ok(response)
 }

@@ -126,7 +126,7 @@ impl FromRequestParts<App> for Visitor {
         }
         let now = app.engine.clock().now();
         let session = app.desk.sessions.find_or_take_up(app, &guest.sid, now).await;
-        let person = session.and_then(|session| app.keys.still(&session.name, &session.by));
+        let person = session.and_then(|session| session.person(&app.keys));
         let Some(person) = person else {
             let to = parts.uri.path_and_query().map(|to| to.as_str().to_owned());
             let to = to.filter(|_| parts.method == axum::http::Method::GET);
@@ -226,7 +226,8 @@ fn is_secure(headers: &HeaderMap) -> bool {
     headers.get("x-forwarded-proto").is_some_and(|proto| proto.as_bytes() == b"https")
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// A cookie of a request.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|one| one.split_once('='));
     pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
