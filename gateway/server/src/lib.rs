@@ -51,4 +51,4 @@ pub use tongue::{Tongue, Tongues};
 pub use view::call as call_view;
 
 /// What pages say, in the reader's language.
-use tongue::{phrase, say};
+use tongue::{named, phrase, say};

@@ -22,7 +22,7 @@ use crate::app::App;
 
 mod phrase;
 
-pub use phrase::phrase;
+pub use phrase::{named, phrase};
 
 /// Where a workspace has its languages.
 const FOLDER: &str = "policies/words/";

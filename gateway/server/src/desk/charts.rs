@@ -15,7 +15,8 @@ pub struct Bars {
     width: usize,
     most: u64,
     parts: Vec<Part>,
-    marks: Vec<(usize, String)>,
+    /// Where in the width, in percent, and what stands there.
+    marks: Vec<(String, String)>,
 }
 
 struct Part {
@@ -52,9 +53,11 @@ impl Bars {
                 }
             }
         }
-        let marks =
-            marks.into_iter().map(|(index, text)| (index * WIDE + WIDE / 2, text)).collect();
-        Self { label, width: columns.len().max(1) * WIDE, most, parts, marks }
+        let width = columns.len().max(1) * WIDE;
+        let left = |index: usize| index * WIDE * 1_000 / width;
+        let percent = |thousandths: usize| format!("{}.{}%", thousandths / 10, thousandths % 10);
+        let marks = marks.into_iter().map(|(index, text)| (percent(left(index)), text)).collect();
+        Self { label, width, most, parts, marks }
     }
 }
 
@@ -69,5 +72,13 @@ mod tests {
         let high = |x: usize| bars.parts.iter().filter(|p| p.x == x).map(|p| p.high).sum::<u64>();
         assert_eq!((high(2), high(2 + WIDE), high(2 + 2 * WIDE)), (30, 60, 0));
         assert_eq!(bars.most, 6);
+    }
+
+    #[test]
+    fn a_mark_begins_where_its_column_does_however_wide_the_chart_is() {
+        let marks = vec![(0, "first".to_owned()), (3, "last".to_owned())];
+        let bars = Bars::of("x".into(), &vec![vec![1]; 4], &["a"], marks);
+        let places: Vec<&str> = bars.marks.iter().map(|(place, _)| place.as_str()).collect();
+        assert_eq!(places, ["0.0%", "75.0%"]);
     }
 }

@@ -80,6 +80,36 @@ impl fmt::Display for Phrase {
 
 impl askama::filters::HtmlSafe for Phrase {}
 
+/// Words in which names stand between backticks, as problems and the record have them. On a page
+/// the names are marked up instead.
+pub struct Named(String);
+
+/// Those words, for a page.
+pub fn named(text: impl fmt::Display) -> Named {
+    let text = escaped(&text);
+    let mut html = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, name, after)) = rest.split_once('`').and_then(|(before, rest)| {
+        let (name, after) = rest.split_once('`')?;
+        Some((before, name, after))
+    }) {
+        html.push_str(before);
+        html.push_str("<code>");
+        html.push_str(name);
+        html.push_str("</code>");
+        rest = after;
+    }
+    Named(html + rest)
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl askama::filters::HtmlSafe for Named {}
+
 fn escaped(text: &dyn fmt::Display) -> String {
     let text = text.to_string();
     let mut safe = String::with_capacity(text.len());

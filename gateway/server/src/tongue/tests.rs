@@ -196,6 +196,18 @@ fn what_is_put_into_a_sentence_is_escaped_and_so_is_the_sentence() {
     assert_eq!(told, expected);
 }
 
+#[test]
+fn names_between_backticks_are_marked_up_and_everything_is_escaped() {
+    for (words, html) in [
+        ("asked `steady` <twice>", "asked <code>steady</code> &#60;twice&#62;"),
+        ("`a` and `<b>`", "<code>a</code> and <code>&#60;b&#62;</code>"),
+        ("one ` alone, `so`", "one <code> alone, </code>so`"),
+        ("none", "none"),
+    ] {
+        assert_eq!(named(words).to_string(), html);
+    }
+}
+
 #[tokio::test]
 async fn a_sentence_with_values_in_the_middle_is_said_in_the_readers_order() {
     let own = r#"{"{count} over time": "über die Zeit: {count} <b>"}"#;
