@@ -620,7 +620,7 @@ const stories = {
       }
     };
     const before = (await events()).length;
-    const [seen, todo] = [new Set(), ["/", "/overview", "/policies", "/quality", "/sign-in"]];
+    const [seen, todo] = [new Set(), ["/", "/calls", "/overview", "/policies", "/quality", "/sign-in"]];
     while (todo.length > 0 && seen.size < 150) {
       const path = todo.pop();
       if (seen.has(path)) continue;
@@ -775,13 +775,43 @@ const stories = {
     is.match(await page.locator(".taken").innerText(), /the order was withdrawn/);
   },
 
+  "a call is found by what is known of it, by keyboard and without a script, and opened by its id": async () => {
+    const [one, two] = [await asks(invoice({ route: "calm" })), await asks(invoice({ route: "calm" }))];
+    const waits = await asks(invoice());
+    const plain = await enters("olga", { javaScriptEnabled: false });
+    await plain.goto("/overview");
+    await plain.locator("nav[aria-label=Pages] >> text=Calls").click();
+    const ids = () => plain.locator("#list tr[id]").evaluateAll((rows) => rows.map((row) => row.id));
+    is.deepEqual((await ids()).slice(0, 3), [waits.call, two.call, one.call], "the newest first");
+    await plain.getByLabel("Policy").selectOption("invoice");
+    await plain.getByLabel("Outcome").selectOption("accepted");
+    await plain.getByLabel("Came in").selectOption("1h");
+    await plain.click("text=Find");
+    is.deepEqual((await ids()).slice(0, 2), [two.call, one.call]);
+    is.ok(!(await ids()).includes(waits.call));
+    is.equal(await plain.getByLabel("Outcome").inputValue(), "accepted", "what was chosen stays chosen");
+    await plain.getByLabel("by its id").fill(` ${waits.call} `);
+    await plain.keyboard.press("Enter");
+    await plain.waitForURL(`**/calls/${waits.call}`);
+    const page = await enters("olga");
+    await page.goto("/calls");
+    await page.keyboard.press("j");
+    await page.keyboard.press("j");
+    is.equal(await page.locator("tr.here").getAttribute("id"), two.call);
+    await page.keyboard.press("Enter");
+    await page.waitForURL(`**/calls/${two.call}`);
+    is.deepEqual(page.complaints, []);
+  },
+
   "who may not decide sees no buttons, and the server refuses them all the same": async () => {
     const asked = await asks(invoice());
     const page = await enters("ada");
     const other = await api("GET", `/v1/reviews/${asked.review}`);
     is.equal(other.status, 200);
-    await page.goto("/overview");
-    is.match(await page.locator("main").innerText(), /Not allowed/);
+    for (const path of ["/overview", "/calls", "/quality"]) {
+      await page.goto(path);
+      is.match(await page.locator("main").innerText(), /Not allowed/);
+    }
     await page.goto(`/calls/${asked.call}`);
     is.equal(page.url().endsWith(asked.call), true);
     const token = await (async () => { await page.goto("/reviews"); return page.inputValue("#list [name=token]"); })();
@@ -803,7 +833,7 @@ const stories = {
     const complaint = await api("POST", `/v1/calls/${done.call}/complaints`, { reason: "six pens, not seven" });
     const pages = {
       queue: "/reviews", review: `/reviews/${asked.review}`, pair: `/reviews/${paired.review}`,
-      json: `/reviews/${asked.review}?as=json`, call: `/calls/${done.call}`, overview: "/overview", policies: "/policies", quality: "/quality",
+      json: `/reviews/${asked.review}?as=json`, call: `/calls/${done.call}`, calls: "/calls", overview: "/overview", policies: "/policies", quality: "/quality",
       taken: `/reviews/${held.review}`, complaint: `/reviews/${complaint.body.review}`, lost: "/reviews/rev_nowhere",
     };
     if (shots) mkdirSync(shots, { recursive: true });

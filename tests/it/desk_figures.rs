@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use backstop_tests::desk::{link, listed, section, words};
 use backstop_tests::workspace::LEAD_KEY;
 use backstop_tests::{Caller, Gateway, Person, Upstream, Workspace};
 use serde_json::{Value, json};
@@ -31,28 +32,12 @@ fn of<'r>(record: &'r [Value], kind: &'static str) -> impl Iterator<Item = &'r V
     record.iter().filter(move |event| event["type"] == kind)
 }
 
-/// The words of a piece of a page, without its tags.
-fn words(html: &str) -> String {
-    let mut words = String::new();
-    for piece in html.split('<') {
-        words.push_str(piece.split_once('>').map_or(piece, |(_, text)| text));
-        words.push(' ');
-    }
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The section of a page that is headed by that id.
-fn section<'p>(page: &'p str, id: &str) -> &'p str {
-    let (_, rest) = page.split_once(&format!("<h2 id=\"{id}\"")).unwrap_or_else(|| panic!("{id}"));
-    rest.split("</section>").next().unwrap()
-}
-
 /// Names with their counts, as a list of the page has them.
 fn counts(section: &str) -> BTreeMap<String, u64> {
     let pairs = section.split("<dt>").skip(1).map(|pair| {
         let (name, rest) = pair.split_once("</dt>").unwrap();
         let count = words(rest.split("</dd>").next().unwrap());
-        (name.to_owned(), count.parse().unwrap())
+        (words(name), count.parse().unwrap())
     });
     pairs.collect()
 }
@@ -113,6 +98,11 @@ async fn the_overview_counts_what_the_record_holds() {
     assert_eq!(classes["rule"], 3, "one refused and two that wait: {classes:?}");
     assert_eq!(ends["approved"], 2, "{ends:?}");
     assert_eq!(counts(section(&page, "h-ends")), ends);
+    for (outcome, count) in &ends {
+        let to = link(section(&page, "h-ends"), outcome).expect("a count leads to what it counts");
+        let list = leo.get(&to).await.text;
+        assert_eq!(listed(&list).len() as u64, *count, "{to}");
+    }
     assert_eq!(counts(section(&page, "h-fails")), classes);
     let calls = of(&record, "call_received").count() as u64;
     let open = calls - ends.values().sum::<u64>();

@@ -21,6 +21,7 @@ const LEAVES: &[(&str, &str)] = &[
     ("GET /", "page_viewed"),
     ("GET /reviews", "page_viewed"),
     ("GET /reviews/{id}", "page_viewed"),
+    ("GET /calls", "page_viewed"),
     ("GET /calls/{id}", "page_viewed"),
     ("GET /overview", "page_viewed"),
     ("GET /policies", "page_viewed"),

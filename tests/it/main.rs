@@ -9,6 +9,7 @@ mod deliveries_http;
 mod deliveries_isolation;
 mod demo;
 mod desk;
+mod desk_calls;
 mod desk_figures;
 mod desk_large;
 mod desk_record;

@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod binary;
 pub mod caller;
+pub mod desk;
 pub mod gateway;
 pub mod history;
 pub mod person;

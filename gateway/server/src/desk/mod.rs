@@ -8,6 +8,7 @@
 mod board;
 mod bulk;
 mod call;
+mod calls;
 mod charts;
 mod day;
 mod drafts;
@@ -105,6 +106,7 @@ pub fn routes(app: &App) -> Router<App> {
         .route("/reviews", get(queue::show).post(bulk::decide))
         .route("/reviews/live", get(queue::live))
         .route("/reviews/{id}", get(review::show).post(review::act))
+        .route("/calls", get(calls::show))
         .route("/calls/{id}", get(call::show).post(call::act))
         .route("/overview", get(overview::show))
         .route("/policies", get(policies::show))

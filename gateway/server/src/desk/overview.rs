@@ -4,11 +4,12 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{extract::State, response::Response};
 use backstop_domain::{Millis, Outcome, guard::BreakerState};
-use backstop_ledger::{CallFilter, CallSummary};
+use backstop_ledger::CallFilter;
 
 use super::{
+    calls::Row,
     charts::Bars,
     day::{CALLS_MAX, Counted, DAY_MS},
     frame::{Frame, shown, viewed},
@@ -20,7 +21,6 @@ use super::{
 use crate::{
     access,
     app::App,
-    problem::Problem,
     tongue::{say, tell},
 };
 
@@ -86,17 +86,6 @@ struct Queue {
     decided: usize,
 }
 
-struct Call {
-    id: String,
-    policy: String,
-    end: String,
-    class: String,
-    when: String,
-    iso: String,
-    took: String,
-    cost: String,
-}
-
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct Page {
@@ -113,7 +102,7 @@ struct Page {
     models: Vec<Model>,
     queues: Vec<Queue>,
     told: Vec<Told>,
-    calls: Vec<Call>,
+    calls: Vec<Row>,
     ready: Result<(), String>,
     held: Vec<(String, String)>,
     memory: usize,
@@ -121,10 +110,7 @@ struct Page {
 
 /// `GET /overview`, for those who lead, operate or audit.
 pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, Trouble> {
-    if !visitor.identity.oversees() {
-        let detail = "this page is for those who lead, operate or audit";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail).into());
-    }
+    visitor.must_oversee()?;
     let now = app.engine.clock().now();
     let newest = CallFilter { limit: LISTED, ..CallFilter::default() };
     let newest = app.engine.ledger().calls(newest).await?;
@@ -168,7 +154,7 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
         models: models(&app, now),
         queues: queues.collect(),
         told: told(&app, now),
-        calls: newest.rows.iter().map(listed).collect(),
+        calls: newest.rows.iter().map(|call| Row::of(call, now)).collect(),
         ready: app.engine.health(),
         held: held(&app),
         memory: app.engine.in_flight(),
@@ -300,18 +286,4 @@ fn models(app: &App, now: Millis) -> Vec<Model> {
             }
         })
         .collect()
-}
-
-fn listed(call: &CallSummary) -> Call {
-    let end = call.outcome.map_or(call.phase.name(), Outcome::name);
-    Call {
-        id: call.id.0.clone(),
-        policy: call.policy.clone(),
-        end: end.replace('_', " "),
-        class: call.class.map(|class| class.to_string()).unwrap_or_default(),
-        when: words::moment(call.received),
-        iso: words::iso(call.received),
-        took: words::span(call.updated.since(call.received)),
-        cost: words::money(call.cost.0),
-    }
 }

@@ -6,7 +6,7 @@ mod figures;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{extract::State, response::Response};
 use backstop_domain::{CallId, ReviewId, ReviewKind, Sampled};
 use backstop_ledger::{CallFilter, Cursor, ReviewFilter, ReviewPhase, ReviewSummary};
 
@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     app::App,
-    problem::Problem,
     tongue::{say, tell},
 };
 use figures::{Decided, ENOUGH, Figures, OfPerson, OfQueue, QUICK_MS, Share};
@@ -72,10 +71,7 @@ struct Page {
 
 /// `GET /quality`, for those who lead, operate or audit.
 pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, Trouble> {
-    if !visitor.identity.oversees() {
-        let detail = "this page is for those who lead, operate or audit";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail).into());
-    }
+    visitor.must_oversee()?;
     let rows = decided(&app).await?;
     let figures = counted(&app, &rows).await?;
     let workspace = app.engine.workspace();

@@ -61,6 +61,20 @@ pub struct Visitor {
     pub signed_in: bool,
 }
 
+impl Visitor {
+    /// Nothing, if they see the pages about all calls.
+    ///
+    /// # Errors
+    /// [`Trouble`] for everybody else.
+    pub fn must_oversee(&self) -> Result<(), Trouble> {
+        if self.identity.oversees() {
+            return Ok(());
+        }
+        let detail = "this page is for those who lead, operate or audit";
+        Err(Problem::new(StatusCode::FORBIDDEN, "not_allowed", detail).into())
+    }
+}
+
 /// A form that somebody we know sent from one of our pages.
 pub struct Posted {
     /// Who.
