@@ -12,6 +12,7 @@ mod desk;
 mod desk_calls;
 mod desk_figures;
 mod desk_large;
+mod desk_overview;
 mod desk_record;
 mod diffs;
 mod disk_full;

@@ -7,11 +7,29 @@ use backstop_domain::{Millis, guard::Workrate};
 use backstop_policy::gateway_file::{Calendar, Gateway, Queue};
 use parking_lot::Mutex;
 
-use crate::{engine::Inner, live::Stop};
+use crate::{
+    engine::{Engine, Inner},
+    live::Stop,
+};
 
 /// How fast every queue is worked, since the process began.
 #[derive(Default)]
 pub(crate) struct People(Mutex<HashMap<String, Workrate>>);
+
+impl People {
+    fn predicted_ms(&self, queue: &str, open: u64) -> Option<u64> {
+        self.0.lock().get(queue)?.predicted_ms(open)
+    }
+}
+
+impl Engine {
+    /// How long a review that came into that queue now would wait behind `open` others, in
+    /// milliseconds of its opening hours; `None` while that cannot be said. By the same figure the
+    /// queue takes nothing more in.
+    pub fn predicted_wait_ms(&self, queue: &str, open: u64) -> Option<u64> {
+        self.0.people.predicted_ms(queue, open)
+    }
+}
 
 impl Inner {
     /// A person decided in that queue.
@@ -41,7 +59,7 @@ impl Inner {
         }
         let late = queue.at_door.when_wait_over_ms;
         let late = late.unwrap_or_else(|| own_due_ms.unwrap_or(queue.due_ms));
-        let predicted = self.people.0.lock().get(name).and_then(|rate| rate.predicted_ms(open));
+        let predicted = self.people.predicted_ms(name, open);
         Ok(predicted.filter(|wait| *wait > late).map(|wait| {
             let (wait, late) = (in_words(wait), in_words(late));
             format!(

@@ -83,6 +83,7 @@ struct Queue {
     open: usize,
     late: usize,
     oldest: String,
+    wait: String,
     decided: usize,
 }
 
@@ -126,13 +127,15 @@ pub async fn show(State(app): State<App>, visitor: Visitor) -> Result<Response, 
             .filter(|row| access::Place::from(row.as_ref()).queues().any(|one| one == name))
             .collect();
         let oldest = rows.iter().map(|row| row.opened).min();
+        let decided = view.decided_lately(name, now);
         Queue {
             name: name.clone(),
             title: queue.title.clone().unwrap_or_else(|| name.clone()),
             open: rows.len(),
             late: rows.iter().filter(|row| row.due <= now).count(),
             oldest: oldest.map(|at| words::span(now.since(at))).unwrap_or_default(),
-            decided: view.decided_lately(name, now),
+            wait: super::queue::wait(&app, name, rows.len(), decided),
+            decided,
         }
     });
     let series = SERIES.iter().map(|(class, outcomes)| Count {
@@ -257,7 +260,12 @@ fn models(app: &App, now: Millis) -> Vec<Model> {
     models
         .map(|gate| {
             let latched = gate.latched.map(|(_, until)| until);
-            let until = gate.not_before.into_iter().chain(latched).chain(gate.away);
+            let open = match gate.breaker {
+                BreakerState::Open { until } => Some(until),
+                BreakerState::Isolated => gate.held_until,
+                _ => None,
+            };
+            let until = gate.not_before.into_iter().chain(latched).chain(gate.away).chain(open);
             let until = until.max().filter(|until| *until > now);
             let quality = gate.quality.iter().filter(|one| one.state.name() != "closed");
             let quality = quality.map(|one| Quality {

@@ -260,7 +260,7 @@ fn queues(
             oldest: oldest.map(|at| words::span(now.since(at))).unwrap_or_default(),
             wait: match held.get(name) {
                 Some(held) => words::held(held),
-                None => wait(rows.len(), view.decided_lately(name, now)),
+                None => wait(app, name, rows.len(), view.decided_lately(name, now)),
             },
             chosen: chosen == Some(name),
             reasons: queue.reasons.clone(),
@@ -276,12 +276,19 @@ fn held_queues(app: &App) -> BTreeMap<String, Held> {
         .collect()
 }
 
-/// How long a review that came now would wait, at the pace of the last hour.
-fn wait(open: usize, decided: usize) -> String {
-    match (open, decided) {
-        (0, _) => say("nothing waits").into_owned(),
-        (_, 0) => say("no decision in the last hour").into_owned(),
-        (open, decided) => {
+/// How long a review that came into that queue now would wait: as the door reckons, or while that
+/// knows too little at the pace of the last hour.
+pub fn wait(app: &App, name: &str, open: usize, decided: usize) -> String {
+    let hours = app.engine.workspace().gateway.queues.get(name).is_some_and(|q| q.hours.is_some());
+    let predicted = app.engine.predicted_wait_ms(name, open as u64);
+    match (open, decided, predicted) {
+        (0, _, _) => say("nothing waits").into_owned(),
+        (_, _, Some(ms)) if hours => {
+            tell("about {time} of opening hours for a new one", &[("time", &words::span(ms))])
+        }
+        (_, _, Some(ms)) => tell("about {time} for a new one", &[("time", &words::span(ms))]),
+        (_, 0, None) => say("no decision in the last hour").into_owned(),
+        (open, decided, None) => {
             let ms = 3_600_000_u64.saturating_mul(open as u64) / decided as u64;
             tell("about {time} for a new one", &[("time", &words::span(ms))])
         }
