@@ -560,6 +560,53 @@ const stories = {
     is.equal(await ada.inputValue("[name='o:v/vendor']"), "Typed by ada");
   },
 
+  "a page left open keeps its claim beyond its first lease, one that is cut off loses it, and its reader is told": async () => {
+    const asked = await asks(invoice({ route: "short" }));
+    const place = `/reviews/${asked.review}`;
+    const claimed = async () => (await api("GET", `/v1/${place.slice(1)}`)).body.claimed;
+    const soon = async (what, is_so) => {
+      for (const end = Date.now() + 30000; Date.now() < end; await new Promise((done) => setTimeout(done, 100))) {
+        const claim = await claimed();
+        if (is_so(claim)) return claim;
+      }
+      is.fail(`never ${what}`);
+    };
+    const ada = await enters("ada");
+    await opens(ada, asked.review);
+    const first = await claimed();
+    is.equal(first.by, "ada");
+    const later = await soon("outlives its first lease", (claim) => Date.now() > first.until && claim.until > Date.now());
+    is.deepEqual([later.by, later.lease], ["ada", first.lease], "it is the same claim, and lasts longer");
+    const bob = await enters("bob");
+    await bob.goto(place);
+    is.match(await bob.locator(".held").innerText(), /ada holds this review until/);
+    // The line is cut: nothing comes from her page any more, not even that it was left.
+    await ada.fill("[name='o:v/vendor']", "Typed by ada");
+    await ada.context().setOffline(true);
+    const last = await soon("lapses", (claim) => Date.now() > claim.until);
+    is.deepEqual([last.by, last.lease], ["ada", first.lease]);
+    await opens(bob, asked.review);
+    const second = await claimed();
+    is.deepEqual([second.by, second.lease > first.lease], ["bob", true]);
+    // She comes back, and her page says so before she decides anything.
+    await ada.context().setOffline(false);
+    await ada.waitForFunction(() => document.querySelector("#lease-line").textContent.includes("Your claim has ended"));
+    is.equal(await ada.inputValue("#lease"), "");
+    is.equal(await ada.inputValue("[name='o:v/vendor']"), "Typed by ada");
+    await ada.click("#edit");
+    await ada.waitForSelector(".held");
+    is.match(await notice(ada), /bob holds this review now/);
+    is.equal((await call(asked.call)).state, "in_review");
+    // A page that is closed gives it back, and the first one goes on where she was.
+    await bob.close();
+    await soon("is free", (claim) => !claim || Date.now() > claim.until);
+    await opens(ada, asked.review);
+    is.equal(await ada.inputValue("[name='o:v/vendor']"), "Typed by ada");
+    await ada.click("#edit");
+    await ada.waitForURL("**?said=edited");
+    is.equal((await ends(asked.call)).output.vendor, "Typed by ada");
+  },
+
   "a double click and the back button decide once": async () => {
     const asked = await asks(invoice());
     const page = await enters("ada");

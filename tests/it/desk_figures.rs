@@ -156,7 +156,7 @@ async fn the_policies_page_shows_what_the_record_says_is_in_force_and_what_a_rel
     }
     // As many as stand in the file: the tool's own rule is the tool's.
     let told = words(section(&page, "p-invoice"));
-    let holds = "rules 8, checks 0, confidence blocks 0, fallback rows 1, tests 0";
+    let holds = "rules 9, checks 0, confidence blocks 0, fallback rows 1, tests 0";
     assert!(told.contains(holds), "{told}");
 
     let file = workspace.path().join("policies/typed.yaml");

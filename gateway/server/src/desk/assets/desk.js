@@ -123,7 +123,7 @@
     };
     begin();
     document.addEventListener("visibilitychange", begin);
-    const pause = Number(form.dataset.leaseMs || 600000) / 3;
+    const pause = Number(form.dataset.leaseMs) / 3;
     setInterval(renew, Math.max(1000, Math.min(pause, 120000)));
     // One decision for a double click; the server would give the second the first one's outcome.
     form.addEventListener("submit", (event) => {

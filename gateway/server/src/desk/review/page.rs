@@ -84,6 +84,8 @@ struct Hold {
     lease: Option<Lease>,
     held: Option<(String, String, String)>,
     claims: bool,
+    /// How long a claim lasts: the page renews it well before.
+    claim_ms: u64,
     assigned: Option<String>,
     votes: Vec<String>,
     hides_votes: bool,
@@ -242,6 +244,7 @@ async fn hold(
         open,
         works,
         claims: works && barred.is_none() && held.is_none() && lease.is_none(),
+        claim_ms: review.opened.claim_ms,
         lease,
         held,
         barred,

@@ -64,7 +64,6 @@ pub struct Lease {
     pub token: u64,
     pub until: String,
     pub until_iso: String,
-    pub ms: u64,
 }
 
 /// How it was decided.
@@ -105,7 +104,6 @@ pub fn lease(matter: &Matter, name: &str, now: Millis) -> Option<Lease> {
             token: *lease,
             until: words::moment(*until),
             until_iso: words::iso(*until),
-            ms: matter.review.opened.claim_ms,
         }),
         _ => None,
     }
