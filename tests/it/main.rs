@@ -10,6 +10,7 @@ mod deliveries_isolation;
 mod demo;
 mod desk;
 mod desk_calls;
+mod desk_coverage;
 mod desk_figures;
 mod desk_large;
 mod desk_overview;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use backstop_server::{App, Caps, deliver::Deliveries};
+use backstop_server::{App, Caps, coverage::Coverage, deliver::Deliveries};
 use http_body_util::BodyExt as _;
 use hyper::{Request, Response, StatusCode, header, service::Service as _};
 use hyper_util::service::TowerToHyperService;
@@ -13,6 +13,8 @@ use crate::bench::Bench;
 
 /// The desk of a bench.
 pub struct Desk {
+    /// What it shows as counted of policies' tests.
+    pub coverage: Coverage,
     routes: TowerToHyperService<axum::Router>,
 }
 
@@ -31,16 +33,18 @@ impl Desk {
     /// Over that bench.
     pub fn over(bench: &Bench) -> Self {
         let engine = bench.engine.clone();
+        let coverage = Coverage::default();
         let app = App {
             keys: Arc::default(),
             metrics: None,
             caps: Caps::default(),
             deliveries: Deliveries::over(engine.clone()),
             reload: Arc::default(),
+            coverage: coverage.clone(),
             desk: Arc::new(backstop_server::Desk::new(&engine, None)),
             engine,
         };
-        Self { routes: TowerToHyperService::new(backstop_server::routes(app)) }
+        Self { coverage, routes: TowerToHyperService::new(backstop_server::routes(app)) }
     }
 
     /// Looks at a page.

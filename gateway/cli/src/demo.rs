@@ -16,7 +16,7 @@ use backstop_engine::{Engine, explain};
 use backstop_ledger::{Ledger, Options, SqliteLedger};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 mod ended;
 
@@ -24,7 +24,7 @@ use self::ended::{Ended, Expect};
 use crate::{
     args::Demo,
     build::{self, Answers},
-    files, serve, style,
+    coverage, files, serve, style,
 };
 
 /// Where the calls stand, in the workspace.
@@ -94,7 +94,12 @@ async fn demo(args: &Demo) -> Result<ExitCode> {
         style::bold("Backstop"),
         style::faint("the gateway and its sample policies, on recorded answers of real models")
     );
+    let (_files, in_force) = watch::channel(files);
+    let counting = coverage::keep(app.coverage.clone(), in_force);
     let server = serve::run_until_told(app, listener, Duration::from_secs(5));
+    let server = async {
+        tokio::select! { served = server => served, () = counting => Ok(()) }
+    };
     let calls = send_all(&args.workspace, &script, &engine, &base);
     tokio::pin!(server);
     let fine = tokio::select! {

@@ -13,6 +13,7 @@ mod call;
 mod chaos;
 mod check;
 mod consumers;
+mod coverage;
 mod demo;
 mod diff;
 mod erase;

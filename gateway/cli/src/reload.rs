@@ -13,9 +13,9 @@ use backstop_policy::{
     Sources, Workspace,
     diagnostics::{Report, Severity},
 };
-use backstop_server::{App, Keys};
+use backstop_server::{App, Keys, coverage::Count};
 use notify::{RecursiveMode, Watcher};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     build::{self, Answers, Before},
@@ -39,8 +39,8 @@ pub struct Reload {
     pub answers: AnswersFrom,
     /// Whether it listens on this machine alone.
     pub local: bool,
-    /// The files in force.
-    pub files: Files,
+    /// The files in force; others follow them.
+    pub files: watch::Sender<Files>,
 }
 
 /// [`Answers`], owned.
@@ -66,7 +66,7 @@ impl AnswersFrom {
 }
 
 /// Watches until the process ends. What cannot be watched is still looked at, and SIGHUP works.
-pub async fn watch(app: App, mut reload: Reload) {
+pub async fn watch(app: App, reload: Reload) {
     let changed = Arc::new(Notify::new());
     // Dropped at the end of this function, and with it the watching.
     let _watcher = watcher(&reload.workspace, Arc::clone(&changed))
@@ -79,7 +79,7 @@ pub async fn watch(app: App, mut reload: Reload) {
             () = tokio::time::sleep(LOOK) => false,
         };
         while tokio::time::timeout(QUIET, changed.notified()).await.is_ok() {}
-        again(&app, &mut reload, asked).await;
+        again(&app, &reload, asked).await;
     }
 }
 
@@ -101,11 +101,11 @@ fn watcher(workspace: &Path, changed: Arc<Notify>) -> notify::Result<notify::Rec
 }
 
 /// Loads once, if anything is different; `asked`: says so even if nothing is.
-async fn again(app: &App, reload: &mut Reload, asked: bool) {
+async fn again(app: &App, reload: &Reload, asked: bool) {
     let folder = reload.workspace.clone();
     let read = tokio::task::spawn_blocking(move || files::read(&folder)).await;
     let loaded = read.map_err(anyhow::Error::from).flatten();
-    let same = loaded.as_ref().is_ok_and(|files| *files == reload.files);
+    let same = loaded.as_ref().is_ok_and(|files| *files == *reload.files.borrow());
     let refused = app.reload.lock().is_some();
     if same && !refused {
         if asked {
@@ -135,7 +135,7 @@ async fn again(app: &App, reload: &mut Reload, asked: bool) {
     *app.reload.lock() = why;
 }
 
-async fn put_in_force(app: &App, reload: &mut Reload, files: Files) -> Result<()> {
+async fn put_in_force(app: &App, reload: &Reload, files: Files) -> Result<()> {
     let candidate = files.clone();
     let workspace = tokio::task::spawn_blocking(move || whole(&candidate)).await??;
     if !reload.local && !Keys::of(&workspace.gateway).in_use() {
@@ -160,7 +160,8 @@ async fn put_in_force(app: &App, reload: &mut Reload, files: Files) -> Result<()
     app.keys.reload(&gateway);
     app.desk.oidc.put_in_force(provider);
     app.deliveries.put_in_force(consumers).await.map_err(anyhow::Error::msg)?;
-    reload.files = files;
+    app.coverage.put(Count::Pending);
+    reload.files.send_replace(files);
     Ok(())
 }
 

@@ -6,14 +6,17 @@ use anyhow::{Context, Result, bail};
 use backstop_engine::{Engine, InForce};
 use backstop_ledger::{Ledger, Options, SqliteLedger};
 use backstop_policy::{Workspace, diagnostics::render};
-use backstop_server::{App, Caps, Desk, Keys, Proxy, deliver::Deliveries, telemetry};
-use tokio::net::TcpListener;
+use backstop_server::{
+    App, Caps, Desk, Keys, Proxy, coverage::Coverage, deliver::Deliveries, telemetry,
+};
+use tokio::{net::TcpListener, sync::watch};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::Serve,
     build,
     consumers::consumers,
+    coverage,
     files::{self, Files},
     reload::{self, AnswersFrom, Reload},
     secrets, signals, style,
@@ -58,9 +61,12 @@ async fn serve(args: &Serve) -> Result<ExitCode> {
     println!("listening on http://{}", listener.local_addr()?);
     let drain = Duration::from_secs(args.drain);
     let local = args.listen.ip().is_loopback();
+    let (files, in_force) = watch::channel(files);
+    let counting = coverage::keep(app.coverage.clone(), in_force);
     let reload = Reload { workspace: args.workspace.clone(), answers, local, files };
     tokio::select! {
         served = run_until_told(app.clone(), listener, drain) => served?,
+        () = counting => {}
         () = reload::watch(app, reload) => {}
     }
     Ok(ExitCode::SUCCESS)
@@ -144,6 +150,7 @@ pub async fn start(
         caps,
         deliveries,
         reload: Arc::default(),
+        coverage: Coverage::default(),
     })
 }
 

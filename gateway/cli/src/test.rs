@@ -12,6 +12,8 @@ use backstop_policy::Sources;
 
 use crate::{args::Test, files::InOrder, style};
 
+pub use coverage::in_words;
+
 /// Runs them; 0 if all pass and cover enough, 1 if not or the workspace has errors.
 pub fn run(args: &Test) -> Result<ExitCode> {
     let Some(InOrder { sources, workspace, .. }) =

@@ -6,7 +6,7 @@ use backstop_domain::{Actor, CallId};
 use backstop_engine::Engine;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{auth::Keys, deliver::Deliveries, desk::Desk};
+use crate::{auth::Keys, coverage::Coverage, deliver::Deliveries, desk::Desk};
 
 /// The engine and what stands around it. Cheap to clone.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct App {
     pub deliveries: Deliveries,
     /// Why the last reload was refused, if it was.
     pub reload: Arc<parking_lot::Mutex<Option<String>>>,
+    /// What the tests of the policies in force cover.
+    pub coverage: Coverage,
     /// What the desk keeps in memory.
     pub desk: Arc<Desk>,
 }

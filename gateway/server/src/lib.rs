@@ -10,6 +10,7 @@ mod body;
 mod breakers;
 mod calls;
 mod complaints;
+pub mod coverage;
 mod cursor;
 pub mod deliver;
 mod desk;

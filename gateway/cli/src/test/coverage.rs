@@ -28,12 +28,22 @@ pub fn tell(coverage: &Coverage, sources: &Sources) {
     }
 }
 
-fn point(covered: &Covered, sources: &Sources) {
+/// A point that is not covered, in words.
+pub struct Open {
+    /// Its file and line; empty if it stands nowhere.
+    pub place: String,
+    /// What it is.
+    pub what: String,
+    /// What of it was never seen.
+    pub never: String,
+}
+
+/// The words for a point that is not covered.
+pub fn in_words(covered: &Covered, sources: &Sources) -> Open {
     let place = covered.point.place.map_or_else(String::new, |span| {
         format!("{}:{}", sources.path(span.file), sources.line_column(span).line)
     });
-    let never = covered.missing.join(", never ");
-    let fired = if covered.fired_only { "fires, but " } else { "" };
+    let fired = if covered.fired_only { " fires, but" } else { "" };
     let what = match covered.point.part {
         Part::Rule => format!("rule {}", covered.point.name),
         Part::Check => format!("check {}", covered.point.name),
@@ -41,8 +51,14 @@ fn point(covered: &Covered, sources: &Sources) {
         Part::Row => format!("fallback {}", covered.point.name),
         _ => covered.point.name.clone(),
     };
+    let never = format!("never {}", covered.missing.join(", never "));
+    Open { place, what: format!("{what}{fired}"), never }
+}
+
+fn point(covered: &Covered, sources: &Sources) {
+    let Open { place, what, never } = in_words(covered, sources);
     println!("    {}", style::faint(&place));
-    println!("      {what} {fired}{}", style::warn(&format!("never {never}")));
+    println!("      {what} {}", style::warn(&never));
     match &covered.suggestion {
         Suggestion::Test(words) => {
             println!("      {}", style::faint("a test for it:"));
