@@ -2,7 +2,7 @@
 
 use backstop_domain::{Actor, CallEvent, ControlEvent, FailureClass as Class, guard::Hold};
 use backstop_engine::{BreakerOrder, BreakerRefused, Refused, ReloadRefused};
-use backstop_tests::bench::{Setup, fails, label, label_at, no_json, request, says};
+use backstop_tests::bench::{Setup, Told, fails, label, label_at, no_json, request, says};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,6 +184,41 @@ async fn no_retry_is_sent_that_would_more_likely_be_cut_off_than_answered() {
         reason.is_some_and(|why| why.starts_with("`small` usually takes 3000 ms")),
         "{reason:?}"
     );
+}
+
+/// Ten answers in a second each; then the first model begins and never ends.
+fn endless(policy: &str) -> Setup {
+    let takes = |turn| Duration::from_secs(if turn < 10 { 1 } else { 3_600 });
+    Setup::policy(&format!("deadline: 20s\n{policy}"))
+        .timed_model("small", takes, |_, _| label("ham"))
+        .slow_model("large", Duration::from_secs(2), |_, _| label("spam"))
+}
+
+/// How a call ends whose model never ends, and after how many milliseconds.
+async fn stuck(setup: Setup) -> (Told, u64) {
+    let bench = setup.start().await;
+    for number in 0..10 {
+        assert_eq!(bench.ask(&format!("text {number}")).await.state(), "accepted");
+    }
+    let began = bench.now();
+    let told = bench.ask("stuck").await;
+    (told, bench.now().since(began))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_never_ends_leaves_the_next_one_the_time_to_answer() {
+    let fallback = "fallback: {answer: {label: none}}\notherwise: fallback\n";
+    let (told, took) = stuck(endless(&format!("models: [small, large]\n{fallback}"))).await;
+    assert_eq!((told.state(), told.attempts().len()), ("accepted", 2));
+    // Nobody knows `large` yet: it gets three times what `small` usually takes, beside the reserve.
+    assert!((18_750..19_000).contains(&took), "{took} ms");
+    // With nobody after it, or where the ladder leads elsewhere, it has all the time there is.
+    let elsewhere = format!("models: [small, large]\non: {{timeout: fallback}}\n{fallback}");
+    for policy in [format!("models: [small]\n{fallback}"), elsewhere] {
+        let (told, took) = stuck(endless(&policy)).await;
+        assert_eq!((told.state(), told.attempts().len()), ("fallback", 1), "{policy}");
+        assert!((19_750..20_000).contains(&took), "{took} ms: {policy}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,7 +37,8 @@ pub fn run(args: &Simulate) -> Result<ExitCode> {
         Some(name) => workspace.policy(name).into_iter().collect(),
         None => workspace.policies.values().collect(),
     };
-    let play = Play { rate: args.rate, capacity: args.capacity, seed: args.seed };
+    let play =
+        Play { rate: args.rate, capacity: args.capacity, crowd: args.crowd, seed: args.seed };
     let mut reports = Vec::new();
     for scenario in wanted {
         for policy in &policies {

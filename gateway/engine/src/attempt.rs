@@ -244,14 +244,16 @@ impl Inner {
         let asker = asking.purpose.is_answer().then_some(asker);
         let plan = &live.policy.plan;
         let place = plan.model_index(&asking.model);
-        let spares_probes = live.state.received.criticality == Criticality::Critical
+        let class = live.state.received.criticality;
+        let spares_probes = class == Criticality::Critical
             && place.is_some_and(|place| place + 1 < plan.models.len());
         let estimate = amounts;
         let first = !live.state.attempts.iter().any(|one| one.started.purpose.is_answer());
         let end = Millis(live.state.deadline.0.saturating_sub(plan.reserve_ms));
         let left = end.since(self.clock.now());
         let left_ms = (asking.purpose.is_answer() && !first).then_some(left);
-        upstream.gate.acquire(Wish { estimate, purpose, hold_ms, asker, left_ms, spares_probes })
+        let wish = Wish { estimate, purpose, class, hold_ms, asker, left_ms, spares_probes };
+        upstream.gate.acquire(wish)
     }
 
     async fn started(
@@ -284,7 +286,7 @@ impl Inner {
     }
 
     fn ask_request(&self, live: &Live, asking: Asking, upstream: &Upstream) -> AskRequest {
-        let reserve = live.policy.plan.reserve_ms;
+        let deadline = self.ends_by(live, &asking);
         let same = |attempt: &&backstop_domain::call::Attempt| {
             attempt.started.model == asking.model && attempt.started.purpose == asking.purpose
         };
@@ -294,7 +296,7 @@ impl Inner {
         AskRequest {
             body: asking.body,
             timeouts: upstream.timeouts,
-            deadline: Millis(live.state.deadline.0.saturating_sub(reserve)),
+            deadline,
             traceparent: live.traceparent.clone(),
             sample: asking.sample,
             turn,

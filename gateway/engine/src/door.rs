@@ -10,7 +10,7 @@ use backstop_domain::{
 use backstop_policy::{
     Policy,
     judge::Facts,
-    raw::{Criticality as Word, Limit, LimitKind, Per},
+    raw::{Limit, LimitKind, Per},
 };
 use backstop_upstream::{Clock, LimitPermit, LimitSet, Refused as Tight, acquire_all};
 use parking_lot::RwLock;
@@ -183,26 +183,8 @@ const fn at_once(limit: &Limit) -> Option<u64> {
 fn places(workspace: &InForce) -> Places {
     let gateway = &workspace.gateway;
     let all = gateway.limits.iter().filter_map(at_once).min().unwrap_or(PLACES);
-    let policies = workspace.policies.values().map(|policy| policy.plan.criticality);
-    let highest = policies.max().unwrap_or_default();
-    let callers = gateway.callers.values().filter(|caller| !caller.keys.is_empty());
-    let callers = callers.map(|caller| caller.highest);
-    // Without keys everybody is on this machine, and may call as anything.
-    let caller = callers.max_by_key(rank).map_or(Criticality::Critical, class);
-    let highest = highest.min(caller);
+    let highest = workspace.highest(|_| true).unwrap_or_default();
     Places::of(all, highest == Criticality::Critical, highest >= Criticality::Standard)
-}
-
-const fn rank(word: &Word) -> Criticality {
-    class(*word)
-}
-
-const fn class(word: Word) -> Criticality {
-    match word {
-        Word::Critical => Criticality::Critical,
-        Word::Standard => Criticality::Standard,
-        Word::Sheddable => Criticality::Sheddable,
-    }
 }
 
 /// Whose count it is under a limit of the gateway file.

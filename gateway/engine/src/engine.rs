@@ -98,6 +98,7 @@ impl Engine {
         let tool_limits = ToolLimits::new(Arc::clone(&parts.clock));
         let cache = AnswerCache::new(&parts.workspace.gateway);
         let workspace = &parts.workspace;
+        parts.models.share_out(workspace);
         let policies = workspace.policies.values().chain(workspace.drafts.values());
         let revisions = policies.map(|policy| (policy.plan.revision, Arc::clone(policy))).collect();
         Self(Arc::new(Inner {

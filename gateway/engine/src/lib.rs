@@ -14,6 +14,7 @@ mod changes;
 mod desk_log;
 mod door;
 mod due;
+mod ends_by;
 mod engine;
 pub mod erasure;
 mod escalate;

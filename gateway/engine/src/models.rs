@@ -6,6 +6,8 @@ use arc_swap::ArcSwap;
 use backstop_domain::FailureClass;
 use backstop_upstream::{Blocked, GateSnapshot, Model, ModelGate, Timeouts};
 
+use crate::in_force::InForce;
+
 /// A model and everything that stands before it.
 #[derive(Clone)]
 pub struct Upstream {
@@ -59,6 +61,13 @@ impl Models {
         known.retired.extend(old);
         known.retired.retain(|name, _| !known.current.contains_key(name));
         self.0.store(Arc::new(known));
+    }
+
+    /// Tells every gate by which classes its model may be called.
+    pub(crate) fn share_out(&self, workspace: &InForce) {
+        for (name, upstream) in self.all() {
+            upstream.gate.called_by(workspace.calls_by(&name));
+        }
     }
 
     /// How every model stands, for metrics and pages.

@@ -57,6 +57,7 @@ impl Engine {
         }
         self.put_in_force(fresh.workspace, &fresh.sources).await?;
         self.0.models.replace(fresh.models);
+        self.0.models.share_out(&self.0.workspace.load());
         // A gate that is new knows nothing of what operators said of its model.
         if let Err(error) = self.0.hold_breakers().await {
             tracing::error!(%error, "breakers that operators hold are not held for new models");

@@ -35,6 +35,7 @@ impl Engine {
         }
         drop(revisions);
         inner.door.reload(&workspace);
+        inner.models.share_out(&workspace);
         inner.load.reload(&workspace.gateway.degradation);
         inner.workspace.store(workspace);
         Ok(())

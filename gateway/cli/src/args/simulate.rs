@@ -20,6 +20,11 @@ pub struct Simulate {
     /// Requests that one model carries at a time before it answers 429; any number, if left out
     #[arg(long, env = "BACKSTOP_CAPACITY", value_name = "NUMBER")]
     pub capacity: Option<usize>,
+    /// Sheddable calls that come on top of each usual one during the trouble; as the scenario has
+    /// it, if left out
+    #[arg(long, env = "BACKSTOP_CROWD", value_name = "NUMBER")]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=100))]
+    pub crowd: Option<u32>,
     /// Of the random numbers: the same seed gives the same run
     #[arg(long, env = "BACKSTOP_SEED", default_value_t = 1)]
     pub seed: u64,

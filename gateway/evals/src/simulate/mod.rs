@@ -41,6 +41,8 @@ pub struct Play {
     pub rate: f64,
     /// Requests that one model carries at a time before it answers 429; `None`: any number.
     pub capacity: Option<usize>,
+    /// Sheddable calls on top of each usual one during the trouble; `None`: the scenario's own.
+    pub crowd: Option<u32>,
     /// Of the random numbers.
     pub seed: u64,
 }
@@ -132,7 +134,7 @@ impl World {
     }
 
     async fn run(&self, scenario: &'static Scenario, play: Play, watch: Watch<'_>) -> Vec<Seen> {
-        let arrivals = traffic::arrivals(scenario, play.rate, play.seed);
+        let arrivals = traffic::arrivals(scenario, play);
         let whole = (CALM + scenario.lasts + scenario::AFTER).as_secs();
         let start = self.clock.base.now();
         let passed = || Duration::from_millis(self.clock.base.now().since(start));

@@ -32,8 +32,12 @@ pub(super) fn held(policy: &Policy, scenario: &Scenario, seen: &[Seen]) -> Vec<P
     if scenario.recovers {
         promises.push(answers_come_back(scenario, seen));
     }
-    if policy.plan.criticality == Criticality::Critical || scenario.burst > 0 {
+    let critical = policy.plan.criticality == Criticality::Critical;
+    if critical || seen.iter().any(|one| one.arrival.extra) {
         promises.push(usual_requests_are_answered(seen));
+    }
+    if critical && scenario.leaves_a_model(policy.plan.models.len()) {
+        promises.push(models_answer_critical_requests(seen));
     }
     promises
 }
@@ -90,5 +94,19 @@ fn usual_requests_are_answered(seen: &[Seen]) -> Promise {
         what: "99 of 100 of the usual requests get an answer or a person".to_owned(),
         kept: good * 100 >= usual.len() * 99,
         seen: format!("{good} of {}", usual.len()),
+    }
+}
+
+/// As long as any model is well, critical requests get its answers, whatever becomes of the
+/// others. Where none is, the policy's fallback or a person is the answer that
+/// [`usual_requests_are_answered`] counts.
+fn models_answer_critical_requests(seen: &[Seen]) -> Promise {
+    let critical = seen.iter().filter(|one| !one.arrival.extra);
+    let (all, good) = critical
+        .fold((0, 0), |(all, good), one| (all + 1, good + usize::from(one.end == End::Accepted)));
+    Promise {
+        what: "99 of 100 critical requests are answered by a model, as one is left".to_owned(),
+        kept: good * 100 >= all * 99,
+        seen: format!("{good} of {all}"),
     }
 }

@@ -69,6 +69,9 @@ pub struct Phase {
     pub p95_ms: u64,
     /// Requests to models for each hundred requests of callers.
     pub attempts_per_hundred: u64,
+    /// The usual requests and the sheddable ones on top, if any came on top.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Self>,
 }
 
 /// What a guard did.
@@ -124,6 +127,17 @@ fn unanswered(seen: &[Seen]) -> Vec<(String, usize)> {
 fn phase(name: &str, from: Duration, until: Duration, seen: &[Seen]) -> Phase {
     let within = |one: &&Seen| (from..until).contains(&one.arrival.at);
     let mine: Vec<&Seen> = seen.iter().filter(within).collect();
+    let (extra, usual): (Vec<&Seen>, Vec<&Seen>) =
+        mine.iter().copied().partition(|one| one.arrival.extra);
+    let mut whole = counted(name, from, until, &mine);
+    if !extra.is_empty() {
+        let parts = [("- usual", usual), ("- sheddable", extra)];
+        whole.parts = parts.map(|(name, part)| counted(name, from, until, &part)).into();
+    }
+    whole
+}
+
+fn counted(name: &str, from: Duration, until: Duration, mine: &[&Seen]) -> Phase {
     let count = |end: End| mine.iter().filter(|one| one.end == end).count();
     let mut took: Vec<u64> = mine
         .iter()
@@ -149,6 +163,7 @@ fn phase(name: &str, from: Duration, until: Duration, seen: &[Seen]) -> Phase {
         p50_ms: at(50),
         p95_ms: at(95),
         attempts_per_hundred: (attempts * 100).checked_div(mine.len() as u64).unwrap_or_default(),
+        parts: Vec::new(),
     }
 }
 
@@ -178,7 +193,10 @@ impl Report {
             "attempts each",
         ];
         let mut rows = vec![head.map(str::to_owned)];
-        rows.extend(self.phases.iter().map(Phase::cells));
+        let phases = self.phases.iter();
+        rows.extend(
+            phases.flat_map(|phase| [phase].into_iter().chain(&phase.parts)).map(Phase::cells),
+        );
         let width = |at: usize| {
             rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max()
         };

@@ -171,6 +171,13 @@ pub const SCENARIOS: &[Scenario] = &[
     },
 ];
 
+impl Scenario {
+    /// Whether any of so many models is as well during the trouble as before.
+    pub fn leaves_a_model(&self, models: usize) -> bool {
+        self.weather == Weather::Fair || (self.struck == Struck::First && models > 1)
+    }
+}
+
 /// The scenario of that name.
 pub fn scenario(name: &str) -> Option<&'static Scenario> {
     SCENARIOS.iter().find(|scenario| scenario.name == name)

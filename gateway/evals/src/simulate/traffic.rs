@@ -10,6 +10,7 @@ use backstop_policy::Policy;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
+use super::Play;
 use super::reply::Reply;
 use super::scenario::{AFTER, CALM, Manners, Scenario};
 
@@ -55,7 +56,9 @@ pub(super) struct Seen {
 }
 
 /// Everybody who comes, in order: `rate` usual requests a second, at random.
-pub(super) fn arrivals(scenario: &Scenario, rate: f64, seed: u64) -> Vec<Arrival> {
+pub(super) fn arrivals(scenario: &Scenario, play: Play) -> Vec<Arrival> {
+    let Play { rate, crowd, seed, .. } = play;
+    let crowd = crowd.unwrap_or(scenario.burst);
     let mut dice = SmallRng::seed_from_u64(seed);
     let mut all = Vec::new();
     let whole = CALM + scenario.lasts + AFTER;
@@ -71,8 +74,8 @@ pub(super) fn arrivals(scenario: &Scenario, rate: f64, seed: u64) -> Vec<Arrival
         }
     };
     stream(Duration::ZERO, whole, rate, false);
-    if scenario.burst > 0 {
-        stream(CALM, CALM + scenario.lasts, rate * f64::from(scenario.burst), true);
+    if crowd > 0 {
+        stream(CALM, CALM + scenario.lasts, rate * f64::from(crowd), true);
     }
     all.sort_by_key(|arrival| arrival.at);
     for (number, arrival) in (0..).zip(&mut all) {

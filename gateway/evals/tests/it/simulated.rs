@@ -14,8 +14,8 @@ providers:
   one: {url: "http://127.0.0.1:9/v1"}
   two: {url: "http://127.0.0.1:9/v1"}
 models:
-  small: {provider: one, model: small, logprobs: true, schema: true, BREAKER}
-  large: {provider: two, model: large, logprobs: true, schema: true, BREAKER}
+  small: {provider: one, model: small, logprobs: true, schema: true, GUARDS}
+  large: {provider: two, model: large, logprobs: true, schema: true, GUARDS}
 queues:
   desk: {due: 4h}
 "#;
@@ -40,12 +40,12 @@ const SCHEMA: &str = r#"{"type": "object", "properties": {"label": {"enum": ["ha
 const PROMPT: &str =
     "---\ntemperature: 0\n---\n\n# system\n\nSort the mail.\n\n# user\n\n{{ input }}\n";
 
-const PLAY: Play = Play { rate: 2.0, capacity: None, seed: 7 };
+const PLAY: Play = Play { rate: 2.0, capacity: None, crowd: None, seed: 7 };
 
-/// Plays a scenario; `breaker` stands in both models' settings.
-fn play(scenario: &'static Scenario, breaker: &str, play: Play) -> Report {
+/// Plays a scenario; `guards` stands in both models' settings.
+fn play(scenario: &'static Scenario, guards: &str, play: Play) -> Report {
     let files = BTreeMap::from([
-        ("policies/gateway.yaml", GATEWAY.replace("BREAKER", breaker)),
+        ("policies/gateway.yaml", GATEWAY.replace("GUARDS", guards)),
         ("policies/story.yaml", POLICY.to_owned()),
         ("policies/schemas/out.json", SCHEMA.to_owned()),
         ("prompts/story.md", PROMPT.to_owned()),
@@ -64,17 +64,37 @@ const PATIENT: &str = "breaker: {availability: {cool_down: 15s}}";
 
 #[test]
 fn every_scenario_keeps_its_promises_and_comes_to_the_table_that_was_looked_at() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/simulate");
     for scenario in SCENARIOS {
         let report = play(scenario, PATIENT, PLAY);
         assert!(report.is_kept(), "{}", report.text());
-        let path = folder.join(format!("{}.txt", scenario.name));
-        if std::env::var_os("BACKSTOP_BLESS").is_some() {
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(&path, report.text()).unwrap();
-        }
-        let kept = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(report.text(), kept, "{}: BACKSTOP_BLESS=1 keeps the new table", path.display());
+        is_the_table(&report, "simulate", scenario);
+    }
+}
+
+/// Whether the report is the one that was last looked at.
+fn is_the_table(report: &Report, folder: &str, scenario: &Scenario) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
+    let path = folder.join(format!("{}.txt", scenario.name));
+    if std::env::var_os("BACKSTOP_BLESS").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(&path, report.text()).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(report.text(), kept, "{}: BACKSTOP_BLESS=1 keeps the new table", path.display());
+}
+
+/// In trouble, with nine sheddable calls on top of each usual one, and models that carry six.
+#[test]
+fn in_every_scenario_critical_calls_get_what_there_is_while_a_crowd_is_shed() {
+    for scenario in SCENARIOS {
+        let guards = format!("{PATIENT}, limits: [{{concurrency: 6}}]");
+        let crowded = Play { rate: 1.0, capacity: Some(6), crowd: Some(9), ..PLAY };
+        let report = play(scenario, &guards, crowded);
+        assert!(report.is_kept(), "{}", report.text());
+        let [usual, sheddable] = &report.phases[1].parts[..] else { panic!("{}", report.text()) };
+        assert!(sheddable.accepted * 5 < sheddable.requests * 4, "shed: {}", report.text());
+        assert_eq!(usual.door + usual.none, 0, "{}", report.text());
+        is_the_table(&report, "simulate_crowded", scenario);
     }
 }
 

@@ -14,7 +14,7 @@ use backstop_domain::guard::{
     Ticket,
 };
 use backstop_domain::plan::Price;
-use backstop_domain::{ControlEvent, Digest, FailureClass, Millis, QualityOf};
+use backstop_domain::{ControlEvent, Criticality, Digest, FailureClass, Millis, QualityOf};
 use parking_lot::Mutex;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -66,7 +66,7 @@ pub(crate) struct GateState {
     pub(crate) dice: SmallRng,
     pub(crate) quality: Qualities,
     pub(crate) pace: Pace,
-    pub(crate) places: Option<Places>,
+    pub(crate) places: Places,
     retry: RetryBudget,
     hedge: Option<HedgeRules>,
     hedges: HedgeBudget,
@@ -89,7 +89,7 @@ impl ModelGate {
             dice: SmallRng::seed_from_u64(seed),
             quality: Qualities::new(guards.quality),
             pace: Pace::default(),
-            places: Places::of(&guards.limits),
+            places: Places::new(&guards.limits),
             retry: RetryBudget::new(guards.retry),
             hedge: guards.hedge,
             hedges: HedgeBudget::default(),
@@ -136,13 +136,16 @@ impl ModelGate {
             }
         };
         let keys = vec![Some(self.name.as_str()); self.limits.len()];
-        let places = state.places.as_ref().map_or(Ok(()), |places| self.room(places));
-        match places.and_then(|()| self.limits.acquire(&keys, wish.estimate, wish.hold_ms)) {
+        let taken = self.take_place(&mut state, now, wish.class).and_then(|()| {
+            let limits = self.limits.acquire(&keys, wish.estimate, wish.hold_ms);
+            limits.inspect_err(|_| state.places.leave(wish.class))
+        });
+        match taken {
             Ok(limits) => {
                 state.spend(now, wish.purpose, wish.estimate.tokens);
                 drop(state);
                 self.provider.asked(&self.name);
-                Ok(Permit::new(Arc::clone(self), (ticket, quality), limits, wish.estimate))
+                Ok(Permit::new(Arc::clone(self), (ticket, quality), limits, &wish))
             }
             Err(refused) => {
                 let change = state.give_back(now, ticket);
@@ -194,9 +197,15 @@ impl ModelGate {
         state.price = guards.price;
         state.retry.reload(guards.retry);
         state.hedge = guards.hedge;
-        state.places = Places::reload(state.places.take(), &guards.limits);
+        state.places.reload(&guards.limits);
         drop(state);
         self.limits.reload(guards.limits);
+    }
+
+    /// Takes the highest class that anybody may call it by: for calls of that class places are
+    /// kept that no lower one gets.
+    pub fn called_by(&self, highest: Criticality) {
+        self.state.lock().places.called_by(highest);
     }
 
     /// What changed since the last time somebody asked, oldest first; to be recorded.
@@ -256,15 +265,17 @@ impl ModelGate {
         })
     }
 
-    /// Whether the model bears one more request at once.
-    fn room(&self, places: &Places) -> Result<(), Refused> {
-        let allowed = places.aimd.allowed();
-        if self.limits.held(places.at) < allowed {
-            return Ok(());
-        }
-        let limit = format!("{}, lowered to {allowed} by overload", places.name);
-        let (quantity, key) = (Quantity::Concurrency, self.name.clone());
-        Err(Refused { limit, quantity, key, until: None, never: false })
+    /// A place, if the model bears one more request of that class at once.
+    fn take_place(
+        &self,
+        state: &mut GateState,
+        now: Millis,
+        class: Criticality,
+    ) -> Result<(), Refused> {
+        state.places.take(now, class).map_err(|limit| {
+            let (quantity, key) = (Quantity::Concurrency, self.name.clone());
+            Refused { limit, quantity, key, until: None, never: false }
+        })
     }
 
     /// No attempt that would more likely be cut off than answered.

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use backstop_domain::guard::{Amounts, BreakerState, Change, QualityTicket, Sample, Ticket};
 use backstop_domain::plan::Price;
-use backstop_domain::{Digest, FailureClass, MicroMoney, Millis};
+use backstop_domain::{Criticality, Digest, FailureClass, MicroMoney, Millis};
 use rand::RngExt;
 
 use crate::adapters::gate::ModelGate;
 use crate::adapters::limit_set::LimitPermit;
 use crate::adapters::places::says_overloaded;
 use crate::adapters::quality::Rating;
+use crate::adapters::wish::Wish;
 use crate::outcome::{AttemptResult, Failure, Settle, Timer};
 
 /// How many times as long as usual an attempt may take before it is the model's fault, and how long
@@ -33,6 +34,7 @@ pub struct Permit {
     quality: Option<(Digest, QualityTicket)>,
     limits: Option<LimitPermit>,
     estimate: Amounts,
+    class: Criticality,
     since: Millis,
 }
 
@@ -41,10 +43,11 @@ impl Permit {
         gate: Arc<ModelGate>,
         (ticket, quality): (Ticket, Option<(Digest, QualityTicket)>),
         limits: LimitPermit,
-        estimate: Amounts,
+        wish: &Wish<'_>,
     ) -> Self {
         let since = gate.clock.now();
-        Self { gate, ticket: Some(ticket), quality, limits: Some(limits), estimate, since }
+        let (estimate, class) = (wish.estimate, wish.class);
+        Self { gate, ticket: Some(ticket), quality, limits: Some(limits), estimate, class, since }
     }
 
     /// Tells every guard how the attempt went, and charges what it used. If an answer came that
@@ -66,11 +69,11 @@ impl Permit {
             state.pace.answered(now, now.since(self.since));
         }
         let usual = state.pace.usual(now);
-        if let Some(places) = &mut state.places {
+        if let Some(limit) = &mut state.places.limit {
             if says_overloaded(result) {
-                places.aimd.overloaded(now, usual);
+                limit.aimd.overloaded(now, usual);
             } else if result.answer().is_some() {
-                places.aimd.answered(gate.limits.held(places.at));
+                limit.aimd.answered(gate.limits.held(limit.at));
             }
         }
         if let Some(ticket) = self.ticket.take() {
@@ -107,9 +110,10 @@ impl Permit {
 impl Drop for Permit {
     /// Also the end of a cancelled call: its age still counts if the model was slow.
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else { return };
         let now = self.gate.clock.now();
         let mut state = self.gate.state.lock();
+        state.places.leave(self.class);
+        let Some(ticket) = self.ticket.take() else { return };
         let change = state.give_back(now, ticket);
         self.gate.report(&mut state, change);
     }

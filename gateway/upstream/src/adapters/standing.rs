@@ -52,6 +52,11 @@ pub struct AtOnce {
 }
 
 impl ModelGate {
+    /// What it usually takes to answer, in milliseconds, if enough answers came of late.
+    pub fn usual_ms(&self) -> Option<u64> {
+        self.state.lock().pace.usual(self.clock.now())
+    }
+
     /// How it stands now.
     pub fn snapshot(&self) -> GateSnapshot {
         let now = self.clock.now();
@@ -75,10 +80,10 @@ impl ModelGate {
             away,
             quality: state.quality.standings(now),
             limits,
-            at_once: state.places.as_ref().map(|places| AtOnce {
-                held: self.limits.held(places.at),
-                allowed: places.aimd.allowed(),
-                most: places.most,
+            at_once: state.places.limit.as_ref().map(|limit| AtOnce {
+                held: self.limits.held(limit.at),
+                allowed: limit.aimd.allowed(),
+                most: limit.most,
             }),
             may_retry: state.may_retry(now, Purpose::Retry, 0),
         }

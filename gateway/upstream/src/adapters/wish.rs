@@ -1,7 +1,7 @@
 //! What an attempt asks of a model's gate, and what it is told when the gate stays shut.
 
 use backstop_domain::guard::Amounts;
-use backstop_domain::{FailureClass, Millis};
+use backstop_domain::{Criticality, FailureClass, Millis};
 
 use crate::adapters::limit_set::Refused;
 use crate::adapters::quality::Asker;
@@ -26,6 +26,8 @@ pub struct Wish<'a> {
     pub estimate: Amounts,
     /// What it is to the retry budget.
     pub purpose: Purpose,
+    /// The class of its call.
+    pub class: Criticality,
     /// Milliseconds after which a permit that nobody settled gives its places back: the deadline
     /// and a minute.
     pub hold_ms: u64,

@@ -7,7 +7,7 @@ use backstop_domain::guard::{
     RetryRules,
 };
 use backstop_domain::plan::Price;
-use backstop_domain::{ControlEvent, Digest, FailureClass, MicroMoney};
+use backstop_domain::{ControlEvent, Criticality, Digest, FailureClass, MicroMoney};
 use backstop_upstream::simulated::{failed, text};
 use backstop_upstream::{
     Asker, AttemptResult, Blocked, Failure, ModelGate, ModelGuards, Permit, ProviderGate, Purpose,
@@ -92,7 +92,15 @@ impl Yard {
 
 /// What nobody judges.
 const fn wish(estimate: Amounts, purpose: Purpose) -> Wish<'static> {
-    Wish { estimate, purpose, hold_ms: HOLD, asker: None, left_ms: None, spares_probes: false }
+    Wish {
+        estimate,
+        purpose,
+        class: Criticality::Standard,
+        hold_ms: HOLD,
+        asker: None,
+        left_ms: None,
+        spares_probes: false,
+    }
 }
 
 fn failure(class: FailureClass, change: impl FnOnce(&mut Failure)) -> AttemptResult {
@@ -390,6 +398,106 @@ fn a_model_that_says_it_is_overloaded_gets_fewer_requests_at_once() {
     }
     let at_once = yard.gate.snapshot().at_once.unwrap();
     assert_eq!((at_once.held, at_once.allowed, at_once.most), (0, 15, 20));
+}
+
+/// One attempt of that class.
+fn of(class: Criticality) -> Wish<'static> {
+    Wish { class, ..wish(Amounts::default(), Purpose::First) }
+}
+
+/// As many of that class as get in.
+fn crowd(gate: &Arc<ModelGate>, class: Criticality) -> Vec<Permit> {
+    std::iter::from_fn(|| gate.acquire(of(class)).ok()).collect()
+}
+
+#[test]
+fn a_crowd_at_a_model_leaves_critical_calls_their_half() {
+    let gate = yard().gate;
+    gate.called_by(Criticality::Critical);
+    let sheddable = crowd(&gate, Criticality::Sheddable);
+    let standard = crowd(&gate, Criticality::Standard);
+    assert_eq!((sheddable.len(), standard.len()), (5, 5), "half of the half, and the rest of it");
+    let blocked = gate.acquire(of(Criticality::Sheddable)).err().unwrap();
+    assert_eq!((blocked.class, blocked.until), (FailureClass::Limit, None));
+    assert_eq!(blocked.which, "limit `at once, 5 of 20 for sheddable calls` of `small`");
+    let critical = crowd(&gate, Criticality::Critical);
+    assert_eq!(critical.len(), 10);
+    // What a call of one class gives back is for its own class again.
+    drop((sheddable, critical));
+    assert_eq!(crowd(&gate, Criticality::Standard).len(), 5);
+    assert_eq!(crowd(&gate, Criticality::Critical).len(), 15);
+    drop(standard);
+}
+
+#[test]
+fn a_class_that_nobody_calls_a_model_by_keeps_no_places_there() {
+    let gate = yard().gate;
+    assert_eq!(crowd(&gate, Criticality::Sheddable).len(), 20);
+    gate.called_by(Criticality::Standard);
+    let held = crowd(&gate, Criticality::Sheddable);
+    let blocked = gate.acquire(of(Criticality::Sheddable)).err().unwrap();
+    assert!(blocked.which.contains("10 of 20 for sheddable calls"), "{}", blocked.which);
+    assert_eq!(held.len(), 10);
+    drop(held);
+    assert_eq!(crowd(&gate, Criticality::Standard).len(), 20);
+}
+
+#[test]
+fn what_overload_leaves_is_shared_out_alike_and_a_reload_forgets_nobody() {
+    let gate = yard().gate;
+    gate.called_by(Criticality::Critical);
+    gate.acquire(of(Criticality::Critical)).unwrap().settle(&failed(FailureClass::Overloaded));
+    let held = crowd(&gate, Criticality::Sheddable);
+    let blocked = gate.acquire(of(Criticality::Sheddable)).err().unwrap();
+    let told = "limit `at once, lowered to 14 by overload, 4 of 14 for sheddable calls` of `small`";
+    assert_eq!((held.len(), blocked.which.as_str()), (4, told));
+    gate.reload(guards("small"));
+    assert!(gate.acquire(of(Criticality::Sheddable)).is_err());
+    assert_eq!(crowd(&gate, Criticality::Critical).len(), 10);
+}
+
+#[test]
+fn what_another_limit_refuses_holds_no_place() {
+    let gate = yard().gate;
+    let large = Amounts { tokens: 20_000, ..Amounts::default() };
+    for _ in 0..30 {
+        let blocked = gate.acquire(wish(large, Purpose::First)).err().unwrap();
+        assert!(blocked.which.contains("tokens"), "{}", blocked.which);
+    }
+    assert_eq!(crowd(&gate, Criticality::Standard).len(), 20);
+}
+
+#[test]
+fn a_thousand_at_once_never_hold_more_places_than_their_class_has() {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    let gate = yard().gate;
+    gate.called_by(Criticality::Critical);
+    let classes = [Criticality::Sheddable, Criticality::Standard, Criticality::Critical];
+    let (held, most) = (<[AtomicUsize; 3]>::default(), <[AtomicUsize; 3]>::default());
+    let served = <[AtomicUsize; 3]>::default();
+    std::thread::scope(|scope| {
+        for number in 0..1_000 {
+            let (at, gate) = (number % 3, &gate);
+            let (held, most, served) = (&held[at], &most[at], &served[at]);
+            scope.spawn(move || {
+                while served.load(SeqCst) < 100 {
+                    let Ok(permit) = gate.acquire(of(classes[at])) else {
+                        std::thread::yield_now();
+                        continue;
+                    };
+                    most.fetch_max(held.fetch_add(1, SeqCst) + 1, SeqCst);
+                    std::thread::yield_now();
+                    held.fetch_sub(1, SeqCst);
+                    served.fetch_add(1, SeqCst);
+                    permit.settle(&text("fine"));
+                }
+            });
+        }
+    });
+    let [sheddable, standard, critical] = most.map(AtomicUsize::into_inner);
+    assert!(sheddable <= 5 && standard <= 10 && critical <= 20);
+    assert!(served.iter().all(|served| served.load(SeqCst) >= 100), "nobody starves");
+    assert_eq!(crowd(&gate, Criticality::Critical).len(), 20, "every place came back");
 }
 
 #[test]
