@@ -261,5 +261,5 @@ fn surely_above(bad: u64, all: u64, limit: u32) -> bool {
     let (bad, all, limit) = (u128::from(bad), u128::from(all), u128::from(limit));
     let Some(over) = (bad * MILLION).checked_sub(all * limit) else { return false };
     let spread = Z_SQUARED * limit * MILLION.saturating_sub(limit) * all;
-    over > 0 && over.saturating_mul(over).saturating_mul(Z_SCALE) > spread
+    over.saturating_mul(over).saturating_mul(Z_SCALE) > spread
 }

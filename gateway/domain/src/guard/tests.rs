@@ -20,4 +20,5 @@ mod limits;
 mod pace;
 mod quality;
 mod reach;
+mod window;
 mod workrate;

@@ -47,6 +47,27 @@ fn the_first_few_retries_may_be_of_any_length() {
 }
 
 #[test]
+fn another_share_holds_at_once_and_another_window_starts_anew() {
+    let rules = RetryRules::default();
+    let mut budget = RetryBudget::new(rules);
+    assert!((0..3).all(|_| budget.retry(NOW, 0, false)));
+    budget.reload(RetryRules { at_least: 5, ..rules });
+    assert_eq!((0..100).filter(|_| budget.retry(NOW, 0, false)).count(), 2, "three are spent");
+    budget.reload(RetryRules { window_ms: 30_000, ..rules });
+    assert_eq!((0..100).filter(|_| budget.retry(NOW, 0, false)).count(), 3, "none is counted yet");
+}
+
+#[test]
+fn beyond_the_first_few_it_is_tokens_that_count() {
+    let mut budget = RetryBudget::new(RetryRules::default());
+    for _ in 0..20 {
+        budget.first(NOW, 10);
+    }
+    // Five would be allowed, and thirty tokens.
+    assert_eq!((0..100).filter(|_| budget.retry(NOW, 90_000, false)).count(), 3);
+}
+
+#[test]
 fn a_nearer_wait_never_shortens_a_farther_one() {
     let mut gate = NotBefore::default();
     assert_eq!(gate.blocked(NOW), None);

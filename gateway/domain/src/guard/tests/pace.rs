@@ -23,6 +23,18 @@ fn the_middle_of_ten_is_known_and_of_nine_it_is_not() {
 }
 
 #[test]
+fn the_newest_sixty_four_count_and_no_older_one() {
+    let mut pace = Pace::default();
+    let mut answer = |took: u64, times: usize| {
+        (0..times).for_each(|_| pace.answered(NOW, took));
+        pace.usual(NOW)
+    };
+    assert_eq!(answer(100, 64), Some(100));
+    assert_eq!(answer(1_000, 32), Some(100), "half of them");
+    assert_eq!(answer(1_000, 1), Some(1_000), "and one more");
+}
+
+#[test]
 fn an_overload_takes_three_tenths_once_in_five_seconds_and_never_the_last_place() {
     let mut aimd = Aimd::new(100);
     aimd.overloaded(NOW, None);

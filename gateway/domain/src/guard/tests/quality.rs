@@ -51,6 +51,17 @@ fn fourteen_of_thirty_are_surely_more_than_three_in_ten_and_thirteen_are_not() {
     }
 }
 
+/// 1,299 of 2,500 is the very share of which the lower bound is a half.
+#[test]
+fn a_bound_that_just_reaches_the_limit_is_not_above_it() {
+    for (bad, opens) in [(1_299, false), (1_300, true)] {
+        let rules = QualityRules { bad: 500_000, least: 2_500, ..QualityRules::default() };
+        let mut breaker = QualityBreaker::new(rules);
+        let opened = (0..2_500).any(|turn| answer(&mut breaker, NOW, turn < bad).is_some());
+        assert_eq!(opened, opens, "{bad} of 2500");
+    }
+}
+
 #[test]
 fn fewer_than_thirty_prove_nothing_however_bad_they_are() {
     let mut breaker = breaker();
@@ -64,6 +75,21 @@ fn a_model_that_turns_bad_is_seen_within_its_newest_two_hundred() {
     assert!((0..5_000).all(|_| answer(&mut breaker, NOW, false).is_none()));
     let turns = (1..).find(|_| answer(&mut breaker, NOW, true).is_some()).unwrap();
     assert_eq!(turns, 73, "as many as are surely more than 30 % of 200");
+}
+
+#[test]
+fn it_looks_at_two_hundred_and_at_those_on_trial_while_it_is_tried() {
+    let mut breaker = breaker();
+    (0..250).for_each(|turn| drop(answer(&mut breaker, NOW, turn % 10 == 0)));
+    assert_eq!(breaker.counts(NOW), (200, 20));
+    let mut breaker = QualityBreaker::new(QualityRules::default());
+    let until = opened(&mut breaker, NOW);
+    assert_eq!(breaker.counts(until), (0, 0));
+    for bad in [true, false, false] {
+        let ticket = trial(&mut breaker, until);
+        breaker.rate(until, &ticket, bad);
+    }
+    assert_eq!(breaker.counts(until), (3, 1));
 }
 
 #[test]
