@@ -70,6 +70,14 @@ fn who_was_away_has_saved_up_nothing() {
 }
 
 #[test]
+fn who_went_and_comes_back_still_owes_what_it_took() {
+    let mut queue = queue(&[(1, "a", 100), (2, "b", 10), (3, "b", 10)]);
+    assert_eq!(queue.take(NOW, anybody).unwrap().number, Number(1));
+    queue.push(Number(4), "a", 10, NOW, LATER);
+    assert_eq!(order(&mut queue, NOW), [2, 3, 4]);
+}
+
+#[test]
 fn under_pressure_the_newest_goes_first_since_it_has_time_left() {
     let mut queue = FairQueue::default();
     for (number, after) in [(1, 0), (2, 300), (3, 550)] {

@@ -128,6 +128,16 @@ fn a_pin_is_let_go_by_hand_once() {
 }
 
 #[test]
+fn who_asks_is_told_the_pin_and_the_rules() {
+    let rules = LevelRules { shed: 990_000, ..LevelRules::default() };
+    let mut levels = Levels::new(rules);
+    assert_eq!((levels.rules(), levels.pin()), (rules, None));
+    let pin = Pin { level: Level::Essential, until: Millis(7) };
+    levels.hold(pin, "a drill".to_string());
+    assert_eq!(levels.pin(), Some(pin));
+}
+
+#[test]
 fn what_a_level_gives_up_grows_and_critical_calls_lose_nothing_but_extras() {
     let classes = [Criticality::Sheddable, Criticality::Standard, Criticality::Critical];
     let given_up = |level: Level| {

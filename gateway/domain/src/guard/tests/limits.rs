@@ -118,6 +118,68 @@ fn a_reload_keeps_what_was_used_and_who_holds_a_place() {
     assert_eq!(limiter.held(0), 0);
 }
 
+#[test]
+fn a_limit_of_another_name_or_kind_starts_anew() {
+    let mut limiter = three();
+    let _held = limiter.reserve(NOW, &ALL, amounts(800, 100), FAR).unwrap();
+    limiter.reload(
+        NOW,
+        [
+            rule("cost", Quantity::Concurrency, Cap::AtOnce(3)),
+            rule("tokens per day", Quantity::Tokens, per_minute(60_000, 1_000)),
+            rule("more at once", Quantity::Concurrency, Cap::AtOnce(2)),
+        ]
+        .into(),
+    );
+    let remaining = standings(&limiter, "a").into_iter().map(|one| one.remaining);
+    assert_eq!(remaining.collect::<Vec<_>>(), [3, 1_000, 2]);
+}
+
+#[test]
+fn a_limit_of_no_place_never_lets_anybody_through_and_a_full_one_may_again() {
+    let none = [rule("at once", Quantity::Concurrency, Cap::AtOnce(0))];
+    let refusal =
+        Limiter::new(none.into(), 10).reserve(NOW, &[Some("a")], amounts(1, 0), FAR).unwrap_err();
+    assert!(refusal.never && refusal.until.is_none());
+    let one = [rule("at once", Quantity::Concurrency, Cap::AtOnce(1))];
+    let mut limiter = Limiter::new(one.into(), 10);
+    limiter.reserve(NOW, &[Some("a")], amounts(1, 0), FAR).unwrap();
+    let refusal = limiter.reserve(NOW, &[Some("a")], amounts(1, 0), FAR).unwrap_err();
+    assert!(!refusal.never, "whoever holds it may give it back");
+}
+
+#[test]
+fn one_who_brings_two_new_keys_needs_room_for_both() {
+    let rules = ["caller", "tenant"].map(|name| rule(name, Quantity::Tokens, per_minute(60, 60)));
+    let mut limiter = Limiter::new(rules.into(), 3);
+    limiter.reserve(NOW, &[Some("a"), Some("x")], amounts(9, 0), FAR).unwrap();
+    let refusal = limiter.reserve(NOW, &[Some("b"), Some("y")], amounts(9, 0), FAR).unwrap_err();
+    assert_eq!((refusal.limit, refusal.key.as_str()), (0, "b"));
+    limiter.reserve(NOW, &[Some("b"), Some("x")], amounts(9, 0), FAR).expect("one is known");
+    assert_eq!(limiter.keys(), 3);
+}
+
+#[test]
+fn when_it_is_crowded_places_that_were_given_back_are_forgotten_and_held_ones_are_not() {
+    let rules = [rule("at once", Quantity::Concurrency, Cap::AtOnce(1))];
+    let mut limiter = Limiter::new(rules.into(), 2);
+    let first = limiter.reserve(NOW, &[Some("a")], amounts(1, 0), FAR).unwrap();
+    limiter.reserve(NOW, &[Some("b")], amounts(1, 0), FAR).unwrap();
+    let refusal = limiter.reserve(NOW, &[Some("c")], amounts(1, 0), FAR).unwrap_err();
+    assert_eq!(refusal.until, Some(NOW.plus(1_000)), "a place may come back at any time");
+    assert!(limiter.cancel(NOW, first));
+    let later = NOW.plus(1_000);
+    limiter.reserve(later, &[Some("c")], amounts(1, 0), FAR).expect("where `a` was");
+    limiter.reserve(later, &[Some("b")], amounts(1, 0), FAR).expect_err("it still holds its place");
+    assert_eq!((limiter.keys(), limiter.held(0)), (2, 2));
+}
+
+#[test]
+fn what_a_limit_counts_has_the_word_of_the_rules_file() {
+    let all = [Quantity::Requests, Quantity::Tokens, Quantity::Cost, Quantity::Concurrency];
+    assert_eq!(all.map(Quantity::name), ["requests", "tokens", "cost", "concurrency"]);
+}
+
 #[derive(Debug, Clone)]
 enum Act {
     Reserve { key: u8, tokens: u64, hold: u64 },

@@ -35,6 +35,12 @@ fn nothing_is_said_before_enough_was_seen_or_while_few_wait() {
 }
 
 #[test]
+fn five_times_are_enough_and_the_middle_one_counts() {
+    let six = [(0, 9), (1, 9), (2, 9), (5, 9), (10, 9), (15, 9)];
+    assert_eq!(worked(&six).predicted_ms(9), Some(30 * MINUTE), "of 1, 1, 3, 5 and 5 minutes");
+}
+
+#[test]
 fn nobody_is_slow_because_nothing_came() {
     // Bursts of three, two minutes each, and half a day of nothing between.
     let bursts =
