@@ -71,7 +71,7 @@ impl Decode for Oidc {
         let scopes = scopes(&mut fields, d);
         let name = name(&mut fields, d);
         let grants = fields.all("grants", d);
-        let hosts = fields.all::<OneOrMany<String>>("hosts", d).0;
+        let hosts = hosts(&mut fields, d);
         let private_network = fields.or("private_network", false, d);
         fields.finish(d);
         let issuer = issuer?;
@@ -143,6 +143,21 @@ fn scopes(fields: &mut Fields<'_>, d: &mut Decoder<'_>) -> Vec<String> {
         }
     }
     scopes
+}
+
+fn hosts(fields: &mut Fields<'_>, d: &mut Decoder<'_>) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for host in fields.all::<OneOrMany<Spanned<String>>>("hosts", d).0 {
+        let part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        if host.is_empty() || !host.bytes().all(|byte| part(byte) || b".:-".contains(&byte)) {
+            let say = format!("`{}` is not a host", host.value);
+            let help = "write it in small letters, without `https://`: `oauth2.example.com`";
+            d.report.push(Problem::error(Code::BadName, host.span, say).help(help));
+        } else {
+            hosts.push(host.value);
+        }
+    }
+    hosts
 }
 
 fn name(fields: &mut Fields<'_>, d: &mut Decoder<'_>) -> String {

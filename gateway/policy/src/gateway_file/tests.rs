@@ -281,6 +281,7 @@ const SIGN_IN: &[(&str, &str, &str, &str)] = &[
     ("issuer: login.example.com", "4:11", "BS0505", "must begin with"),
     ("client_secret: abc", "4:18", "BS0501", "`{env: NAME}`"),
     ("scopes: [\"email groups\"]", "4:12", "BS0206", "an entry of its own"),
+    ("hosts: https://keys.example.com", "4:10", "BS0206", "without `https://`"),
     ("name: nickname", "4:9", "BS0409", "`preferred_username`"),
     ("grants: [{is: a}]", "4:12", "BS0202", "needs the key `roles`"),
     ("grants: [{roles: viewer}]", "4:12", "BS0202", "needs the key `is`"),
