@@ -76,7 +76,7 @@ impl Provider {
     /// What it says of itself.
     ///
     /// # Errors
-    /// [`Refused::Away`].
+    /// The provider is away.
     pub async fn about(&self, now: Millis) -> Result<std::sync::Arc<About>, Refused> {
         let about = self.about.get(now, async {
             let issuer = self.oidc.issuer.trim_end_matches('/');
@@ -157,7 +157,7 @@ impl Provider {
     /// What the provider says of whoever brought that code, believed.
     ///
     /// # Errors
-    /// [`Refused`].
+    /// Nobody came, or nobody whom we may believe; and why.
     pub async fn claims(
         &self,
         about: &About,
