@@ -136,6 +136,18 @@ fn a_limit_of_another_name_or_kind_starts_anew() {
 }
 
 #[test]
+fn a_rate_that_becomes_a_number_of_places_is_held_to_that_number() {
+    let rate = [rule("cap", Quantity::Tokens, per_minute(60, 60))];
+    let mut limiter = Limiter::new(rate.into(), 10);
+    limiter.reserve(NOW, &[Some("a")], amounts(9, 0), FAR).unwrap();
+    let places = [rule("cap", Quantity::Concurrency, Cap::AtOnce(1))];
+    limiter.reload(NOW, places.clone().into());
+    assert_eq!(limiter.rules(), places);
+    limiter.reserve(NOW, &[Some("a")], amounts(9, 0), FAR).expect("its place is free");
+    limiter.reserve(NOW, &[Some("a")], amounts(9, 0), FAR).expect_err("and now it is taken");
+}
+
+#[test]
 fn a_limit_of_no_place_never_lets_anybody_through_and_a_full_one_may_again() {
     let none = [rule("at once", Quantity::Concurrency, Cap::AtOnce(0))];
     let refusal =

@@ -49,6 +49,12 @@ fn nobody_is_slow_because_nothing_came() {
 }
 
 #[test]
+fn a_queue_that_is_empty_after_each_decision_says_nothing_of_how_fast_it_could_be() {
+    let lone: [(u64, u64); 9] = core::array::from_fn(|turn| (turn as u64 * 700, 0));
+    assert_eq!(worked(&lone).predicted_ms(9), None);
+}
+
+#[test]
 fn one_long_break_changes_nothing() {
     let break_ = [(0, 9), (2, 9), (4, 9), (94, 9), (96, 9), (98, 9), (100, 9)];
     assert_eq!(worked(&break_).predicted_ms(9), Some(20 * MINUTE));
