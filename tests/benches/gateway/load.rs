@@ -55,22 +55,25 @@ pub struct Load {
 }
 
 impl Load {
-    /// Sends that many requests, one after the other: for a profiler, which counts per call.
-    pub async fn count(target: &Target, calls: u64) -> Self {
-        let mut load = Self::default();
-        let mut sender = connect(target).await;
-        for _ in 0..calls {
-            load.one(&mut sender, target, Instant::now()).await;
-        }
-        load
+    /// Sends that many requests over `connections`: for a profiler, which counts per call.
+    pub async fn count(target: &Target, calls: usize, connections: usize) -> Self {
+        let mut left = vec![calls / connections; connections];
+        left[0] += calls % connections;
+        Self::over(target, left.into_iter().map(Until::Sent)).await
     }
 
     /// Loads `target` over `connections` for `length`.
     pub async fn run(target: &Target, connections: usize, length: Duration) -> Self {
+        let end = Instant::now() + length;
+        Self::over(target, std::iter::repeat_n(Until::Time(end), connections)).await
+    }
+
+    /// Loads `target` over a connection for each of these.
+    async fn over(target: &Target, connections: impl Iterator<Item = Until>) -> Self {
         let start = Instant::now();
         let mut tasks = JoinSet::new();
-        for _ in 0..connections {
-            tasks.spawn(one_connection(target.clone(), start + length));
+        for until in connections {
+            tasks.spawn(one_connection(target.clone(), until));
         }
         let mut all = Self::default();
         while let Some(one) = tasks.join_next().await {
@@ -85,6 +88,21 @@ impl Load {
         self.latencies_us.extend(one.latencies_us);
         self.bad += one.bad;
         self.example = self.example.take().or(one.example);
+    }
+
+    /// In one line.
+    pub fn told(mut self) -> String {
+        self.latencies_us.sort_unstable();
+        let last = self.latencies_us.len().saturating_sub(1) as f64;
+        let [half, most, nearly, all] = [0.5, 0.99, 0.999, 1.0].map(|share| {
+            self.latencies_us.get((last * share) as usize).copied().unwrap_or_default()
+        });
+        let (good, took) = (self.latencies_us.len(), self.took);
+        format!(
+            "{good} answered in {took:.1?}, {} badly: {:?}; \
+             p50 {half} us, p99 {most}, p99.9 {nearly}, longest {all}",
+            self.bad, self.example
+        )
     }
 
     /// Sends a request that was due at that moment.
@@ -114,10 +132,26 @@ impl Load {
     }
 }
 
-async fn one_connection(target: Target, end: Instant) -> Load {
+/// How long a connection sends.
+#[derive(Clone, Copy)]
+enum Until {
+    /// That many requests.
+    Sent(usize),
+    /// Until then.
+    Time(Instant),
+}
+
+async fn one_connection(target: Target, until: Until) -> Load {
     let mut load = Load::default();
     let mut sender = connect(&target).await;
-    while Instant::now() < end {
+    for sent in 0.. {
+        let over = match until {
+            Until::Sent(calls) => sent == calls,
+            Until::Time(end) => Instant::now() >= end,
+        };
+        if over {
+            break;
+        }
         load.one(&mut sender, &target, Instant::now()).await;
     }
     load

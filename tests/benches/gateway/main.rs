@@ -32,15 +32,19 @@ fn main() {
     match words[..] {
         ["role", "model"] => runtime.block_on(model::serve()),
         ["role", "proxy", model] => runtime.block_on(proxy::serve(model)),
-        ["role", "load", address, policy, calls] => {
+        ["role", "load", address, policy, calls, connections] => {
+            let target = Target::new(address, policy);
             let calls = calls.parse().expect("a whole number of calls");
-            let load = runtime.block_on(Load::count(&Target::new(address, policy), calls));
-            println!(
-                "{} answered, {} badly: {:?}",
-                load.latencies_us.len(),
-                load.bad,
-                load.example
-            );
+            let connections = connections.parse().expect("a whole number of connections");
+            let calls = Load::count(&target, calls, connections);
+            println!("{}", runtime.block_on(calls).told());
+        }
+        ["role", "pace", address, policy, per_second, seconds] => {
+            let target = Target::new(address, policy);
+            let rate = per_second.parse().expect("calls a second");
+            let length = Duration::from_secs(seconds.parse().expect("whole seconds"));
+            let calls = open::run(&target, OPEN_CONNECTIONS, rate, length);
+            println!("{}", runtime.block_on(calls).told());
         }
         _ => match setting("BACKSTOP_BENCH_SOAK", 0) {
             0 => runtime.block_on(compare()),

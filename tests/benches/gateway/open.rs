@@ -3,6 +3,9 @@
 //! those that waited behind it.
 
 use super::load::{Load, Target, connect};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1::SendRequest;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, mpsc};
@@ -12,16 +15,18 @@ use tokio::task::JoinSet;
 /// capacity, and the rest counts as bad.
 const BEHIND: usize = 10_000;
 
-/// Sends `per_second` requests a second to `target` for `length`, over at most `connections`.
+/// Sends `per_second` requests a second to `target` for `length`, over at most `connections`, which
+/// are there before the first request is due: a caller of many requests keeps its connections.
 pub async fn run(target: &Target, connections: usize, per_second: f64, length: Duration) -> Load {
-    let start = Instant::now();
     let (due, waiting) = mpsc::channel(BEHIND);
     let waiting = Arc::new(Mutex::new(waiting));
-    let clock = std::thread::spawn(move || tick(&due, start, per_second, length));
     let mut tasks = JoinSet::new();
     for _ in 0..connections {
-        tasks.spawn(one_connection(target.clone(), Arc::clone(&waiting)));
+        let sender = connect(target).await;
+        tasks.spawn(one_connection(sender, target.clone(), Arc::clone(&waiting)));
     }
+    let start = Instant::now();
+    let clock = std::thread::spawn(move || tick(&due, start, per_second, length));
     let mut all = Load::default();
     while let Some(one) = tasks.join_next().await {
         all.add(one.unwrap());
@@ -46,9 +51,12 @@ fn tick(due: &mpsc::Sender<Instant>, start: Instant, per_second: f64, length: Du
     lost
 }
 
-async fn one_connection(target: Target, waiting: Arc<Mutex<mpsc::Receiver<Instant>>>) -> Load {
+async fn one_connection(
+    mut sender: SendRequest<Full<Bytes>>,
+    target: Target,
+    waiting: Arc<Mutex<mpsc::Receiver<Instant>>>,
+) -> Load {
     let mut load = Load::default();
-    let mut sender = connect(&target).await;
     loop {
         let due = waiting.lock().await.recv().await;
         let Some(due) = due else { return load };
