@@ -136,6 +136,30 @@ async fn told_to_stop_it_answers_what_is_open_and_takes_nothing_new() {
     backstop_tests::gateway::verify(&workspace.data()).unwrap();
 }
 
+/// The log goes into a pipe that nobody reads, with a line for each step of each call.
+const LOG_UNREAD: &str =
+    r#"mkfifo "$BACKSTOP_DATA/pipe"; exec 2<>"$BACKSTOP_DATA/pipe"; export BACKSTOP_LOG=debug"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_are_answered_though_nobody_reads_the_log() {
+    let upstream = Upstream::scripted().await;
+    let workspace = Workspace::new(upstream.url());
+    let gateway = Gateway::start_after(LOG_UNREAD, &workspace);
+    let caller = gateway.caller();
+    let good = r#"script: [{"content": "{\"label\": \"ham\"}"}]"#;
+    // A pipe holds 64 KiB, a call has some 3.
+    for number in 0..60 {
+        let key = number.to_string();
+        let answer = caller.call("typed", &key, good, 20);
+        let answer = tokio::time::timeout(CLOSES, answer).await.expect("it waits for its log");
+        assert_eq!(answer.unwrap().status, StatusCode::OK);
+    }
+    let metrics = caller.get("/metrics").await.unwrap().text;
+    assert!(metrics.contains("backstop_log_lines_dropped_total 0"), "{metrics}");
+    let ended = gateway.stop(CLOSES).expect("nor does its end wait for it");
+    assert!(ended.success(), "{ended}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beyond_the_cap_a_connection_waits_until_another_ends() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

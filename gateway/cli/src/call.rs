@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     args::Call,
     build::{self, Answers},
-    files, serve, style,
+    files, log, serve, style,
 };
 
 /// Longest wait for the automatic part.
@@ -19,7 +19,7 @@ const WAIT: Duration = Duration::from_secs(600);
 
 /// Makes the call; 0 if an answer came, 1 if none did.
 pub fn run(args: &Call) -> Result<ExitCode> {
-    serve::log("warn", "text")?;
+    log::plain("warn")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let input = input(&args.input)?;
     match &args.url {

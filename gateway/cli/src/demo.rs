@@ -24,7 +24,7 @@ use self::ended::{Ended, Expect};
 use crate::{
     args::Demo,
     build::{self, Answers},
-    coverage, files, serve, style,
+    coverage, files, log, serve, style,
 };
 
 /// Where the calls stand, in the workspace.
@@ -71,7 +71,7 @@ const fn once() -> u32 {
 
 /// Runs the demo, and serves on until Ctrl-C.
 pub fn run(args: &Demo) -> Result<ExitCode> {
-    serve::log("warn", "text")?;
+    log::plain("warn")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(demo(args))
 }

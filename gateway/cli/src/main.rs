@@ -28,6 +28,7 @@ mod init;
 mod keeping;
 mod key;
 mod labels;
+mod log;
 mod lsp;
 mod mutate;
 mod pause;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{
     args::NewRun,
+    log,
     running::{asked, items, number, text},
-    serve,
 };
 
 /// Rolls a call back; 0 once its new run has started.
@@ -25,7 +25,7 @@ pub fn resume_from(args: &NewRun) -> Result<ExitCode> {
 }
 
 fn new_run(args: &NewRun, route: &str, body: impl Fn(u64, &str) -> Value) -> Result<ExitCode> {
-    serve::log("warn", "text")?;
+    log::plain("warn")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let Some(seq) = args.seq else { return list(args).await };

@@ -10,7 +10,6 @@ use backstop_server::{
     App, Caps, Desk, Keys, Proxy, coverage::Coverage, deliver::Deliveries, telemetry,
 };
 use tokio::{net::TcpListener, sync::watch};
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     args::Serve,
@@ -18,30 +17,19 @@ use crate::{
     consumers::consumers,
     coverage,
     files::{self, Files},
+    log,
     reload::{self, AnswersFrom, Reload},
     secrets, signals, style,
 };
 
 /// Serves until it is told to stop.
 pub fn run(args: &Serve) -> Result<ExitCode> {
-    log(&args.log, &args.log_format)?;
+    let log = log::beside(&args.log, &args.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(args))
+    runtime.block_on(serve(args, &log))
 }
 
-/// Logs go to standard error; async-openai would log whole bodies, so it is silenced last.
-pub fn log(filter: &str, format: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(format!("{filter},async_openai=off"))
-        .with_context(|| format!("`{filter}` is no log filter; write `info` or `crate=debug`"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        "text" => builder.with_target(false).init(),
-        _ => builder.json().flatten_event(true).with_current_span(false).init(),
-    }
-    Ok(())
-}
-
-async fn serve(args: &Serve) -> Result<ExitCode> {
+async fn serve(args: &Serve, log: &log::Beside) -> Result<ExitCode> {
     let files = files::read(&args.workspace)?;
     let workspace = load(&files)?;
     may_listen(&workspace, args.listen)?;
@@ -67,6 +55,7 @@ async fn serve(args: &Serve) -> Result<ExitCode> {
     tokio::select! {
         served = run_until_told(app.clone(), listener, drain) => served?,
         () = counting => {}
+        () = log.count() => {}
         () = reload::watch(app, reload) => {}
     }
     Ok(ExitCode::SUCCESS)

@@ -15,14 +15,14 @@ use backstop_ledger::Offline;
 use super::BAD;
 use super::args::Add;
 use super::load::{Loaded, load};
-use crate::{serve, style};
+use crate::{log, style};
 
 /// The files that added cases and their answers stand in.
 const FILE: &str = "added.jsonl";
 
 /// Adds it.
 pub fn run(args: &Add) -> Result<ExitCode> {
-    serve::log("error", "text")?;
+    log::plain("error")?;
     let Some(loaded) = load(&args.workspace)? else { return Ok(ExitCode::from(BAD)) };
     let suites = loaded.named(std::slice::from_ref(&args.suite))?;
     let suite = suites.first().context("there is no such suite")?;

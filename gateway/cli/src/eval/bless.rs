@@ -9,11 +9,11 @@ use backstop_evals::verdict::{Baseline, Word, verdict};
 use super::args::Bless;
 use super::load::{load, today};
 use super::{BAD, out};
-use crate::{serve, style};
+use crate::{log, style};
 
 /// Writes `baseline.json`.
 pub fn run(args: &Bless) -> Result<ExitCode> {
-    serve::log("error", "text")?;
+    log::plain("error")?;
     if args.why.trim().is_empty() {
         bail!("`--why` says nothing: write why this is good");
     }

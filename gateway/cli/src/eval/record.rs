@@ -23,7 +23,7 @@ use super::args::Record;
 use super::load::{Loaded, load};
 use super::{BAD, out};
 use crate::build::{self, Answers};
-use crate::{serve, style};
+use crate::{log, style};
 
 /// Name of the file that a suite's record stands in.
 const FILE: &str = "answers.jsonl";
@@ -32,7 +32,7 @@ const STOPPED: &str = "stopped.jsonl";
 
 /// Records them.
 pub fn run(args: &Record) -> Result<ExitCode> {
-    serve::log("error", "text")?;
+    log::plain("error")?;
     let Some(loaded) = load(&args.workspace)? else { return Ok(ExitCode::from(BAD)) };
     let mut whole = true;
     for suite in loaded.named(&args.suites)? {

@@ -13,14 +13,14 @@ use super::load::{Loaded, load, today};
 use super::resume::Kept;
 use super::{BAD, changed, out};
 use crate::build::{self, Answers};
-use crate::{serve, style};
+use crate::{log, style};
 
 /// Cases that are run between two writes of the resume file.
 const BATCH: usize = 20;
 
 /// Runs them; the exit code is the word.
 pub fn run(args: &Run) -> Result<ExitCode> {
-    serve::log("error", "text")?;
+    log::plain("error")?;
     let forms = out::forms(&args.formats)?;
     if args.frozen && args.tier == Tier::Live {
         bail!("`--frozen` asks no model, and `--tier live` asks them: choose one");
