@@ -21,7 +21,8 @@ pub fn canonical(value: &Value) -> String {
 /// # Errors
 /// What `serde_json` says of a value that is no JSON, such as a map whose keys are lists.
 pub(crate) fn text_of(value: &(impl Serialize + ?Sized)) -> Result<String, Error> {
-    let mut writer = Writer(String::new());
+    // An event's body is seldom larger, and grows seldom more than once then.
+    let mut writer = Writer(String::with_capacity(512));
     value.serialize(&mut writer)?;
     Ok(writer.0)
 }
@@ -29,7 +30,8 @@ pub(crate) fn text_of(value: &(impl Serialize + ?Sized)) -> Result<String, Error
 /// A string as JSON, which is plain in nearly every case and copied then.
 pub fn write_text(text: &str, out: &mut String) {
     let plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if text.bytes().all(plain) {
+    // Every byte is looked at, also behind one that is not plain: that takes many at a time.
+    if text.bytes().fold(true, |so_far, byte| so_far & plain(byte)) {
         out.push('"');
         out.push_str(text);
         out.push('"');
@@ -64,10 +66,10 @@ impl Writer {
         List { writer: self, closing, first: true }
     }
 
-    fn map(&mut self, closing: &'static str) -> Object<'_> {
+    fn map(&mut self, entries: usize, closing: &'static str) -> Object<'_> {
         self.raw("{");
         let start = self.0.len();
-        Object { writer: self, closing, start, entries: Vec::new() }
+        Object { writer: self, closing, start, entries: Vec::with_capacity(entries) }
     }
 
     /// Opens the object that serde wraps a variant with content in.
@@ -271,21 +273,21 @@ impl<'w> Serializer for &'w mut Writer {
         self.variant(variant);
         Ok(self.list("]}"))
     }
-    fn serialize_map(self, _: Option<usize>) -> Result<Object<'w>, Error> {
-        Ok(self.map("}"))
+    fn serialize_map(self, entries: Option<usize>) -> Result<Object<'w>, Error> {
+        Ok(self.map(entries.unwrap_or_default(), "}"))
     }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Object<'w>, Error> {
-        Ok(self.map("}"))
+    fn serialize_struct(self, _: &'static str, entries: usize) -> Result<Object<'w>, Error> {
+        Ok(self.map(entries, "}"))
     }
     fn serialize_struct_variant(
         self,
         _: &'static str,
         _: u32,
         variant: &'static str,
-        _: usize,
+        entries: usize,
     ) -> Result<Object<'w>, Error> {
         self.variant(variant);
-        Ok(self.map("}}"))
+        Ok(self.map(entries, "}}"))
     }
 }
 

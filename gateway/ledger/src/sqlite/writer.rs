@@ -227,12 +227,14 @@ impl Writer {
                 Job::Sweep(retention, _) => Came::Sweep(self.sweep(*retention)?),
             });
         }
+        self.remembered.calls.write(&self.connection)?;
         self.reach(CommitStep::Written)?;
         self.execute("COMMIT")?;
         Ok(came)
     }
 
     fn sweep(&mut self, retention: Retention) -> rusqlite::Result<Swept> {
+        self.remembered.calls.write(&self.connection)?;
         let swept = sweep::sweep(&self.connection, retention, self.remembered.held_to)?;
         self.remembered.held_to = self.tip.position;
         Ok(swept)
@@ -254,7 +256,10 @@ impl Writer {
     fn append_alone(&mut self, transaction: &Transaction) -> Result<Committed, Stopped> {
         let before = self.tip;
         self.execute("SAVEPOINT one")?;
-        match self.put(transaction) {
+        let put = self.put(transaction).and_then(|committed| {
+            self.remembered.calls.write(&self.connection).map(|()| committed)
+        });
+        match put {
             Ok(committed) => {
                 self.execute("RELEASE one")?;
                 Ok(committed)
@@ -285,7 +290,9 @@ impl Writer {
 
     /// Whether it can be appended to what stands there now, earlier ones of the batch included.
     fn fits(&self, transaction: &Transaction) -> Result<(), Stopped> {
-        if let Some(claim) = &transaction.key {
+        if let Some(claim) = &transaction.key
+            && !self.shared.keys.is_free(&claim.scope, &claim.key)
+        {
             let bound = rows::key(&self.connection, &claim.scope, &claim.key)?;
             if let Some(KeyBinding { call, fingerprint, .. }) = bound {
                 return Err(AppendError::KeyTaken { call, fingerprint }.into());
@@ -305,10 +312,10 @@ impl Writer {
     fn put(&mut self, transaction: &Transaction) -> rusqlite::Result<Committed> {
         let first = self.tip.position + 1;
         let at = transaction.last_time();
+        let mut inserts = insert::Inserts::of(&self.connection)?;
         for body in &transaction.bodies {
             let (digest, private) = (body.digest(), body.is_private());
-            let class = BodyClass::Plain;
-            insert::body(&self.connection, digest, body.bytes(), private, at, class)?;
+            inserts.body(digest, body.bytes(), private, at, BodyClass::Plain)?;
         }
         if let Some(claim) = &transaction.key {
             self.shared.keys.add(&claim.scope, &claim.key);
@@ -331,14 +338,16 @@ impl Writer {
             let sealed: Vec<Sealed<'_>> =
                 seals.map(|(new, seq)| seal(&mut self.tip, stream, seq, new)).collect();
             for one in &sealed {
-                insert::event(&self.connection, one)?;
+                inserts.event(one)?;
                 if self.remembered.kinds.insert((one.event.name(), one.envelope.version)) {
                     insert::kind(&self.connection, one)?;
                 }
             }
-            let before = self.remembered.open.remove(stream);
-            let call = insert::summary(&self.connection, stream, &sealed, before)?;
-            self.remembered.keep(stream, call);
+            if let Some(id) = stream.call_id() {
+                self.remembered.calls.go_on(&self.connection, (stream, &id), &sealed)?;
+            } else if let Some(id) = stream.review_id() {
+                insert::review_summary(&self.connection, &id, &sealed)?;
+            }
             seqs.push(append.expected_seq + sealed.len() as u64);
         }
         Ok(Committed { first, last: self.tip.position, seqs })

@@ -33,6 +33,7 @@ pub async fn hold_to_the_contract<F: Future<Output = Any>>(make: impl Fn() -> F)
     reviews_are_listed_due_first(make().await).await;
     open_sets_follow_the_events(make().await).await;
     keys_are_kept_from_the_end_of_the_call(make().await).await;
+    a_sweep_knows_of_the_calls_that_ended_just_before_it(make().await).await;
     a_key_means_its_erased_call_until_its_time_is_over(make().await).await;
     erased_bodies_leave_their_envelopes(make().await).await;
     consumers_stand_where_they_were_left(make().await).await;
@@ -367,6 +368,18 @@ async fn keys_are_kept_from_the_end_of_the_call(ledger: Any) {
     for call in ["open", "young"] {
         assert!(ledger.key(scope(), call.into()).await.unwrap().is_some(), "{call}");
     }
+}
+
+async fn a_sweep_knows_of_the_calls_that_ended_just_before_it(ledger: Any) {
+    // Both ride, so that they are committed along with the sweep.
+    let first = call_events("a", 0, vec![received("p")]).with_key(claim("a", "key", "body"));
+    let first = ledger.append(first.relaxed());
+    let end = ledger.append(call_events("a", 1, vec![CallEvent::CallEnded(accepted())]).relaxed());
+    let before = Some(Millis(START + 1_000_000));
+    let retention = Retention { keys_of_calls_ended_before: before, ..Retention::default() };
+    assert_eq!(ledger.sweep(retention).await.unwrap().keys, 1);
+    assert!(first.await.is_ok() && end.await.is_ok());
+    assert_eq!(ledger.key(scope(), "key".into()).await, Ok(None));
 }
 
 async fn a_key_means_its_erased_call_until_its_time_is_over(ledger: Any) {
