@@ -140,7 +140,27 @@ impl core::fmt::Display for Path {
 
 /// A name as part of an RFC 6901 pointer, its slash before it.
 pub fn pointer_part(name: &str) -> String {
-    format!("/{}", name.replace('~', "~0").replace('/', "~1"))
+    below("", name)
+}
+
+/// The pointer of the field `name` of the object at `pointer`.
+fn below(pointer: &str, name: &str) -> String {
+    let mut below = String::with_capacity(pointer.len() + 1 + name.len());
+    below.push_str(pointer);
+    push_part(&mut below, name);
+    below
+}
+
+/// Adds the field `name` to a pointer.
+pub(crate) fn push_part(pointer: &mut String, name: &str) {
+    pointer.push('/');
+    for letter in name.chars() {
+        match letter {
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            other => pointer.push(other),
+        }
+    }
 }
 
 fn is_plain(name: &str) -> bool {
@@ -163,7 +183,7 @@ fn bracket(text: &str) -> Option<(PathStep, &str)> {
 fn take<'a>(step: &PathStep, pointer: &str, value: &'a Value, into: &mut Vec<(String, &'a Value)>) {
     match (step, value) {
         (PathStep::Field(name), Value::Object(fields)) => {
-            into.extend(fields.get(name).map(|v| (format!("{pointer}{}", pointer_part(name)), v)));
+            into.extend(fields.get(name).map(|value| (below(pointer, name), value)));
         }
         (PathStep::Index(at), Value::Array(items)) => {
             into.extend(items.get(*at).map(|v| (format!("{pointer}/{at}"), v)));

@@ -89,7 +89,7 @@ impl Inner {
         self.canary_ended(live, &ended);
         live.stages.total = live.started.elapsed();
         let answer = match ended.answer {
-            Some(digest) => Some(self.answer_bytes(live, digest).await?),
+            Some(digest) => Some(self.answer_bytes(live, digest).await?.to_vec()),
             None => None,
         };
         let snapshot = Snapshot {
@@ -155,10 +155,10 @@ impl Inner {
         &self,
         live: &Live,
         digest: backstop_domain::Digest,
-    ) -> Result<Vec<u8>, Stop> {
+    ) -> Result<Arc<[u8]>, Stop> {
         if let Some(bytes) = live.answers.bytes(digest) {
-            return Ok(bytes.to_vec());
+            return Ok(bytes);
         }
-        self.stored(digest).await?.ok_or(Stop::Lost(digest))
+        self.stored(digest).await?.map(Arc::from).ok_or(Stop::Lost(digest))
     }
 }

@@ -4,6 +4,8 @@
 //! other request is then given up, and charged as if it had been answered. Which of the two counts
 //! stands in the record by order: the one that counts is written last.
 
+use std::borrow::Cow;
+
 use backstop_domain::{Source, Verdict, call::affordable, call::verdict_on};
 use backstop_policy::{
     Answer,
@@ -88,7 +90,7 @@ impl Inner {
             source: Source::Model,
             attempt: Some(over.number()),
             model: Some(over.model().to_owned()),
-            raw: Some(provided.body.clone()),
+            raw: Some(Cow::Borrowed(&provided.body)),
         };
         let judging = Judging::of_answer(&live.facts, given, &live.state.request_findings);
         let findings = judging.findings();

@@ -3,16 +3,18 @@
 //! Services are asked side by side, and so are judges and votes. Whatever cannot be asked is told
 //! to the judgement as an error in words, never left out.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use backstop_domain::{
-    Basis, CallEvent, FailureClass, FullLimit, Judged, Paid, Purpose, Source, Status, Subject,
+    AttemptResult, Basis, CallEvent, FailureClass, FullLimit, Judged, Paid, Purpose, Source,
+    Status, Subject,
     call::{affordable, verdict_on},
 };
 use backstop_policy::{
     Answer,
     judge::{Given, Judging, PaidAsk, PaidKind, PaidResult, ServiceScore, Vote},
 };
+use backstop_upstream::Answer as Provided;
 use futures_util::future::join_all;
 use serde_json::Value;
 
@@ -55,7 +57,8 @@ impl Inner {
         let started = crate::stages::stopwatch();
         let asked = live.stages.model;
         self.progress(live);
-        let given = self.given(live, &subject).await?;
+        let sent = self.sent(live, &subject).await?;
+        let given = self.given(live, &subject, sent.as_ref()).await?;
         let facts = Arc::clone(&live.facts);
         let before = live.state.request_findings.clone();
         let mut judging = Judging::of_answer(&facts, given, &before);
@@ -72,7 +75,10 @@ impl Inner {
         let (mut judged, answer) = judging.finish();
         (judged.basis.paid, judged.basis.full) = (paid, full);
         self.rate(live, &judged);
-        keep(live, &answer);
+        // As it was given, it is kept already.
+        if judged.subject.digest != subject.digest {
+            keep(live, &answer);
+        }
         live.stages.checks += started.elapsed().saturating_sub(live.stages.model - asked);
         self.apply(live, CallEvent::AnswerJudged(judged))?;
         Ok(false)
@@ -278,45 +284,55 @@ impl Inner {
         Ok(live.policy.request(&live.facts, &ask, view).ok())
     }
 
-    /// The answer on the table, as judging takes it.
-    async fn given(&self, live: &mut Live, subject: &Subject) -> Result<Given, Stop> {
+    /// The answer on the table, as judging takes it, with what its provider sent.
+    async fn given<'a>(
+        &self,
+        live: &mut Live,
+        subject: &Subject,
+        sent: Option<&'a Sent>,
+    ) -> Result<Given<'a>, Stop> {
         let bytes = self.answer_bytes(live, subject.digest).await?;
         let answer = Answer::from_bytes(&bytes).map_err(|error| Stop::Broken(error.to_string()))?;
         live.answers.keep(subject.digest, bytes);
         let (attempt, model) = (subject.attempt, subject.model.clone());
-        let raw = match (subject.source, attempt) {
-            (Source::Model, Some(attempt)) => self.provided(live, attempt, &answer).await?,
-            _ => None,
-        };
+        let raw = sent.map(|sent| Cow::Borrowed(sent.body()));
         Ok(Given { answer, source: subject.source, attempt, model, raw })
     }
 
-    /// What the provider sent for an attempt, if the answer on the table is still that one:
-    /// log-probabilities say nothing of a text that was masked since.
-    async fn provided(
-        &self,
-        live: &Live,
-        attempt: u32,
-        answer: &Answer,
-    ) -> Result<Option<Value>, Stop> {
-        let body = match live.answers.provided(attempt) {
-            Some(provided) => Some(provided.body.clone()),
-            None => self.read_back(live, attempt).await?,
-        };
-        Ok(body.filter(|body| Answer::from_completion(body).is_ok_and(|own| own == *answer)))
-    }
-
-    /// After a restart: the provider's answer from the ledger.
-    async fn read_back(&self, live: &Live, attempt: u32) -> Result<Option<Value>, Stop> {
+    /// What the provider sent, if the answer on the table is still that one: log-probabilities say
+    /// nothing of a text that was masked since.
+    async fn sent(&self, live: &Live, subject: &Subject) -> Result<Option<Sent>, Stop> {
+        let attempt = subject.attempt.filter(|_| subject.source == Source::Model);
+        let Some(attempt) = attempt else { return Ok(None) };
         let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
         let ended = live.state.attempts.get(index).and_then(|attempt| attempt.ended.as_ref());
-        let Some(backstop_domain::AttemptResult::Answered { raw, .. }) =
-            ended.map(|ended| &ended.result)
-        else {
-            return Ok(None);
+        let raw = match ended.map(|ended| &ended.result) {
+            Some(AttemptResult::Answered { raw, answer, .. }) if *answer == subject.digest => *raw,
+            _ => return Ok(None),
         };
-        let bytes = self.stored(*raw).await?;
-        Ok(bytes.as_deref().and_then(backstop_upstream::completion_of))
+        if let Some(provided) = live.answers.provided(attempt) {
+            return Ok(Some(Sent::InHand(provided)));
+        }
+        let bytes = self.stored(raw).await?;
+        let body = bytes.as_deref().and_then(backstop_upstream::completion_of);
+        Ok(body.map(Sent::ReadBack))
+    }
+}
+
+/// What a provider sent.
+enum Sent {
+    /// To this process.
+    InHand(Arc<Provided>),
+    /// Before a restart.
+    ReadBack(Value),
+}
+
+impl Sent {
+    fn body(&self) -> &Value {
+        match self {
+            Self::InHand(provided) => &provided.body,
+            Self::ReadBack(body) => body,
+        }
     }
 }
 

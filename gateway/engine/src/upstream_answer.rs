@@ -1,6 +1,6 @@
 //! Answers that this process has in hand, so that judging need not read them back from the ledger.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use backstop_domain::Digest;
 use backstop_upstream::{Answer as Provided, Rating};
@@ -8,14 +8,14 @@ use backstop_upstream::{Answer as Provided, Rating};
 /// Answers of one call.
 #[derive(Default)]
 pub(crate) struct Answers {
-    bytes: HashMap<Digest, Arc<[u8]>>,
-    provided: HashMap<u32, Arc<Provided>>,
-    ratings: HashMap<u32, Rating>,
+    bytes: BTreeMap<Digest, Arc<[u8]>>,
+    provided: BTreeMap<u32, Arc<Provided>>,
+    ratings: BTreeMap<u32, Rating>,
 }
 
 impl Answers {
     /// Keeps an answer in our form.
-    pub fn keep(&mut self, digest: Digest, bytes: Vec<u8>) {
+    pub fn keep(&mut self, digest: Digest, bytes: impl Into<Arc<[u8]>>) {
         self.bytes.insert(digest, bytes.into());
     }
 

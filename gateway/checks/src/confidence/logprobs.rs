@@ -111,7 +111,7 @@ fn product(
     answer: &str,
     tokens: &[(Range<usize>, &Token)],
     spans: &[Range<usize>],
-    allowed: Option<&Spellings>,
+    allowed: Option<&Spellings<'_>>,
 ) -> Reading {
     let mut probability = 1.0;
     let mut covered = 0;
@@ -138,7 +138,7 @@ fn among(
     range: &Range<usize>,
     token: &Token,
     span: &Range<usize>,
-    allowed: &Spellings,
+    allowed: &Spellings<'_>,
 ) -> f64 {
     let chosen = token.probability();
     let bytes = answer.as_bytes();

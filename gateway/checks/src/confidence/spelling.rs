@@ -7,8 +7,8 @@ use serde_json::Value;
 
 /// The allowed values as they are spelled: strings without their quotes, words as they are.
 #[derive(Debug, Clone)]
-pub(super) struct Spellings {
-    texts: Vec<Vec<u8>>,
+pub(super) struct Spellings<'a> {
+    texts: Vec<&'a [u8]>,
     ends: Ends,
 }
 
@@ -23,22 +23,22 @@ enum Ends {
     Space,
 }
 
-impl Spellings {
+impl<'a> Spellings<'a> {
     /// How the `allowed` values are spelled in JSON; `None` where spelling is not unique (numbers,
     /// lists, objects), where strings and words are mixed, or where `value` is not among them.
-    pub fn of_values(allowed: &[Value], value: &Value) -> Option<Self> {
+    pub fn of_values(allowed: &'a [Value], value: &Value) -> Option<Self> {
         if !allowed.contains(value) {
             return None;
         }
         let strings = value.is_string();
-        let spelled = |value: &Value| match value {
-            Value::String(_) if strings => {
-                let quoted = value.to_string();
-                let inner = quoted.get(1..quoted.len() - 1)?;
-                (!inner.contains('\\') && !inner.is_empty()).then(|| inner.as_bytes().to_vec())
+        let spelled = |value: &'a Value| -> Option<&'a [u8]> {
+            match value {
+                Value::String(text) if strings => is_plain(text).then_some(text.as_bytes()),
+                Value::Bool(true) if !strings => Some(b"true"),
+                Value::Bool(false) if !strings => Some(b"false"),
+                Value::Null if !strings => Some(b"null"),
+                _ => None,
             }
-            Value::Bool(_) | Value::Null if !strings => Some(value.to_string().into_bytes()),
-            _ => None,
         };
         let texts: Option<Vec<_>> = allowed.iter().map(spelled).collect();
         let ends = if strings { Ends::Quote } else { Ends::Structure };
@@ -46,10 +46,10 @@ impl Spellings {
     }
 
     /// Labels of which one is the whole answer; `None` if `text` is not one of them.
-    pub fn of_labels(labels: &[String], text: &str) -> Option<Self> {
+    pub fn of_labels(labels: &'a [String], text: &str) -> Option<Self> {
         let known = labels.iter().any(|label| label == text);
         let plain = labels.iter().all(|label| !label.is_empty() && label.trim() == label);
-        let texts = labels.iter().map(|label| label.as_bytes().to_vec()).collect();
+        let texts = labels.iter().map(|label| label.as_bytes()).collect();
         (known && plain).then_some(Self { texts, ends: Ends::Space })
     }
 
@@ -74,4 +74,10 @@ impl Spellings {
             },
         }
     }
+}
+
+/// Whether a text is spelled in JSON as it is, with no escape, and is not empty.
+fn is_plain(text: &str) -> bool {
+    let escaped = |byte: u8| byte < b' ' || matches!(byte, b'"' | b'\\');
+    !text.is_empty() && !text.bytes().any(escaped)
 }

@@ -238,3 +238,15 @@ fn a_real_streamed_text_gives_a_signal_as_a_whole() {
     // e^(-0.0025094282 - 0.26638845).
     assert_eq!((text.as_str(), millionths(of_text(&text, &tokens, &[]))), ("Foo!", Ok(764_221)));
 }
+
+#[test]
+fn a_text_is_plain_exactly_if_json_spells_it_without_an_escape() {
+    for letter in (0..=0x2ff).filter_map(char::from_u32) {
+        let text = format!("a{letter}");
+        let spelled = Value::from(text.as_str()).to_string();
+        let escaped = spelled != format!("\"{text}\"");
+        let allowed = [Value::from(text.as_str())];
+        let known = super::spelling::Spellings::of_values(&allowed, &allowed[0]).is_some();
+        assert_eq!(known, !escaped, "{spelled}");
+    }
+}

@@ -138,7 +138,9 @@ impl Finds for Secrets {
         if self.0.contains(&SecretKind::Password) && !text.is_name && is_named_secret(text) {
             taken.push(found(SecretKind::Password, text, 0..text.text.len()));
         }
-        for (kind, regex) in COMPILED.iter().filter(|(kind, _)| self.0.contains(kind)) {
+        // Most texts hold none of a kind, and asking only that is far cheaper than asking where.
+        let kinds = COMPILED.iter().filter(|(kind, _)| self.0.contains(kind));
+        for (kind, regex) in kinds.filter(|(_, regex)| regex.is_match(&text.text)) {
             for captures in regex.captures_iter(&text.text).take(FOUND_MAX) {
                 let Some(one) = captures.name("of").or_else(|| captures.get(0)) else { continue };
                 let span = one.range();

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::path::pointer_part;
+use crate::path::push_part;
 
 /// One string of a value, one number as it is written, or the name of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ fn walk<'a>(value: &'a Value, path: &mut String, found: &mut Vec<Text<'a>>) {
         }
         Value::Object(fields) => {
             for (key, item) in fields {
-                path.push_str(&pointer_part(key));
+                push_part(path, key);
                 found.push(Text { path: path.clone(), text: key.into(), is_name: true });
                 walk(item, path, found);
                 path.truncate(length);

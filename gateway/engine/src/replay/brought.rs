@@ -31,7 +31,7 @@ pub(super) struct Brought<'w, 'r> {
     pub policy: &'r Arc<Policy>,
     pub pinned: Option<&'r Arc<Policy>>,
     /// What is judged; `None` is the request.
-    pub given: Option<Given>,
+    pub given: Option<Given<'static>>,
 }
 
 impl Bring for Brought<'_, '_> {
@@ -180,7 +180,7 @@ pub(super) fn fold(state: &mut CallState, event: &CallEvent, now: Millis) -> Res
 }
 
 /// What is judged, as limits on tools look at it.
-pub(super) fn given(hand: &Hand<'_>, subject: &Subject) -> Option<Given> {
+pub(super) fn given(hand: &Hand<'_>, subject: &Subject) -> Option<Given<'static>> {
     let answer = hand.answer(subject.digest).ok()?;
     let (attempt, model) = (subject.attempt, subject.model.clone());
     Some(Given::of(answer, subject.source, attempt, model))

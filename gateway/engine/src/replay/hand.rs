@@ -3,7 +3,7 @@
 //!
 //! Each step here is the pure part of the engine's own (`run`, `judge`, `fallback`).
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use backstop_domain::{
     Ask, AttemptResult, CallState, Digest, FullLimit, Judged, MicroMoney, Purpose, Source, Subject,
@@ -175,7 +175,7 @@ impl<'r> Hand<'r> {
         Ok(judged)
     }
 
-    fn given(&self, state: &CallState, subject: &Subject) -> Result<Given, Unknown> {
+    fn given(&self, state: &CallState, subject: &Subject) -> Result<Given<'static>, Unknown> {
         let answer = self.answer(subject.digest)?;
         let (attempt, model) = (subject.attempt, subject.model.clone());
         let raw = match (subject.source, attempt) {
@@ -183,7 +183,7 @@ impl<'r> Hand<'r> {
             _ => None,
         };
         let raw = raw.filter(|body| Answer::from_completion(body).is_ok_and(|own| own == answer));
-        Ok(Given { answer, source: subject.source, attempt, model, raw })
+        Ok(Given { answer, source: subject.source, attempt, model, raw: raw.map(Cow::Owned) })
     }
 
     fn pay(

@@ -286,7 +286,7 @@ fn brought<'w, 'r>(
     state: &CallState,
     now: Millis,
     other: Other<'r>,
-    given: Option<Given>,
+    given: Option<Given<'static>>,
 ) -> Brought<'w, 'r> {
     let state = state.clone();
     Brought { pool, state, now, policy: other.policy, pinned: other.pinned, given }

@@ -2,6 +2,7 @@
 
 use backstop_checks::confidence::Compare;
 use backstop_checks::expression::{Scope, Want};
+use backstop_checks::path::Path;
 use backstop_checks::schema::Schema;
 use backstop_domain::{FailureClass, Signal};
 
@@ -53,9 +54,13 @@ impl Compiler<'_> {
             None => self.copy_ladder(&by, FailureClass::LowConfidence),
         }
         let accept = self.accept(written);
+        let at: Vec<Path> = written.at.iter().map(|path| steps(&path.value)).collect();
+        let output = self.output.as_ref().filter(|_| args.is_none());
+        let allowed = output.map(|schema| at.iter().map(|path| schema.allowed_at(path)).collect());
         let block = Block {
             order: self.order(written.span),
-            at: written.at.iter().map(|path| steps(&path.value)).collect(),
+            at,
+            allowed: allowed.unwrap_or_default(),
             from,
             need: match written.need {
                 raw::Need::Any => Need::Any,

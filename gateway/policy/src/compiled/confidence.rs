@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use backstop_checks::expression::Expression;
 use backstop_checks::path::Path;
 use backstop_domain::Signal;
+use serde_json::Value;
 
 /// How sure an answer must be at some places, and who says so.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Block {
     pub order: u32,
     /// Places below the output (or a tool's arguments); empty is the whole answer.
     pub at: Vec<Path>,
+    /// The values that the output's schema lists at each of these places; none where it lists none.
+    pub allowed: Vec<Vec<Value>>,
     /// Who says so, in order.
     pub from: Vec<ConfidenceSource>,
     /// How many of them must.

@@ -51,8 +51,7 @@ impl Judging<'_> {
     /// Records what a check came to, and shows it to rules.
     pub(super) fn see(&mut self, choice: usize, check: &Check, came: Came) {
         if let (Some(seen), Some(choice)) = (came.seen, self.choices.get_mut(choice)) {
-            choice.checks.insert(check.name.clone(), seen);
-            choice.view.set("checks", Value::Object(choice.checks.clone()));
+            choice.view.set_check(&check.name, seen);
         }
         self.find(check.order, came.finding);
     }
@@ -88,11 +87,11 @@ impl Judging<'_> {
     }
 
     /// Where the check looks; `None` if it does not apply.
-    pub(super) fn places_of(
-        &self,
+    pub(super) fn places_of<'a>(
+        &'a self,
         check: &Check,
-        choice: &ChoiceState<'_>,
-    ) -> Result<Option<Vec<Place>>, String> {
+        choice: &'a ChoiceState<'_>,
+    ) -> Result<Option<Vec<Place<'a>>>, String> {
         if !check.sources.holds(self.source()) {
             return Ok(None);
         }
@@ -158,7 +157,11 @@ pub(super) fn not_applicable(check: &Check) -> Came {
 }
 
 /// What a check finds at these places. Also what a mask goes by.
-pub(super) fn look(check: &Check, places: &[Place], view: &View<'_>) -> Result<Scanned, String> {
+pub(super) fn look(
+    check: &Check,
+    places: &[Place<'_>],
+    view: &View<'_>,
+) -> Result<Scanned, String> {
     match &check.kind {
         Kind::Text { scan, allow } => {
             let allowed = match allow {
@@ -172,7 +175,7 @@ pub(super) fn look(check: &Check, places: &[Place], view: &View<'_>) -> Result<S
     }
 }
 
-fn scan_all(scan: &Scan, allowed: &[String], places: &[Place]) -> Scanned {
+fn scan_all(scan: &Scan, allowed: &[String], places: &[Place<'_>]) -> Scanned {
     let mut scanned = Scanned::default();
     for place in places {
         for text in texts(&place.value) {
@@ -187,7 +190,7 @@ fn scan_all(scan: &Scan, allowed: &[String], places: &[Place]) -> Scanned {
     scanned
 }
 
-fn too_large(limit: SizeLimit, places: &[Place]) -> Scanned {
+fn too_large(limit: SizeLimit, places: &[Place<'_>]) -> Scanned {
     let over = places.iter().find(|place| limit.exceeded(&Size::of(&place.value)).is_some());
     Scanned { found: Vec::new(), lacking: over.map(|place| place.pointer.clone()) }
 }

@@ -261,6 +261,21 @@ impl<'f> View<'f> {
         self.local.insert(name, value);
     }
 
+    /// The same, with one more variable, or another value of it.
+    pub fn with(&self, name: &'static str, value: Value) -> Self {
+        let mut wider = self.clone();
+        wider.set(name, value);
+        wider
+    }
+
+    /// With what a check said, as `checks.<name>`.
+    pub fn set_check(&mut self, name: &str, said: Value) {
+        let checks = self.local.entry("checks").or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(checks) = checks {
+            checks.insert(name.to_owned(), said);
+        }
+    }
+
     /// The value of a variable; `None` where it is not known.
     pub fn variable(&self, name: &str) -> Option<&Value> {
         if name == "data" {

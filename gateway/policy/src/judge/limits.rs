@@ -43,16 +43,16 @@ impl Policy {
     /// Why a key cannot be computed: the limit then cannot be held, so the call must not pass it.
     pub fn door_limits(&self, facts: &Facts) -> Result<Vec<DoorLimit<'_>>, String> {
         let view = facts.view();
-        let text = |pointer: &str| {
-            let caller = view.variable("caller").and_then(|caller| caller.pointer(pointer));
+        let text = |field: &str| {
+            let caller = view.variable("caller").and_then(|caller| caller.get(field));
             caller.and_then(Value::as_str).unwrap_or_default().to_owned()
         };
         let mut limits = Vec::with_capacity(self.limits.len());
         for limit in &self.limits {
             let key = match &limit.per {
                 LimitPer::Policy => Some(String::new()),
-                LimitPer::Caller => Some(text("/name")),
-                LimitPer::Tenant => Some(text("/tenant")),
+                LimitPer::Caller => Some(text("name")),
+                LimitPer::Tenant => Some(text("tenant")),
                 LimitPer::Model => None,
                 LimitPer::Key(key) => Some(as_key(&formula::value(key, &view, &limit.name)?)),
             };
@@ -71,8 +71,7 @@ impl Judging<'_> {
         for choice in &self.choices {
             for call in choice.tools.iter().filter(|call| call.sound) {
                 let Some(tool) = self.policy.tools.find(&call.name) else { continue };
-                let mut view = choice.view.clone();
-                view.set("tool", call.variable());
+                let view = choice.view.with("tool", call.variable());
                 for limit in &tool.limits {
                     match taken(limit, &call.name, &view) {
                         Ok(taken) => uses.push(taken),

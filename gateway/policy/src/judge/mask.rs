@@ -17,7 +17,11 @@ pub struct MaskRefused(pub String);
 ///
 /// # Errors
 /// [`MaskRefused`] if its shape is wrong, a check cannot run, or a find cannot be replaced.
-pub(crate) fn masked(facts: &Facts, given: Given, names: &[String]) -> Result<Answer, MaskRefused> {
+pub(crate) fn masked(
+    facts: &Facts,
+    given: Given<'_>,
+    names: &[String],
+) -> Result<Answer, MaskRefused> {
     let mut judging = Judging::of_answer(facts, given, &[]);
     let Some(mut given) = judging.given.take().filter(|_| judging.shape.is_none()) else {
         return Err(MaskRefused("its shape is not right".to_owned()));
@@ -42,7 +46,7 @@ fn mask_choice(
     found: &[Found],
 ) -> Result<(), MaskRefused> {
     let tools = format!("{}/tool_calls/", choice.prefix);
-    if let Some(words) = &choice.words {
+    if let Some(words) = choice.words() {
         let mine = |found: &&Found| !found.path.starts_with(&tools);
         let here = found.iter().filter(mine).filter_map(|found| below(found, &choice.prefix));
         if let Some(text) = replaced(words, here.collect())? {

@@ -26,6 +26,8 @@ mod state;
 mod tests;
 mod tools;
 
+use std::borrow::Cow;
+
 use backstop_domain::{Finding, Source, Subject};
 use serde_json::Value;
 
@@ -43,7 +45,7 @@ pub use state::Judging;
 
 /// An answer that is to be judged.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct Given<'a> {
     /// The answer.
     pub answer: Answer,
     /// Whose it is.
@@ -53,14 +55,20 @@ pub struct Given {
     /// The model that gave it.
     pub model: Option<String>,
     /// The provider's answer as it came: token log-probabilities stand there.
-    pub raw: Option<Value>,
+    pub raw: Option<Cow<'a, Value>>,
 }
 
-impl Given {
+impl Given<'_> {
     /// An answer of that model.
     pub fn of_model(answer: Answer, attempt: u32, model: &str, raw: Value) -> Self {
         let model = Some(model.to_owned());
-        Self { answer, source: Source::Model, attempt: Some(attempt), model, raw: Some(raw) }
+        Self {
+            answer,
+            source: Source::Model,
+            attempt: Some(attempt),
+            model,
+            raw: Some(Cow::Owned(raw)),
+        }
     }
 
     /// An answer that no model just gave: cached, from the fallback, a person's, masked.
@@ -86,7 +94,7 @@ impl crate::compiled::Policy {
     pub fn mask(
         &self,
         facts: &Facts,
-        given: Given,
+        given: Given<'_>,
         checks: &[String],
     ) -> Result<Answer, MaskRefused> {
         mask::masked(facts, given, checks)

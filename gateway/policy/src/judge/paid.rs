@@ -176,8 +176,7 @@ impl Judging<'_> {
         subject: &str,
     ) -> Result<Ask, String> {
         let prompt = self.policy.prompts.get(prompt).ok_or("its prompt is missing")?;
-        let mut view = choice.view.clone();
-        view.set("subject", Value::from(subject));
+        let view = choice.view.with("subject", Value::from(subject));
         let context = self.facts.object(&view, &prompt.names());
         let mut messages = prompt.render(&context).map_err(|error| error.to_string())?;
         if prompt.adds_input() {
@@ -267,8 +266,8 @@ impl Judging<'_> {
 }
 
 /// A value as a judge reads it: a text as it is, all else as JSON.
-fn shown(place: &Place) -> String {
-    match &place.value {
+fn shown(place: &Place<'_>) -> String {
+    match place.value.as_ref() {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }

@@ -15,7 +15,7 @@ impl Judging<'_> {
         let mut found = Vec::new();
         for choice in &self.choices {
             for rule in rules.iter().filter(|rule| rule.paid == paid) {
-                let applies = !rule.of_output || choice.output.is_some();
+                let applies = !rule.of_output || choice.output().is_some();
                 found.push((rule.order, judge(self.policy, rule, &choice.view, source, applies)));
             }
         }

@@ -1,7 +1,6 @@
 //! The shape of an answer, in this order, the first failure ending it: declined, truncated,
 //! malformed (mended first, inventing nothing), schema. Rules never see an answer of wrong shape.
 
-use backstop_checks::json::Node;
 use backstop_checks::read_json;
 use backstop_checks::schema::Schema;
 use backstop_domain::{FailureClass, Source};
@@ -37,8 +36,8 @@ impl Wrong {
 #[derive(Default)]
 struct Output {
     value: Option<Value>,
-    words: Option<Value>,
-    spans: Option<Node>,
+    aside: Option<Value>,
+    is_json: bool,
 }
 
 /// Reads every choice, mending texts in place; sets the shape if one of them is wrong.
@@ -55,12 +54,7 @@ pub(super) fn read(judging: &mut Judging<'_>) {
         let mut view = judging.facts.view();
         view.set_answer(given.source, given.model.as_deref(), given.attempt);
         match choice_of(judging, choice, given.source) {
-            Ok(read) => {
-                if let Some(value) = &read.value {
-                    view.set("output", value.clone());
-                }
-                judging.choices.push(state(index, prefix, view, read));
-            }
+            Ok(read) => judging.choices.push(state(index, prefix, view, read)),
             Err(wrong) => object(judging, prefix, wrong),
         }
     }
@@ -70,17 +64,12 @@ pub(super) fn read(judging: &mut Judging<'_>) {
     judging.given = Some(given);
 }
 
-fn state<'f>(index: usize, prefix: String, view: View<'f>, read: Output) -> ChoiceState<'f> {
-    ChoiceState {
-        index,
-        prefix,
-        view,
-        output: read.value,
-        words: read.words,
-        spans: read.spans,
-        tools: Vec::new(),
-        checks: serde_json::Map::new(),
+fn state<'f>(index: usize, prefix: String, mut view: View<'f>, read: Output) -> ChoiceState<'f> {
+    let Output { value, aside, is_json } = read;
+    if let Some(value) = value {
+        view.set("output", value);
     }
+    ChoiceState { index, prefix, view, aside, is_json, tools: Vec::new() }
 }
 
 fn choice_of(
@@ -100,8 +89,8 @@ fn choice_of(
     }
     let schema = match wanted(judging) {
         Wanted::Text => {
-            let value = Value::String(text.to_owned());
-            return Ok(Output { words: Some(value.clone()), value: Some(value), spans: None });
+            let value = Some(Value::String(text.to_owned()));
+            return Ok(Output { value, ..Output::default() });
         }
         Wanted::Json => None,
         Wanted::Schema(schema) => Some(schema),
@@ -129,8 +118,7 @@ fn choice_of(
         judging.mended.extend(mended.steps.iter().map(|step| step.name().to_owned()));
         choice.text = Some(mended.text);
     }
-    let words = Some(mended.value.clone());
-    Ok(Output { value: Some(mended.value), words, spans: Some(mended.spans) })
+    Ok(Output { value: Some(mended.value), aside: None, is_json: true })
 }
 
 /// A refusal, a filter's stop, or a cut.
@@ -156,7 +144,8 @@ fn stopped(choice: &Choice, source: Source) -> Option<Wrong> {
 /// Words beside tool calls are final output only where any text is; checks look at them anyway.
 fn beside_tools(text: &str, is_output: bool) -> Output {
     let words = (!text.is_empty()).then(|| Value::String(text.to_owned()));
-    Output { value: words.clone().filter(|_| is_output), words, spans: None }
+    let (value, aside) = if is_output { (words, None) } else { (None, words) };
+    Output { value, aside, is_json: false }
 }
 
 fn wanted<'f>(judging: &Judging<'f>) -> Wanted<'f> {

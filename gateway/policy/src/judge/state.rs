@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use backstop_domain::{Basis, FailureClass, Finding, Judged, Scored, Source, Status, Verdict};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::paid::{Paid, PaidAsk, PaidResult};
 use super::{Facts, Given, View, shape};
@@ -16,7 +16,7 @@ pub struct Judging<'f> {
     pub(super) facts: &'f Facts,
     pub(super) policy: &'f Policy,
     /// `None` while a request is judged.
-    pub(super) given: Option<Given>,
+    pub(super) given: Option<Given<'f>>,
     pub(super) choices: Vec<ChoiceState<'f>>,
     pub(super) shape: Option<FailureClass>,
     pub(super) found: Vec<(u32, Finding)>,
@@ -30,7 +30,7 @@ pub struct Judging<'f> {
     /// Where the confidence part stands.
     pub(super) doubt: super::confidence::Progress,
     /// What checks of the request said.
-    pub(super) before: Vec<Finding>,
+    pub(super) before: &'f [Finding],
     skipped: bool,
 }
 
@@ -54,18 +54,26 @@ pub(super) struct ChoiceState<'f> {
     pub index: usize,
     /// Pointer of the choice; empty when it is the only one.
     pub prefix: String,
-    /// The facts with this choice's own.
+    /// The facts with this choice's own: its output, what checks said of it, its signals.
     pub view: View<'f>,
-    /// Final output; `None` for an answer that only calls tools.
-    pub output: Option<Value>,
-    /// Everything in it that checks look at: the output, or words beside tool calls.
-    pub words: Option<Value>,
-    /// Where each value stands in the text, for log-probabilities.
-    pub spans: Option<backstop_checks::json::Node>,
+    /// Words beside tool calls that are no final output.
+    pub aside: Option<Value>,
+    /// Whether its output was read as JSON, and is no plain text.
+    pub is_json: bool,
     /// Its tool calls whose arguments could be read.
     pub tools: Vec<ToolState>,
-    /// `checks.<name>` as rules see it.
-    pub checks: serde_json::Map<String, Value>,
+}
+
+impl ChoiceState<'_> {
+    /// Final output; `None` for an answer that only calls tools.
+    pub fn output(&self) -> Option<&Value> {
+        self.view.variable("output")
+    }
+
+    /// Everything in it that checks look at: the output, or words beside tool calls.
+    pub fn words(&self) -> Option<&Value> {
+        self.output().or(self.aside.as_ref())
+    }
 }
 
 /// A tool call whose arguments could be read.
@@ -91,11 +99,9 @@ impl<'f> Judging<'f> {
             index: 0,
             prefix: String::new(),
             view: facts.view(),
-            output: None,
-            words: None,
-            spans: None,
+            aside: None,
+            is_json: false,
             tools: Vec::new(),
-            checks: serde_json::Map::new(),
         });
         judging.free_checks();
         judging.rules(false);
@@ -104,12 +110,12 @@ impl<'f> Judging<'f> {
 
     /// Starts on an answer: its shape, and the free part if the shape is right. `before` are the
     /// findings of the request, whose checks rules may speak of.
-    pub fn of_answer(facts: &'f Facts, given: Given, before: &[Finding]) -> Self {
+    pub fn of_answer(facts: &'f Facts, given: Given<'f>, before: &'f [Finding]) -> Self {
         let mut judging = Self::empty(facts, Some(given));
-        judging.before = before.to_vec();
+        judging.before = before;
         shape::read(&mut judging);
         if judging.shape.is_none() {
-            judging.remember(before);
+            judging.remember();
             judging.tools();
             judging.free_checks();
             judging.rules(false);
@@ -119,7 +125,7 @@ impl<'f> Judging<'f> {
         judging
     }
 
-    fn empty(facts: &'f Facts, given: Option<Given>) -> Self {
+    fn empty(facts: &'f Facts, given: Option<Given<'f>>) -> Self {
         Self {
             facts,
             policy: facts.policy(),
@@ -134,22 +140,14 @@ impl<'f> Judging<'f> {
             open: BTreeMap::new(),
             asked: 0,
             doubt: super::confidence::Progress::default(),
-            before: Vec::new(),
+            before: &[],
             skipped: false,
         }
     }
 
     /// What was found so far, in file order.
     pub fn findings(&self) -> Vec<Finding> {
-        let mut all: Vec<&(u32, Finding)> = self.found.iter().collect();
-        all.sort_by_key(|(order, _)| *order);
-        let mut kept: Vec<Finding> = Vec::with_capacity(all.len());
-        for (_, finding) in all {
-            if !kept.contains(finding) {
-                kept.push(finding.clone());
-            }
-        }
-        kept
+        in_file_order(self.found.clone())
     }
 
     /// Whether the paid part is worth its price, given the verdict that the free findings ask for:
@@ -199,7 +197,7 @@ impl<'f> Judging<'f> {
         if self.shape.is_none() && complete {
             self.rules(true);
         }
-        let findings = self.findings();
+        let findings = in_file_order(self.found);
         complete &= findings.iter().all(|finding| finding.status != Status::Skipped);
         let given =
             self.given.unwrap_or_else(|| Given::of(Answer::default(), Source::Model, None, None));
@@ -221,7 +219,7 @@ impl<'f> Judging<'f> {
         if self.stage == Stage::Done && self.open.is_empty() {
             self.rules(true);
         }
-        self.findings()
+        in_file_order(self.found)
     }
 
     /// The answer as it would be released: mended, or another vote's if that won.
@@ -247,9 +245,12 @@ impl<'f> Judging<'f> {
     }
 
     /// Lets rules of the answer see what checks of the request said.
-    fn remember(&mut self, before: &[Finding]) {
+    fn remember(&mut self) {
+        for choice in &mut self.choices {
+            choice.view.set("checks", Value::Object(Map::new()));
+        }
         let checks = &self.policy.checks;
-        for finding in before {
+        for finding in self.before {
             let Some(check) = checks.iter().find(|check| check.by == finding.by) else { continue };
             let status = match finding.status {
                 Status::Pass => "pass",
@@ -259,11 +260,20 @@ impl<'f> Judging<'f> {
             let score = finding.evidence.as_deref().and_then(|text| text.parse::<f64>().ok());
             let seen = serde_json::json!({ "status": status, "score": score, "found": [] });
             for choice in &mut self.choices {
-                choice.checks.insert(check.name.clone(), seen.clone());
+                choice.view.set_check(&check.name, seen.clone());
             }
         }
-        for choice in &mut self.choices {
-            choice.view.set("checks", Value::Object(choice.checks.clone()));
+    }
+}
+
+/// Findings in the order of the file, each once.
+fn in_file_order(mut found: Vec<(u32, Finding)>) -> Vec<Finding> {
+    found.sort_by_key(|(order, _)| *order);
+    let mut kept: Vec<Finding> = Vec::with_capacity(found.len());
+    for (_, finding) in found {
+        if !kept.contains(&finding) {
+            kept.push(finding);
         }
     }
+    kept
 }

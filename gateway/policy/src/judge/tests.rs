@@ -92,7 +92,7 @@ fn said(word: &str, why: &str, sure: f64) -> Value {
     completion(&[("{\"word\":\"", 0.99), (word, sure), (&rest, 0.99)])
 }
 
-fn given(raw: &Value) -> Given {
+fn given(raw: &Value) -> Given<'static> {
     Given::of_model(Answer::from_completion(raw).expect("an answer"), 1, "sure", raw.clone())
 }
 

@@ -90,8 +90,7 @@ impl Judging<'_> {
         for choice in &self.choices {
             for call in choice.tools.iter().filter(|call| call.sound) {
                 let Some(tool) = self.policy.tools.find(&call.name) else { continue };
-                let mut view = choice.view.clone();
-                view.set("tool", call.variable());
+                let view = choice.view.with("tool", call.variable());
                 for rule in tool.rules.iter().filter(|rule| rule.paid == paid) {
                     let mut finding = rules::judge(self.policy, rule, &view, source, true);
                     if finding.objection.is_some() {

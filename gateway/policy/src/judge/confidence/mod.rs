@@ -70,17 +70,14 @@ impl<'f> Judging<'f> {
         if self.is_request() || self.shape.is_some() {
             return Vec::new();
         }
-        if self.doubt.units.is_none() {
-            self.doubt.units = Some(self.units());
+        let mut units = self.doubt.units.take().unwrap_or_else(|| self.units());
+        let mut all = units.iter_mut().enumerate();
+        let ask = all.find_map(|(index, unit)| self.advance(index, unit));
+        if ask.is_none() {
+            self.tell_signals(&units);
         }
-        let count = self.doubt.units.as_ref().map_or(0, Vec::len);
-        for index in 0..count {
-            if let Some(ask) = self.advance(index) {
-                return vec![ask];
-            }
-        }
-        self.tell_signals();
-        Vec::new()
+        self.doubt.units = Some(units);
+        ask.into_iter().collect()
     }
 
     /// Every block on everything it concerns. A kept answer keeps its result.
@@ -93,7 +90,7 @@ impl<'f> Judging<'f> {
         for (index, choice) in self.choices.iter().enumerate() {
             for (block, of) in self.policy.confidence.iter().enumerate() {
                 let place = UnitPlace { block, choice: index, tool: None };
-                if let Some(output) = choice.output.as_ref().filter(|_| of.sources.holds(source)) {
+                if let Some(output) = choice.output().filter(|_| of.sources.holds(source)) {
                     units.extend(unit(place, of, output));
                 }
             }
@@ -122,28 +119,26 @@ impl<'f> Judging<'f> {
     }
 
     /// Reads free sources until the unit is settled or something has to be asked.
-    fn advance(&mut self, index: usize) -> Option<PaidAsk> {
-        loop {
-            let unit = self.doubt.units.as_ref()?.get(index)?.clone();
-            let block = self.block(&unit.place)?;
-            if unit.told {
-                return None;
-            }
-            let source = unit.readings.len();
-            let next = block.from.get(source);
-            let Some(next) = next.filter(|_| !self.is_settled(&unit, block)) else {
-                self.tell_unit(index, &unit, block);
-                return None;
-            };
-            let slot = Slot { unit: index, source };
-            match self.ask_or_read(&unit, block, next, &slot) {
-                Ok(reading) => self.record(index, reading),
+    fn advance(&mut self, index: usize, unit: &mut Unit) -> Option<PaidAsk> {
+        let block = self.block(&unit.place)?;
+        if unit.told {
+            return None;
+        }
+        while let Some(next) = block.from.get(unit.readings.len())
+            && !self.is_settled(unit, block)
+        {
+            let slot = Slot { unit: index, source: unit.readings.len() };
+            match self.ask_or_read(unit, block, next, &slot) {
+                Ok(reading) => unit.readings.push(reading),
                 Err(ask) => {
                     let timeout = None;
                     return Some(self.open(Paid::Source(slot), *ask, timeout));
                 }
             }
         }
+        self.tell_unit(unit, block);
+        unit.told = true;
+        None
     }
 
     /// Whether no further source can change what the block says.

@@ -1,11 +1,13 @@
 //! Reads one source of a block: at once where it is free, else by asking.
 
 use backstop_checks::confidence::{Token, of_text, of_value, reported};
+use backstop_checks::path::Path;
 use backstop_domain::Signal;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{AskBox, Reading, Slot, Unit};
-use crate::compiled::{Block, ConfidenceSource, Evidence, OutputOf};
+use crate::compiled::{Block, ConfidenceSource, Evidence};
 use crate::judge::formula;
 use crate::judge::paid::Ask;
 use crate::judge::state::{ChoiceState, Judging};
@@ -29,13 +31,11 @@ impl Judging<'_> {
             let signal = signal.ok_or_else(|| "the test says so".to_owned());
             return Ok(Reading::of_all(&unit.values, &signal));
         }
-        let mut view = choice.view.clone();
         let call = unit.place.tool.and_then(|at| choice.tools.get(at));
-        if let Some(call) = call {
-            view.set("tool", call.variable());
-        }
+        let of_call = call.map(|call| choice.view.with("tool", call.variable()));
+        let view = of_call.as_ref().unwrap_or(&choice.view);
         if let Some(when) = &source.when {
-            match formula::holds(when, &view, &block.by) {
+            match formula::holds(when, view, &block.by) {
                 Ok(true) => {}
                 Ok(false) => return Ok(Reading::left_out()),
                 Err(message) => return Ok(Reading::erred(&unit.values, message)),
@@ -44,13 +44,13 @@ impl Judging<'_> {
         match &source.evidence {
             Evidence::Logprobs => Ok(self.logprobs(unit, block, choice)),
             Evidence::Reported { field } => {
-                let value = call.map_or(choice.output.as_ref(), |call| Some(&call.args));
+                let value = call.map_or(choice.output(), |call| Some(&call.args));
                 Ok(each(unit, |at| {
                     let value = value.ok_or("there is no output")?;
                     reported(value, at, field).map_err(|missing| missing.to_string())
                 }))
             }
-            Evidence::Calc(expression) => Ok(match formula::value(expression, &view, &block.by) {
+            Evidence::Calc(expression) => Ok(match formula::value(expression, view, &block.by) {
                 Ok(value) => {
                     let signal = value.as_f64().and_then(Signal::from_f64);
                     let signal = signal.ok_or_else(|| format!("{value} is not in 0 to 1"));
@@ -60,7 +60,7 @@ impl Judging<'_> {
             }),
             Evidence::Votes { k, .. } => self.votes(unit, block, *k, slot),
             Evidence::Judge { prompt, model } => {
-                let whole = call.map_or(choice.output.as_ref(), |call| Some(&call.args));
+                let whole = call.map_or(choice.output(), |call| Some(&call.args));
                 let subject = whole.map(|value| subject(value, &unit.values)).unwrap_or_default();
                 match self.judge_request(choice, prompt, model, &subject) {
                     Ok(ask) => Err(Box::new(ask)),
@@ -91,38 +91,35 @@ impl Judging<'_> {
             let why = "token log-probabilities do not cover tool arguments".to_owned();
             return Reading::of_all(&unit.values, &Err(why));
         }
-        let raw = self.given.as_ref().and_then(|given| given.raw.as_ref());
-        let raw = raw.and_then(|raw| raw.pointer(&format!("/choices/{}", choice.index)));
-        let text = raw.and_then(|raw| raw.pointer("/message/content")).and_then(Value::as_str);
-        let tokens: Option<Vec<Token>> = raw
-            .and_then(|raw| raw.pointer("/logprobs/content"))
-            .and_then(|tokens| serde_json::from_value(tokens.clone()).ok());
+        let raw = self.given.as_ref().and_then(|given| given.raw.as_deref());
+        let raw = raw.and_then(|raw| raw.get("choices")?.get(choice.index));
+        let text = raw.and_then(|raw| raw.get("message")?.get("content")?.as_str());
+        let tokens = raw.and_then(|raw| raw.get("logprobs")?.get("content"));
+        let tokens = tokens.and_then(|tokens| Vec::<Token>::deserialize(tokens).ok());
         let (Some(text), Some(tokens)) = (text, tokens) else {
             let why = "the model gave no token log-probabilities".to_owned();
             return Reading::of_all(&unit.values, &Err(why));
         };
-        let is_text = choice.spans.is_none();
         each(unit, |at| {
-            let signal = if is_text {
-                of_text(text, &tokens, &[])
+            let signal = if choice.is_json {
+                of_value(text, &tokens, at, self.allowed(block, at))
             } else {
-                of_value(text, &tokens, at, &self.allowed(block, at))
+                of_text(text, &tokens, &[])
             };
             signal.map_err(|missing| missing.to_string())
         })
     }
 
     /// The values that the schema allows at a place, if it names them.
-    fn allowed(&self, block: &Block, at: &str) -> Vec<Value> {
-        let OutputOf::Schema(schema) = &self.policy.output else { return Vec::new() };
-        let Some(output) = self.choices.first().and_then(|choice| choice.output.as_ref()) else {
-            return Vec::new();
+    fn allowed<'b>(&self, block: &'b Block, at: &str) -> &'b [Value] {
+        let Some(output) = self.choices.first().and_then(ChoiceState::output) else {
+            return &[];
         };
-        let names = |path: &&backstop_checks::path::Path| {
+        let names = |path: &Path| {
             path.select(output).is_ok_and(|found| found.iter().any(|(pointer, _)| pointer == at))
         };
-        let path = block.at.iter().find(names);
-        path.map(|path| schema.allowed_at(path)).unwrap_or_default()
+        let place = block.at.iter().position(names);
+        place.and_then(|place| block.allowed.get(place)).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -50,7 +50,7 @@ impl Judging<'_> {
         let unit = self.doubt.units.as_ref().and_then(|units| units.get(slot.unit)).cloned();
         let Some(unit) = unit else { return };
         let Some(block) = self.block(&unit.place) else { return };
-        let first = self.choices.first().and_then(|choice| choice.output.clone());
+        let first = self.choices.first().and_then(|choice| choice.output().cloned());
         let rest = more.iter().map(|vote| self.read(&vote.answer));
         let answers: Vec<Option<Value>> = core::iter::once(first).chain(rest).collect();
         let counted = votes(&answers, &block.at, compare);
@@ -66,7 +66,7 @@ impl Judging<'_> {
     fn replace(&mut self, vote: Vote) {
         let model = self.model().unwrap_or_default().to_owned();
         let given = Given::of_model(vote.answer, vote.attempt, &model, vote.raw);
-        let mut fresh = Judging::of_answer(self.facts, given, &self.before);
+        let mut fresh = Judging::of_answer(self.facts, given, self.before);
         fresh.asked = self.asked;
         fresh.doubt.carried = core::mem::take(&mut self.doubt.carried);
         *self = fresh;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use backstop_domain::{FailureClass, Finding, Scored, Signal};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{Reading, Unit};
 use crate::compiled::Block;
@@ -12,7 +12,7 @@ use crate::judge::state::Judging;
 
 impl Judging<'_> {
     /// Records what one block says of one choice or tool call.
-    pub(super) fn tell_unit(&mut self, index: usize, unit: &Unit, block: &Block) {
+    pub(super) fn tell_unit(&mut self, unit: &Unit, block: &Block) {
         let Some(choice) = self.choices.get(unit.place.choice) else { return };
         let prefix = match unit.place.tool {
             None => choice.prefix.clone(),
@@ -44,10 +44,6 @@ impl Judging<'_> {
         let scored = self.scored(unit, block, &prefix);
         self.signals.extend(scored);
         self.find(block.order, finding);
-        let units = self.doubt.units.as_mut();
-        if let Some(unit) = units.and_then(|units| units.get_mut(index)) {
-            unit.told = true;
-        }
     }
 
     fn in_words(&self, unit: &Unit, block: &Block, at: &str) -> String {
@@ -91,20 +87,17 @@ impl Judging<'_> {
     }
 
     /// Shows `signals` to rules, choice by choice.
-    pub(super) fn tell_signals(&mut self) {
-        let units = self.doubt.units.clone().unwrap_or_default();
-        let mut told: BTreeMap<usize, Value> = BTreeMap::new();
+    pub(super) fn tell_signals(&mut self, units: &[Unit]) {
         for index in 0..self.choices.len() {
-            let of_choice = |unit: &&Unit| unit.place.choice == index;
-            let mine: Vec<&Unit> = units.iter().filter(of_choice).collect();
-            told.insert(index, self.signals_of(&mine));
-        }
-        for (choice, signals) in self.choices.iter_mut().zip(told.into_values()) {
-            choice.view.set("signals", signals);
+            let mine = units.iter().filter(|unit| unit.place.choice == index);
+            let signals = self.signals_of(mine);
+            if let Some(choice) = self.choices.get_mut(index) {
+                choice.view.set("signals", signals);
+            }
         }
     }
 
-    fn signals_of(&self, units: &[&Unit]) -> Value {
+    fn signals_of<'a>(&self, units: impl Iterator<Item = &'a Unit>) -> Value {
         let mut lowest: BTreeMap<String, Signal> = BTreeMap::new();
         let mut weak = Vec::new();
         for unit in units {
@@ -124,7 +117,7 @@ impl Judging<'_> {
         let mut signals: Map<String, Value> = fields.collect();
         signals.insert("sure".to_owned(), Value::Bool(weak.is_empty()));
         signals.insert("weak".to_owned(), Value::Array(weak));
-        json!(signals)
+        Value::Object(signals)
     }
 
     /// The signal of the source that decided: the first that was sure, else the last that spoke.
