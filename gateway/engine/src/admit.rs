@@ -294,7 +294,7 @@ impl Inner {
             tenant: submit.caller.tenant.clone(),
             key: submit.key.clone(),
             fingerprint: submit.fingerprint,
-            request: Digest::of(&request),
+            request: request.digest(),
             tags: submit.tags.clone(),
             traceparent: submit.traceparent.clone(),
             face: submit.face,
@@ -306,8 +306,8 @@ impl Inner {
             level,
             held_at_door: let_in.held,
         };
-        let state = CallState::fold(None, &CallEvent::CallReceived(received.clone()), now);
-        let state = state.map_err(Stop::from)?;
+        let received = CallEvent::CallReceived(received);
+        let state = CallState::fold(None, &received, now).map_err(Stop::from)?;
         let mut live = Live::new(policy, facts, state, (0, None));
         live.correlation = Some(submit.request_id.clone());
         live.traceparent = submit.traceparent.clone();
@@ -316,13 +316,13 @@ impl Inner {
         live.owner = Some(submit.caller.owner.clone());
         (live.door, live.place) = (let_in.permits, let_in.place);
         live.stages.queue += let_in.waited;
-        live.body(request);
+        live.keep_body(request);
         if let Some(claim) = claim {
             live.claim(claim);
         }
         let actor =
             Actor { kind: ActorKind::Caller, id: submit.caller.name, via: Some("api".into()) };
-        live.keep(&self.ids, now, actor, Event::Call(CallEvent::CallReceived(received)));
+        live.keep(&self.ids, now, actor, Event::Call(received));
         live.running = true;
         let call = Arc::new(LiveCall::new(id.clone(), live));
         self.live.lock().insert(id.clone(), Arc::clone(&call));

@@ -264,7 +264,8 @@ impl Inner {
         (estimate, cost): (Usage, MicroMoney),
     ) -> Result<u32, Stop> {
         let number = u32::try_from(live.state.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let request = live.body(asking.body.to_string().into_bytes());
+        // A JSON value: writing it to memory cannot fail.
+        let request = live.body(serde_json::to_vec(&asking.body).unwrap_or_default());
         self.apply(
             live,
             CallEvent::AttemptStarted(AttemptStarted {

@@ -236,7 +236,7 @@ impl Inner {
             Some(digest) => self.stored(digest).await?,
             None => None,
         };
-        let (id, stages) = (id.clone(), Default::default());
+        let (id, state, stages) = (id.clone(), Arc::new(state), Default::default());
         Ok(Some(Snapshot { id, state, answer, stages, on_disk: true, provided: None }))
     }
 

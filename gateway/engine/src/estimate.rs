@@ -1,5 +1,7 @@
 //! What a request to a model is expected to take, at most: for budgets and limits.
 
+use std::borrow::Cow;
+
 use backstop_checks::tokens::tokens_of_messages;
 use backstop_domain::{Ask, Estimate, MicroMoney, Purpose, Usage};
 use backstop_policy::{Policy, compiled::Model, judge::Facts};
@@ -11,8 +13,8 @@ const OUTPUT_TOKENS: u64 = 1_024;
 /// Tokens of a chat completion request: the prompt by our estimator, the answer by its cap.
 pub(crate) fn usage(body: &Value, model: Option<&Model>) -> Usage {
     let messages = body.get("messages").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let texts: Vec<String> = messages.iter().map(words).collect();
-    let input = tokens_of_messages(texts.iter().map(String::as_str));
+    let texts: Vec<Cow<'_, str>> = messages.iter().map(words).collect();
+    let input = tokens_of_messages(texts.iter().map(Cow::as_ref));
     let number = |name: &str| body.get(name).and_then(Value::as_u64);
     let asked = number("max_completion_tokens").or_else(|| number("max_tokens"));
     let most = model.and_then(|model| model.max_output);
@@ -26,10 +28,10 @@ pub(crate) fn usage(body: &Value, model: Option<&Model>) -> Usage {
 }
 
 /// Everything of a message that a model reads: its text, or its JSON where it is more than text.
-fn words(message: &Value) -> String {
+fn words(message: &Value) -> Cow<'_, str> {
     match message.get("content") {
-        Some(Value::String(text)) if message.get("tool_calls").is_none() => text.clone(),
-        _ => message.to_string(),
+        Some(Value::String(text)) if message.get("tool_calls").is_none() => text.into(),
+        _ => message.to_string().into(),
     }
 }
 

@@ -94,7 +94,7 @@ impl Inner {
         };
         let snapshot = Snapshot {
             id: call.id.clone(),
-            state: live.state.clone(),
+            state: Arc::clone(&live.state),
             answer,
             provided: crate::provided::at_hand(live),
             stages: live.stages,

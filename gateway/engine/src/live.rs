@@ -3,7 +3,7 @@
 //! Events are folded first and written after; what was not written is shown to nobody. The state
 //! here is only ever the fold of its events.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use backstop_domain::{
     Actor, CallEvent, CallId, CallState, Digest, Event, EventId, Illegal, Millis, ReviewEvent,
@@ -60,7 +60,7 @@ pub struct Snapshot {
     /// The call.
     pub id: CallId,
     /// Its state.
-    pub state: CallState,
+    pub state: Arc<CallState>,
     /// The bytes that the outcome lets leave; empty when there are none.
     pub answer: Option<Vec<u8>>,
     /// What the provider sent, if the answer is a model's as it was and still in memory.
@@ -75,8 +75,8 @@ pub struct Snapshot {
 pub(crate) struct Live {
     /// The policy that the call is pinned to.
     pub policy: Arc<Policy>,
-    /// The fold of its events.
-    pub state: CallState,
+    /// The fold of its events; shared with those who are shown it.
+    pub state: Arc<CallState>,
     /// What every judgement of it rests on.
     pub facts: Arc<Facts>,
     /// Answers that this process has in hand, by digest.
@@ -108,7 +108,7 @@ pub(crate) struct Live {
     /// Events of its own stream that are not written yet.
     unwritten: Vec<NewEvent>,
     /// Bytes that they name.
-    bodies: HashMap<Digest, Body>,
+    bodies: BTreeMap<Digest, Body>,
     /// The idempotency key that the first write takes.
     key: Option<KeyClaim>,
     /// Last seq on its way to disk.
@@ -150,7 +150,7 @@ pub enum Stop {
 
 /// Where a call stood.
 pub(crate) struct Mark {
-    state: CallState,
+    state: Arc<CallState>,
     written: u64,
     last: Option<EventId>,
 }
@@ -202,7 +202,7 @@ impl Live {
     ) -> Self {
         Self {
             policy,
-            state,
+            state: Arc::new(state),
             facts,
             answers: Answers::default(),
             correlation: None,
@@ -218,7 +218,7 @@ impl Live {
             finished: false,
             lost: None,
             unwritten: Vec::new(),
-            bodies: HashMap::new(),
+            bodies: BTreeMap::new(),
             key: None,
             written,
             last,
@@ -238,7 +238,7 @@ impl Live {
         event: CallEvent,
     ) -> Result<(), Illegal> {
         let from = self.state.phase.name();
-        self.state.advance(&event, now)?;
+        Arc::make_mut(&mut self.state).advance(&event, now)?;
         crate::seen::transition(&self.policy.name, from, self.state.phase.name(), &event);
         self.keep(ids, now, actor, Event::Call(event));
         Ok(())
@@ -267,7 +267,11 @@ impl Live {
 
     /// Bytes that an event names; written with it.
     pub fn body(&mut self, bytes: Vec<u8>) -> Digest {
-        let body = Body::new(bytes, true);
+        self.keep_body(Body::new(bytes, true))
+    }
+
+    /// As [`Self::body`], its digest being known already.
+    pub fn keep_body(&mut self, body: Body) -> Digest {
         let digest = body.digest();
         self.bodies.insert(digest, body);
         digest
@@ -346,7 +350,7 @@ impl Live {
     /// goes on its way first, so that it is not refused along with it.
     pub fn mark(&mut self, ledger: &dyn Ledger, id: &CallId) -> Mark {
         self.write(ledger, id, false);
-        Mark { state: self.state.clone(), written: self.written, last: self.last.clone() }
+        Mark { state: Arc::clone(&self.state), written: self.written, last: self.last.clone() }
     }
 
     /// Takes back everything since the mark: the ledger has nothing of it.

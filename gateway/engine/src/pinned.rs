@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use backstop_domain::{CallId, Millis};
+use backstop_ledger::Body;
 use backstop_policy::{
     Policy,
     judge::{Asked, Caller, Facts},
@@ -20,7 +21,7 @@ pub(crate) struct Pinned {
     pub policy: Arc<Policy>,
     pub facts: Arc<Facts>,
     /// The request as it is kept.
-    pub request: Vec<u8>,
+    pub request: Body,
 }
 
 impl Inner {
@@ -78,7 +79,7 @@ fn read_input(policy: &Policy, input: Value) -> Result<Value, Refused> {
 }
 
 /// The request as it is kept, so that a restart, a review and a replay see what this run saw.
-fn stored_request(submit: &Submit) -> Vec<u8> {
+fn stored_request(submit: &Submit) -> Body {
     let stored = StoredRequest {
         input: &submit.input,
         messages: &submit.messages,
@@ -87,7 +88,7 @@ fn stored_request(submit: &Submit) -> Vec<u8> {
         owner: submit.caller.owner.as_deref(),
     };
     // JSON values and texts: writing them to memory cannot fail.
-    serde_json::to_vec(&stored).unwrap_or_default()
+    Body::new(serde_json::to_vec(&stored).unwrap_or_default(), true)
 }
 
 #[derive(Serialize)]

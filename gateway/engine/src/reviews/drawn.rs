@@ -2,6 +2,8 @@
 //! answers that are known. Each looks like any other; no call waits for it, and what is decided on
 //! it is a label.
 
+use std::sync::Arc;
+
 use backstop_checks::expression::Sampling;
 use backstop_domain::{
     Actor, CallEvent, CallId, ControlEvent, Digest, Event, Millis, Opened, Refusal, ReviewId,
@@ -279,7 +281,7 @@ impl Engine {
         let Some(state) = fold(&events)? else { return Ok(None) };
         let snapshot = Snapshot {
             id: call.clone(),
-            state,
+            state: Arc::new(state),
             answer: None,
             provided: None,
             stages: crate::stages::Stages::default(),
