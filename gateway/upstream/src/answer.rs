@@ -14,7 +14,8 @@ use crate::outcome::Timing;
 pub struct Answer {
     /// The body as it came, byte for byte; for a stream, all of its events.
     pub raw: Bytes,
-    /// The `chat.completion` object, unknown fields included; for a stream, put together from it.
+    /// The `chat.completion` object, unknown fields and log-probabilities included; for a stream,
+    /// put together from it.
     pub body: Value,
     /// Every choice, by index; at least one.
     pub choices: Vec<Choice>,
@@ -29,7 +30,7 @@ pub struct Answer {
 }
 
 /// One of the answers to one request.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {
     /// Its place, from 0.
     pub index: u64,
@@ -41,8 +42,6 @@ pub struct Choice {
     pub tool_calls: Vec<ToolCall>,
     /// Why it stopped, in the provider's word: `stop length tool_calls content_filter`.
     pub finish_reason: Option<String>,
-    /// Log-probabilities of the content's tokens, in order; `None` if they were not given.
-    pub logprobs: Option<Vec<LogProb>>,
 }
 
 /// A tool that the model wants called.
@@ -54,30 +53,6 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments, as text: JSON for functions, anything for custom tools.
     pub arguments: String,
-}
-
-/// One token of the content.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogProb {
-    /// Its text.
-    pub token: String,
-    /// Its bytes: a token may hold half a character. `None` if not given.
-    pub bytes: Option<Vec<u8>>,
-    /// Natural logarithm of its probability.
-    pub logprob: f64,
-    /// The likeliest tokens at this place.
-    pub top: Vec<TopLogProb>,
-}
-
-/// A token that could have stood at the place of another.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TopLogProb {
-    /// Its text.
-    pub token: String,
-    /// Its bytes, if given.
-    pub bytes: Option<Vec<u8>>,
-    /// Natural logarithm of its probability.
-    pub logprob: f64,
 }
 
 /// Why a JSON body is no answer.
@@ -145,7 +120,6 @@ fn read_choice(place: u64, choice: &Value) -> Result<Choice, String> {
         refusal: optional_text(message, "refusal")?.filter(|text| !text.is_empty()),
         tool_calls: read_tool_calls(message)?,
         finish_reason: optional_text(choice, "finish_reason")?.filter(|text| !text.is_empty()),
-        logprobs: choice.get("logprobs").and_then(read_logprobs),
     })
 }
 
@@ -218,36 +192,6 @@ fn named(call: &Value, arguments: &str) -> Option<(String, String)> {
         Some(_) => return None,
     };
     Some((name, arguments))
-}
-
-/// `None` unless every token is whole: a signal from half of the tokens would be a wrong signal.
-fn read_logprobs(logprobs: &Value) -> Option<Vec<LogProb>> {
-    let tokens = logprobs.get("content")?.as_array()?;
-    tokens.iter().map(read_logprob).collect()
-}
-
-fn read_logprob(token: &Value) -> Option<LogProb> {
-    let this = read_top(token)?;
-    let top = match token.get("top_logprobs") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(listed) => listed.as_array()?.iter().map(read_top).collect::<Option<_>>()?,
-    };
-    Some(LogProb { token: this.token, bytes: this.bytes, logprob: this.logprob, top })
-}
-
-fn read_top(token: &Value) -> Option<TopLogProb> {
-    let bytes = match token.get("bytes") {
-        None | Some(Value::Null) => None,
-        Some(listed) => Some(
-            listed
-                .as_array()?
-                .iter()
-                .map(|byte| u8::try_from(byte.as_u64()?).ok())
-                .collect::<Option<_>>()?,
-        ),
-    };
-    let logprob = token.get("logprob")?.as_f64().filter(|number| number.is_finite())?;
-    Some(TopLogProb { token: token.get("token")?.as_str()?.to_owned(), bytes, logprob })
 }
 
 fn read_usage(usage: &Value) -> Option<Usage> {

@@ -26,7 +26,7 @@ pub use adapters::{
     ModelGuards, Permit, ProviderGate, Purpose, QualityStanding, Rating, Refused, ServiceGuards,
     Wish, acquire_all,
 };
-pub use answer::{Answer, Choice, LogProb, ToolCall, completion_of};
+pub use answer::{Answer, Choice, ToolCall, completion_of};
 pub use client::{Endpoint, EndpointConfig, EndpointError, HeaderText, HttpModel, ModelConfig};
 pub use clock::{Clock, MonotonicClock};
 pub use model::{AskRequest, BoxFuture, Model, Timeouts};

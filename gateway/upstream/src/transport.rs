@@ -1,8 +1,8 @@
 //! The one request on the wire: timers, body cap, and what came back, byte for byte.
 //!
 //! It is the HTTP service under `async-openai`, whose own would retry behind our back, lose the
-//! status of a body that is no JSON, and log whole bodies. So bodies do not pass through it: they
-//! are handed over in a slot, and the client above sees an empty success.
+//! status of a body that is no JSON, and log whole bodies. So nothing that comes passes through it:
+//! it is handed over in a slot, and the client above is told that there is nothing for it.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -67,7 +67,7 @@ impl tower::Service<HttpRequestFactory> for Transport {
             let request = factory.build().await?;
             let delivery = deliver(&this.http, request, this.bounds).await;
             *this.slot.lock() = Some(delivery);
-            Ok(http::Response::new("null").into())
+            Err(OpenAIError::InvalidArgument(String::new()))
         })
     }
 }

@@ -181,6 +181,19 @@ fn a_sure_answer_asks_the_service_and_no_votes() {
 }
 
 #[test]
+fn half_a_signal_is_none_so_votes_are_asked() {
+    let policy = policy(TYPED);
+    let facts = facts(&policy, json!("a question"));
+    let mut raw = said("yes", "x", 0.97);
+    let last = &mut raw["choices"][0]["logprobs"]["content"][2];
+    last.as_object_mut().expect("a token").remove("logprob");
+    let mut judging = Judging::of_answer(&facts, given(&raw), &[]);
+    let asks = judging.next_paid();
+    judging.take(asks[0].id, good_scan());
+    assert!(matches!(judging.next_paid()[0].ask, PaidKind::Votes { .. }));
+}
+
+#[test]
 fn a_doubtful_answer_is_voted_on_and_the_majority_goes_on() {
     let policy = policy(TYPED);
     let facts = facts(&policy, json!("a question"));

@@ -36,6 +36,11 @@ async fn a_stream_gives_the_same_answer_as_no_stream() {
     let streamed = bench.ask_with(Behaviour::Answer, request(streamed)).await;
     let (plain, streamed) = (plain.answer().unwrap(), streamed.answer().unwrap());
     assert_eq!(plain.choices, streamed.choices);
+    for place in 0..2 {
+        let logprobs = |answer: &Answer| answer.body["choices"][place]["logprobs"].clone();
+        assert!(logprobs(plain)["content"].is_array());
+        assert_eq!(logprobs(plain)["content"], logprobs(streamed)["content"]);
+    }
     assert_eq!(plain.usage, streamed.usage);
     assert_eq!(plain.upstream_id, streamed.upstream_id);
     let seen = bench.chaos.last_seen().unwrap().body.unwrap();
