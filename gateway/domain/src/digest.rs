@@ -40,8 +40,8 @@ impl Digest {
     /// The digits, written into `out`: digests are written so often that formatting them byte by
     /// byte shows in a profile.
     pub fn hex<'o>(&self, out: &'o mut [u8; 64]) -> &'o str {
-        for (pair, byte) in out.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        for (pair, byte) in out.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = [digit(byte >> 4), digit(byte & 15)];
         }
         // Digits are ASCII, so this cannot fail.
         core::str::from_utf8(out).unwrap_or_default()
