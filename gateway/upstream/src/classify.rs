@@ -37,19 +37,16 @@ pub struct Delivered {
 }
 
 /// Classifies `delivered`. `key` is our credential: it is taken out of every message.
-pub fn classify(delivered: Delivered, now: Millis, key: Option<&str>) -> AttemptResult {
-    let raw = delivered.body.clone();
-    let timing = delivered.timing;
-    let (status, headers) = (delivered.status, delivered.headers.clone());
+pub fn classify(delivered: &Delivered, now: Millis, key: Option<&str>) -> AttemptResult {
     let mut failure = match read(delivered) {
         Ok(answer) => return AttemptResult::Answered(Box::new(answer)),
         Err(failure) => *failure,
     };
-    failure.status = Some(status);
-    failure.retry_after_ms = retry_after::wait_ms(&headers, now);
-    failure.should_retry = retry_after::should_retry(&headers);
-    failure.raw = without_key(head(&raw), key);
-    failure.timing = timing;
+    failure.status = Some(delivered.status);
+    failure.retry_after_ms = retry_after::wait_ms(&delivered.headers, now);
+    failure.should_retry = retry_after::should_retry(&delivered.headers);
+    failure.raw = without_key(head(&delivered.body), key);
+    failure.timing = delivered.timing;
     failure.message = scrub(&failure.message, key);
     AttemptResult::Failed(failure)
 }
@@ -104,9 +101,9 @@ fn class_of_error(error: &ProviderError, otherwise: FailureClass) -> FailureClas
     }
 }
 
-fn read(delivered: Delivered) -> Result<Answer, Box<Failure>> {
+fn read(delivered: &Delivered) -> Result<Answer, Box<Failure>> {
     if !(200..=299).contains(&delivered.status) {
-        return Err(Box::new(refused(&delivered)));
+        return Err(Box::new(refused(delivered)));
     }
     let mime = delivered.headers.get("content-type").and_then(|value| value.to_str().ok());
     let mime = mime.unwrap_or_default().to_ascii_lowercase();
@@ -114,7 +111,7 @@ fn read(delivered: Delivered) -> Result<Answer, Box<Failure>> {
     let text = std::str::from_utf8(&delivered.body)
         .map_err(|fault| no_answer(format!("the body is not UTF-8: {fault}")))?;
     if mime.starts_with("text/event-stream") || text.starts_with("data:") {
-        return read_stream(text, &delivered);
+        return read_stream(text, delivered);
     }
     if let Some(why) = &delivered.cut {
         return Err(no_answer(format!("the body stopped early: {why}")));

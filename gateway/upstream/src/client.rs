@@ -201,7 +201,7 @@ impl HttpModel {
         match (transport.take(), sent) {
             (Some(Ok(delivered)), _) => {
                 let key = self.endpoint.key.expose_secret();
-                classify(delivered, now, Some(key).filter(|key| !key.is_empty()))
+                classify(&delivered, now, Some(key).filter(|key| !key.is_empty()))
             }
             (Some(Err(failure)), _) => AttemptResult::Failed(failure),
             (None, Err(error)) => unsent(

@@ -361,7 +361,7 @@ impl Recorded {
         };
         let body = Bytes::from(body);
         let delivered = Delivered { status, headers, body, cut: None, timing };
-        classify(delivered, self.clock.now(), None)
+        classify(&delivered, self.clock.now(), None)
     }
 }
 

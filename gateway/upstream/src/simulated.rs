@@ -123,5 +123,5 @@ pub fn refused(
     }
     let error = json!({"message": message, "code": code, "type": null, "param": null});
     let body = Bytes::from(json!({"error": error}).to_string());
-    classify(Delivered { status, headers, body, cut: None, timing }, now, None)
+    classify(&Delivered { status, headers, body, cut: None, timing }, now, None)
 }

@@ -13,7 +13,7 @@ fn delivered(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> AttemptResult
     headers.insert("content-type", HeaderValue::from_str(kind).unwrap());
     let body = Bytes::from(body.into());
     let timing = Timing::default();
-    classify(Delivered { status, headers, body, cut: None, timing }, Millis(0), None)
+    classify(&Delivered { status, headers, body, cut: None, timing }, Millis(0), None)
 }
 
 fn stream(pieces: &[Value]) -> String {
