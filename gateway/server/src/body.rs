@@ -98,19 +98,51 @@ pub fn typed<T: DeserializeOwned>(body: Value) -> Result<T, Problem> {
 
 /// Deepest nesting of brackets outside strings; counted before anything recurses.
 fn nesting(text: &str) -> usize {
-    let (mut deepest, mut depth, mut in_text, mut escaped) = (0_usize, 0_usize, false, false);
-    for byte in text.bytes() {
+    let (mut deepest, mut depth) = (0_usize, 0_usize);
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
+            b'"' => skip_string(&mut bytes),
+            b'{' | b'[' => {
                 depth += 1;
                 deepest = deepest.max(depth);
             }
-            b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
+            b'}' | b']' => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
     deepest
+}
+
+/// Goes on behind the end of a string. Nearly all of a long body stands in strings.
+fn skip_string(bytes: &mut std::str::Bytes<'_>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => _ = bytes.next(),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_string_nests_nothing() {
+        let table = [
+            ("[[1], [2, {}]]", 3),
+            (r#"{"a[[": "{[[", "b": [1]}"#, 2),
+            (r#"["\"[[[", [1]]"#, 2),
+            (r#"["\\", [1]]"#, 2),
+            (r#"["\\\"[[["]"#, 1),
+            ("]]][", 1),
+            ("\"", 0),
+            ("\"\\", 0),
+        ];
+        for (text, deepest) in table {
+            assert_eq!(nesting(text), deepest, "{text}");
+        }
+    }
 }
