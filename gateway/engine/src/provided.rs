@@ -1,6 +1,6 @@
 //! What a provider sent beside an answer that left unchanged, such as its log-probabilities.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use backstop_domain::{AttemptResult, CallState, Digest, call::Attempt};
 use backstop_upstream::Answer as Provided;
@@ -17,13 +17,13 @@ impl Engine {
     ///
     /// # Errors
     /// [`Stop::Read`] if the ledger cannot be read.
-    pub async fn provided(&self, ended: &Snapshot) -> Result<Option<Value>, Stop> {
+    pub async fn provided<'a>(&self, ended: &'a Snapshot) -> Result<Option<Cow<'a, Value>>, Stop> {
         if let Some(provided) = &ended.provided {
-            return Ok(Some(provided.body.clone()));
+            return Ok(Some(Cow::Borrowed(&provided.body)));
         }
         let Some((_, raw)) = source(&ended.state) else { return Ok(None) };
         let bytes = self.0.ledger.body(raw).await?.and_then(|body| body.bytes);
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).map(Cow::Owned))
     }
 }
 

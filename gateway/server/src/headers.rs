@@ -108,21 +108,32 @@ pub fn of_admitted(headers: &mut HeaderMap, admitted: &Admitted) {
     of_rates(headers, &admitted.rates);
 }
 
+/// What is told of a limit, and the names under which it is told.
+struct Limit {
+    limit: HeaderName,
+    remaining: HeaderName,
+    reset: HeaderName,
+}
+
+const REQUESTS: Limit = Limit {
+    limit: HeaderName::from_static("x-ratelimit-limit-requests"),
+    remaining: HeaderName::from_static("x-ratelimit-remaining-requests"),
+    reset: HeaderName::from_static("x-ratelimit-reset-requests"),
+};
+const TOKENS: Limit = Limit {
+    limit: HeaderName::from_static("x-ratelimit-limit-tokens"),
+    remaining: HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    reset: HeaderName::from_static("x-ratelimit-reset-tokens"),
+};
+
 /// How the caller stands under its limits, in OpenAI's words.
 pub fn of_rates(headers: &mut HeaderMap, rates: &Rates) {
-    let named = [("requests", rates.requests), ("tokens", rates.tokens)];
-    for (what, standing) in named {
+    for (names, standing) in [(REQUESTS, rates.requests), (TOKENS, rates.tokens)] {
         let Some(Standing { limit, remaining, reset_ms }) = standing else { continue };
-        let told = [
-            ("limit", limit.to_string()),
-            ("remaining", remaining.to_string()),
-            ("reset", duration(reset_ms)),
-        ];
-        for (word, value) in told {
-            let name = HeaderName::try_from(format!("x-ratelimit-{word}-{what}"));
-            if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
-                headers.insert(name, value);
-            }
+        headers.insert(names.limit, limit.into());
+        headers.insert(names.remaining, remaining.into());
+        if let Ok(reset) = HeaderValue::try_from(duration(reset_ms)) {
+            headers.insert(names.reset, reset);
         }
     }
 }
@@ -148,27 +159,35 @@ fn duration(ms: u64) -> String {
 /// What a response says of its call.
 pub fn of_call(headers: &mut HeaderMap, snapshot: &Snapshot) {
     let state = &snapshot.state;
-    let mut set = |name: &'static str, value: String| {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
+    let mut set = |name: &'static str, value| {
+        headers.insert(HeaderName::from_static(name), value);
     };
-    set("backstop-call", snapshot.id.0.clone());
-    set("backstop-state", state.state_name().to_owned());
-    set("backstop-revision", state.received.revision.to_string());
-    set("backstop-attempts", state.attempts.len().to_string());
+    let word = HeaderValue::from_static;
+    let text = |text: &str| HeaderValue::from_str(text).ok();
+    if let Some(id) = text(snapshot.id.as_str()) {
+        set("backstop-call", id);
+    }
+    set("backstop-state", word(state.state_name()));
+    if let Some(revision) = text(state.received.revision.hex(&mut [0; 64])) {
+        set("backstop-revision", revision);
+    }
+    set("backstop-attempts", state.attempts.len().into());
     if let Some(ended) = state.ended() {
-        set("backstop-outcome", ended.outcome.name().to_owned());
-        set("backstop-answered-by", ended.answered_by.name().to_owned());
+        set("backstop-outcome", word(ended.outcome.name()));
+        set("backstop-answered-by", word(ended.answered_by.name()));
     }
     if !snapshot.on_disk {
         // The policy's word: this answer left before the disk had it.
-        set("backstop-durability", "relaxed".to_owned());
+        set("backstop-durability", word("relaxed"));
     }
     let stages = &snapshot.stages;
     if !stages.total.is_zero() {
-        set("backstop-overhead-ms", format!("{:.3}", stages.overhead().as_secs_f64() * 1e3));
-        set("openai-processing-ms", stages.total.as_millis().to_string());
+        let overhead = format!("{:.3}", stages.overhead().as_secs_f64() * 1e3);
+        if let Some(overhead) = text(&overhead) {
+            set("backstop-overhead-ms", overhead);
+        }
+        let total = u64::try_from(stages.total.as_millis()).unwrap_or(u64::MAX);
+        set("openai-processing-ms", total.into());
     }
 }
 

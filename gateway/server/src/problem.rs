@@ -8,10 +8,12 @@ use axum::{
     http::{HeaderName, HeaderValue, Response, StatusCode, header},
     response::IntoResponse,
 };
-use backstop_domain::{FailureClass, Finding, Millis, Refusal};
+use backstop_domain::{FailureClass, Millis, Refusal};
 use backstop_engine::{ComplaintError, ForkError, Rates, Refused, ReviewError, Stop};
 use backstop_ledger::Unreadable;
 use serde_json::{Map, Value, json};
+
+use crate::{veil::Veil, view::Found};
 
 /// Base of the stable problem types.
 const TYPES: &str = "https://backstop.dev/problems/";
@@ -279,6 +281,7 @@ pub fn of_stop(stop: &Stop) -> Problem {
 pub fn of_review(error: &ReviewError) -> Problem {
     let detail = error.to_string();
     let conflict = |code| Problem::new(StatusCode::CONFLICT, code, detail.clone());
+    let open = |finding| Found::of(finding, &Veil::Lifted);
     match error {
         ReviewError::Unknown => Problem::not_found("review"),
         ReviewError::Refused(refusal) => match refusal {
@@ -299,7 +302,7 @@ pub fn of_review(error: &ReviewError) -> Problem {
         },
         ReviewError::Blocked(findings) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "answer_blocked", detail)
-                .with("findings", findings.iter().map(finding).collect())
+                .with("findings", json!(findings.iter().map(open).collect::<Vec<_>>()))
         }
         ReviewError::MayNotEdit(path) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "may_not_edit", detail).at(path.as_str())
@@ -349,12 +352,4 @@ pub fn of_fork(error: &ForkError) -> Problem {
         ForkError::Busy => conflict("call_busy").retry(Some(100)),
         ForkError::Stop(stop) => of_stop(stop),
     }
-}
-
-/// A finding, as callers and reviewers see it.
-pub fn finding(finding: &Finding) -> Value {
-    json!({
-        "by": finding.by, "status": finding.status, "class": finding.class,
-        "at": finding.at, "message": finding.message,
-    })
 }

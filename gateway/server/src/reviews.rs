@@ -115,7 +115,7 @@ pub async fn show(
         map.insert("messages".to_owned(), messages);
         map.insert("answer".to_owned(), subject);
         if review.opened.kind != ReviewKind::Audit || review.opened.is_drawn() {
-            let mut seen = crate::view::veiled(&call, &veil);
+            let mut seen = json!(crate::view::veiled(&call, &veil));
             // A drawn one looks as if the call waited for it.
             let asked = seen.pointer_mut("/review/id").filter(|_| review.opened.is_drawn());
             if let Some(asked) = asked {

@@ -138,7 +138,7 @@ fn page(
     let state = &call.state;
     let title = format!("{} {}", state.received.policy, call.id);
     let ended = state.ended();
-    let seen = view::veiled(call, veil);
+    let output = view::veiled(call, veil).output;
     let start = state.received_at;
     let now = if ended.is_some() { state.at } else { app.engine.clock().now() };
     Page {
@@ -158,7 +158,7 @@ fn page(
         currency: app.engine.workspace().gateway.currency.clone(),
         took: words::span(now.since(start)),
         stays: stays(events, now),
-        output: seen.get("output").map(|output| Plain::of(output, "", &[])),
+        output: output.map(|output| Plain::of(&output, "", &[])),
         lines: if veil.is_lifted() { explain::explain(events) } else { Vec::new() },
         way: explain::way(events),
         flips: Vec::new(),

@@ -1,6 +1,6 @@
 //! `POST /v1/chat/completions`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -13,7 +13,7 @@ use backstop_engine::{Admitted, Snapshot, Stop};
 use backstop_policy::compiled::PendingThen;
 
 use super::{
-    completion::{self, Reply},
+    completion::{self, Completion, Reply},
     logprobs,
     read::{How, chat_request},
     stream,
@@ -32,7 +32,7 @@ use crate::{
 const BEFORE_FIRST_BYTE: Duration = Duration::from_secs(2);
 
 /// What a call came to, and the call as it stood then.
-type Told = (Reply, Option<Snapshot>);
+type Told = (Reply, Option<Arc<Snapshot>>);
 
 /// Answers a chat completion request.
 ///
@@ -68,11 +68,11 @@ async fn admit(
 async fn answer(app: App, how: &How, admitted: &Admitted) -> Response {
     let wait = patience(&app, how);
     let guard = Hangup::of(&app, &how.policy, admitted);
-    let (id, logprobs) = (admitted.id.clone(), how.logprobs);
+    let (id, logprobs, include_usage) = (admitted.id.clone(), how.logprobs, how.include_usage);
     let mut told = Box::pin(async move {
         let mut told = reply(&app, id, wait).await;
-        if let (Some(top), (Reply::Completion(completion), Some(ended))) = (logprobs, &mut told) {
-            logprobs::add(&app, ended, top, completion).await;
+        if let (Some(top), Reply::Completion(completion)) = (logprobs, &mut told.0) {
+            logprobs::add(&app, completion, top).await;
         }
         guard.answered();
         told
@@ -82,30 +82,30 @@ async fn answer(app: App, how: &How, admitted: &Admitted) -> Response {
     }
     // What is quick gets a status and headers of its own; what is not is told inside the stream.
     match tokio::time::timeout(BEFORE_FIRST_BYTE, &mut told).await {
-        Ok((Reply::Completion(completion), snapshot)) => {
-            let chunks = stream::all(&Reply::Completion(completion), how.include_usage);
+        Ok((reply @ Reply::Completion(_), call)) => {
+            let chunks = stream::all(&reply, include_usage);
             let stream = stream::respond(futures_util::stream::once(async move { chunks }));
-            with_call(stream, snapshot.as_ref())
+            with_call(stream, call.as_deref())
         }
         Ok(problem) => whole(problem),
         Err(_) => {
-            let reply = async move { told.await.0 };
-            stream::respond(stream::when_ready(reply, how.include_usage))
+            let chunks = async move { stream::all(&told.await.0, include_usage) };
+            stream::respond(stream::when_ready(chunks))
         }
     }
 }
 
-fn whole((reply, snapshot): Told) -> Response {
+fn whole((reply, call): Told) -> Response {
     let response = match reply {
         Reply::Completion(completion) => Json(completion).into_response(),
         Reply::Problem(problem) => problem.into_response(),
     };
-    with_call(response, snapshot.as_ref())
+    with_call(response, call.as_deref())
 }
 
-fn with_call(mut response: Response, snapshot: Option<&Snapshot>) -> Response {
-    if let Some(snapshot) = snapshot {
-        headers::of_call(response.headers_mut(), snapshot);
+fn with_call(mut response: Response, call: Option<&Snapshot>) -> Response {
+    if let Some(call) = call {
+        headers::of_call(response.headers_mut(), call);
     }
     response
 }
@@ -137,10 +137,15 @@ async fn reply(app: &App, id: CallId, wait: Patience) -> Told {
         found = app.engine.wait_end(&id, wait.people).await;
     }
     match found {
-        Ok(Some(snapshot)) if snapshot.state.ended().is_some() => {
-            (completion::ended(&snapshot), Some(snapshot))
+        Ok(Some(call)) => {
+            let call = Arc::new(call);
+            let reply = match call.state.ended() {
+                Some(_) => completion::ended(&call),
+                // In a box: a call that ends, as most do, carries no room for it about.
+                None => Box::pin(pending(app, &call)).await,
+            };
+            (reply, Some(call))
         }
-        Ok(Some(snapshot)) => (pending(app, &snapshot).await, Some(snapshot)),
         Ok(None) => {
             // Admitted a moment ago, and it never came to disk: there is no such call.
             let stop = Stop::Broken("the call could not be written down".to_owned());
@@ -151,26 +156,26 @@ async fn reply(app: &App, id: CallId, wait: Patience) -> Told {
 }
 
 /// What the policy says while a person decides.
-async fn pending(app: &App, snapshot: &Snapshot) -> Reply {
-    if matches!(snapshot.state.phase, Phase::Paused { .. }) {
-        return Reply::Problem(completion::waiting(snapshot));
+async fn pending(app: &App, call: &Arc<Snapshot>) -> Reply {
+    if matches!(call.state.phase, Phase::Paused { .. }) {
+        return Reply::Problem(completion::waiting(call));
     }
     let workspace = app.engine.workspace();
-    let policy = workspace.policies.get(&snapshot.state.received.policy);
+    let policy = workspace.policies.get(&call.state.received.policy);
     match policy.map(|policy| &policy.pending.then) {
-        Some(PendingThen::Fallback) => match app.engine.interim(&snapshot.id).await {
-            Ok(Some((snapshot, answer))) => {
-                Reply::Completion(completion::interim(&snapshot, &answer))
+        Some(PendingThen::Fallback) => match app.engine.interim(&call.id).await {
+            Ok(Some((call, answer))) => {
+                Reply::Completion(Completion::interim(&Arc::new(call), answer))
             }
-            Ok(None) => Reply::Problem(completion::waiting(snapshot)),
+            Ok(None) => Reply::Problem(completion::waiting(call)),
             Err(stop) => Reply::Problem(problem::of_stop(&stop)),
         },
         Some(PendingThen::Refuse(_)) => {
-            let text = app.engine.pending_text(&snapshot.id).await.ok().flatten();
+            let text = app.engine.pending_text(&call.id).await.ok().flatten();
             let text = text.unwrap_or_else(|| "A person decides.".to_owned());
-            let text = format!("{text} (call {})", snapshot.id);
-            Reply::Completion(completion::refusal(snapshot, &text))
+            let text = format!("{text} (call {})", call.id);
+            Reply::Completion(Completion::refusal(call, text))
         }
-        Some(PendingThen::Error) | None => Reply::Problem(completion::waiting(snapshot)),
+        Some(PendingThen::Error) | None => Reply::Problem(completion::waiting(call)),
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! They are the provider's numbers for the very text that left; any other answer has none.
 
-use backstop_engine::Snapshot;
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
+use super::completion::Completion;
 use crate::app::App;
 
 /// How many alternatives to each token are wanted; `None`: no log-probabilities at all.
@@ -15,22 +17,20 @@ pub fn wanted(fields: &Map<String, Value>) -> Option<usize> {
 }
 
 /// Puts them beside each choice of a completion.
-pub async fn add(app: &App, ended: &Snapshot, top: usize, completion: &mut Value) {
-    let mut provided = match app.engine.provided(ended).await {
+pub async fn add(app: &App, completion: &mut Completion, top: usize) {
+    let call = Arc::clone(&completion.call);
+    let provided = match app.engine.provided(&call).await {
         Ok(Some(provided)) => provided,
         Ok(None) => return,
-        Err(error) => return tracing::warn!(call = %ended.id, %error, "no log-probabilities"),
+        Err(error) => return tracing::warn!(call = %call.id, %error, "no log-probabilities"),
     };
-    let theirs = provided.get_mut("choices").and_then(Value::as_array_mut);
-    let ours = completion.get_mut("choices").and_then(Value::as_array_mut);
-    for (theirs, ours) in theirs.into_iter().flatten().zip(ours.into_iter().flatten()) {
-        if let Some(mut logprobs) = theirs.get_mut("logprobs").map(Value::take) {
-            trim(&mut logprobs, top);
-            if let Some(fields) = ours.as_object_mut() {
-                fields.insert("logprobs".to_owned(), logprobs);
-            }
-        }
-    }
+    let choices = provided.get("choices").and_then(Value::as_array);
+    let given = |choice: &Value| {
+        let mut logprobs = choice.get("logprobs")?.clone();
+        trim(&mut logprobs, top);
+        Some(logprobs)
+    };
+    completion.logprobs = choices.into_iter().flatten().map(given).collect();
 }
 
 /// We may have asked for more alternatives than the caller did.

@@ -6,6 +6,7 @@ mod logprobs;
 mod models;
 mod read;
 mod stream;
+mod wire;
 
 pub use chat::chat;
 pub use models::{list, one};

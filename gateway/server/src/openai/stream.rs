@@ -25,17 +25,16 @@ pub fn respond(chunks: impl Stream<Item = String> + Send + 'static) -> Response 
     response
 }
 
-/// Comments until `reply` is there, the first one at once; then its chunks.
+/// Comments until the chunks are there, the first one at once; then these.
 pub fn when_ready(
-    reply: impl Future<Output = Reply> + Send + 'static,
-    include_usage: bool,
+    chunks: impl Future<Output = String> + Send + 'static,
 ) -> impl Stream<Item = String> + Send {
     let comment = || ": ping\n\n".to_owned();
-    let rest = stream::unfold(Some(Box::pin(reply)), move |waiting| async move {
-        let mut reply = waiting?;
-        match tokio::time::timeout(PING, &mut reply).await {
-            Err(_) => Some((comment(), Some(reply))),
-            Ok(reply) => Some((all(&reply, include_usage), None)),
+    let rest = stream::unfold(Some(Box::pin(chunks)), move |waiting| async move {
+        let mut chunks = waiting?;
+        match tokio::time::timeout(PING, &mut chunks).await {
+            Err(_) => Some((comment(), Some(chunks))),
+            Ok(chunks) => Some((chunks, None)),
         }
     });
     stream::once(async move { comment() }).chain(rest)
@@ -43,12 +42,20 @@ pub fn when_ready(
 
 /// Every chunk of a reply, to the end.
 pub fn all(reply: &Reply, include_usage: bool) -> String {
-    let mut out = String::new();
     match reply {
         // After the first byte an error is an event, and nothing follows it but the end.
-        Reply::Problem(problem) => push(&mut out, &problem.openai()),
-        Reply::Completion(completion) => completion_chunks(&mut out, completion, include_usage),
+        Reply::Problem(problem) => ended(|out| push(out, &problem.openai())),
+        Reply::Completion(completion) => whole(&json!(completion), include_usage),
     }
+}
+
+fn whole(completion: &Value, include_usage: bool) -> String {
+    ended(|out| completion_chunks(out, completion, include_usage))
+}
+
+fn ended(tell: impl FnOnce(&mut String)) -> String {
+    let mut out = String::new();
+    tell(&mut out);
     out.push_str("data: [DONE]\n\n");
     out
 }

@@ -14,32 +14,31 @@ fn events(text: &str) -> Vec<&str> {
     text.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).collect()
 }
 
-fn chunks(reply: &Reply, include_usage: bool) -> Vec<Value> {
-    let text = all(reply, include_usage);
-    let mut events = events(&text);
+fn chunks(text: &str) -> Vec<Value> {
+    let mut events = events(text);
     assert_eq!(events.pop(), Some("[DONE]"));
     events.into_iter().map(|event| serde_json::from_str(event).unwrap()).collect()
 }
 
-fn completion() -> Reply {
+fn completion() -> Value {
     let function = json!({ "name": "weather", "arguments": "{\"city\":\"Oslo\"}" });
     let call = json!({ "id": "call_1", "type": "function", "function": function });
     let first = json!({ "role": "assistant", "content": "ä".repeat(300), "refusal": null });
     let second = json!({ "role": "assistant", "content": null, "tool_calls": [call] });
-    Reply::Completion(json!({
+    json!({
         "id": "call_7", "created": 1, "model": "chat",
         "choices": [
             { "index": 0, "message": first, "finish_reason": "stop" },
             { "index": 1, "message": second, "finish_reason": "tool_calls" },
         ],
         "usage": { "total_tokens": 18 }, "backstop": { "outcome": "accepted" },
-    }))
+    })
 }
 
 #[test]
 fn the_extras_ride_in_the_last_chunk_and_in_no_other() {
     for include_usage in [false, true] {
-        let mut chunks = chunks(&completion(), include_usage);
+        let mut chunks = chunks(&whole(&completion(), include_usage));
         let last = chunks.pop().unwrap();
         assert_eq!(last["backstop"]["outcome"], "accepted");
         assert!(chunks.iter().all(|chunk| chunk.get("backstop").is_none()));
@@ -48,17 +47,17 @@ fn the_extras_ride_in_the_last_chunk_and_in_no_other() {
 
 #[test]
 fn usage_comes_last_with_no_choice_and_only_if_it_was_asked_for() {
-    let with = chunks(&completion(), true);
+    let with = chunks(&whole(&completion(), true));
     let (last, rest) = with.split_last().unwrap();
     assert_eq!((&last["choices"], &last["usage"]["total_tokens"]), (&json!([]), &json!(18)));
     assert!(rest.iter().all(|chunk| chunk["usage"].is_null() && chunk.get("usage").is_some()));
-    let without = chunks(&completion(), false);
+    let without = chunks(&whole(&completion(), false));
     assert!(without.iter().all(|chunk| chunk.get("usage").is_none()));
 }
 
 #[test]
 fn each_choice_is_whole_again_at_the_other_end() {
-    let chunks = chunks(&completion(), false);
+    let chunks = chunks(&whole(&completion(), false));
     let text: String = chunks
         .iter()
         .filter(|chunk| chunk["choices"][0]["index"] == 0)
@@ -82,7 +81,8 @@ fn each_choice_is_whole_again_at_the_other_end() {
 #[test]
 fn an_error_after_the_first_byte_is_an_event_and_the_last_one() {
     let status = axum::http::StatusCode::BAD_GATEWAY;
-    let chunks = chunks(&Reply::Problem(Problem::new(status, "failed", "nothing is left")), true);
+    let problem = Reply::Problem(Problem::new(status, "failed", "nothing is left"));
+    let chunks = chunks(&all(&problem, true));
     assert_eq!(chunks.len(), 1);
     for key in ["message", "type", "param", "code"] {
         assert!(chunks[0]["error"].get(key).is_some(), "all four keys: {key}");
@@ -93,9 +93,9 @@ fn an_error_after_the_first_byte_is_an_event_and_the_last_one() {
 async fn a_quiet_line_is_kept_alive_by_comments() {
     let reply = async {
         tokio::time::sleep(PING * 2 + PING / 2).await;
-        completion()
+        whole(&completion(), false)
     };
-    let pieces: Vec<String> = when_ready(reply, false).collect().await;
+    let pieces: Vec<String> = when_ready(reply).collect().await;
     assert_eq!(pieces.len(), 4, "a comment at once, two while waiting, then everything");
     assert_eq!(pieces[2], ": ping\n\n");
     assert!(pieces[3].starts_with("data: {"));
