@@ -89,7 +89,8 @@ impl Engine {
                 let Some(open) = found.as_ref().filter(|found| !is_enough(found, what)) else {
                     return enough(found);
                 };
-                match inner.resume(&open.id).await? {
+                // In a box: nearly every call that is waited for is in memory.
+                match Box::pin(inner.resume(&open.id)).await? {
                     Some(call) => call,
                     None => return enough(inner.snapshot(id).await?),
                 }
