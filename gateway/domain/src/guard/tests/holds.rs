@@ -123,3 +123,8 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_credential_lacks_has_the_words_that_events_and_pages_use() {
+    assert_eq!([LatchCause::Quota, LatchCause::Auth].map(LatchCause::name), ["quota", "auth"]);
+}
