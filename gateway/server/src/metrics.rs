@@ -10,8 +10,9 @@ const SECONDS: [f64; 18] = [
     60.0, 300.0,
 ];
 
-/// How often what was measured is put into its histograms. Until then each measurement is kept.
-const EVERY: Duration = Duration::from_secs(5);
+/// How often what was measured is put into its histograms. Until then each measurement is kept; and
+/// calls wait meanwhile, so it is little each time.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// Starts collecting; inside a runtime, which tidies up also where nobody asks for the metrics.
 ///
