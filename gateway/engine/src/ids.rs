@@ -55,15 +55,17 @@ impl Ids {
             (random.next_u32() & 0xffff, random.next_u64())
         };
         let time = u128::from(now.0 & 0xffff_ffff_ffff);
-        let number = (time << 80) | (u128::from(high) << 64) | u128::from(low);
-        let digits = (0..26).rev().map(|place| {
-            let index = usize::try_from((number >> (place * 5)) & 31).unwrap_or(0);
-            char::from(DIGITS.get(index).copied().unwrap_or(b'0'))
-        });
+        let mut number = (time << 80) | (u128::from(high) << 64) | u128::from(low);
+        let mut digits = [b'0'; 26];
+        for digit in digits.iter_mut().rev() {
+            let index = usize::try_from(number & 31).unwrap_or(0);
+            *digit = DIGITS.get(index).copied().unwrap_or(b'0');
+            number >>= 5;
+        }
         let mut id = String::with_capacity(prefix.len() + 27);
         id.push_str(prefix);
         id.push('_');
-        id.extend(digits);
+        id.push_str(core::str::from_utf8(&digits).unwrap_or_default());
         id
     }
 }

@@ -9,9 +9,9 @@ use backstop_domain::{Cause, Drawn, MicroMoney, Millis, Signal, Source, Status};
 use serde_json::{Map, Value, json};
 
 use super::input::{Contract, contract};
+use super::request::Request;
 use super::samples::Samples;
-use crate::compiled::{InputOf, Policy};
-use crate::prompt::keep_newest;
+use crate::compiled::Policy;
 use crate::tried::Made;
 
 /// A request, as the edge hands it in.
@@ -53,9 +53,7 @@ pub struct Caller {
 #[derive(Debug)]
 pub struct Facts {
     policy: Arc<Policy>,
-    fixed: BTreeMap<&'static str, Value>,
-    messages: Vec<Value>,
-    body: Option<Value>,
+    request: Request,
     samples: Samples,
     contract: OnceLock<Option<Contract>>,
     /// What a policy's own test says of signals and checks. Empty in every real call.
@@ -97,38 +95,12 @@ impl Watch {
 
 impl Facts {
     /// The facts of that request.
-    pub fn new(policy: Arc<Policy>, asked: Asked) -> Self {
-        let mut fixed = BTreeMap::new();
-        let call = json!({
-            "id": asked.id, "key": asked.key.as_ref().unwrap_or(&asked.id), "tags": asked.tags,
-            "received": asked.received.0, "attempts": 0, "cost": 0.0,
-        });
-        fixed.insert("call", call);
-        fixed.insert("now", Value::from(asked.received.0));
-        let caller = &asked.caller;
-        let tenant = caller.tenant.as_deref().unwrap_or_default();
-        let who = json!({ "name": caller.name, "tenant": tenant, "roles": caller.roles });
-        fixed.insert("caller", who);
-        let mut messages = asked.messages;
-        // What is judged is what the model reads, on whatever face it came in.
-        if let Some(body) = passed_on(&policy, &asked.input, asked.body.as_ref()) {
-            messages = body.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
-        }
-        if let Some(message) = newest_message(&messages, &asked.input) {
-            fixed.insert("message", Value::String(message));
-        }
-        if let Some(keep) = policy.conversation {
-            messages = keep_newest(messages, keep);
-        }
-        fixed.insert("messages", messages.iter().map(plain).collect());
-        fixed.insert("history", history(&messages));
-        fixed.insert("input", asked.input);
+    pub fn new(policy: Arc<Policy>, mut asked: Asked) -> Self {
+        let samples = Samples::new(Some(core::mem::take(&mut asked.salt)), Vec::new());
         Self {
+            request: Request::new(&policy, asked),
             policy,
-            fixed,
-            messages,
-            body: asked.body,
-            samples: Samples::new(Some(asked.salt), Vec::new()),
+            samples,
             contract: OnceLock::new(),
             pretended: Pretended::default(),
             data: None,
@@ -138,11 +110,7 @@ impl Facts {
 
     /// With what the call has used so far, for conditions on `call.attempts` and `call.cost`.
     pub fn set_progress(&mut self, attempts: u32, cost: MicroMoney) {
-        if let Some(call) = self.fixed.get_mut("call").and_then(Value::as_object_mut) {
-            call.insert("attempts".to_owned(), Value::from(attempts));
-            // Whole units of the currency: shown and compared by conditions, recorded nowhere.
-            call.insert("cost".to_owned(), Value::from(cost.0 as f64 / 1e6));
-        }
+        self.request.set_progress(attempts, cost);
     }
 
     /// The policy.
@@ -152,17 +120,17 @@ impl Facts {
 
     /// The input.
     pub fn input(&self) -> &Value {
-        self.fixed.get("input").unwrap_or(&Value::Null)
+        self.request.input()
     }
 
     /// The caller's messages that are passed on.
     pub fn messages(&self) -> &[Value] {
-        &self.messages
+        self.request.messages()
     }
 
     /// The chat body, if it is passed through.
     pub fn body(&self) -> Option<&Value> {
-        passed_on(&self.policy, self.input(), self.body.as_ref())
+        self.request.passed_on()
     }
 
     /// What a passed-through request brings along. One that cannot be read was refused before a
@@ -222,10 +190,11 @@ impl Facts {
     pub fn cache_parts(&self) -> Value {
         let key = self.policy.cache.as_ref().map_or(&[][..], |cache| &cache.key);
         if key.is_empty() {
-            return json!({ "input": self.input(), "messages": self.messages, "body": self.body });
+            let (input, messages, body) = (self.input(), self.messages(), self.request.body());
+            return json!({ "input": input, "messages": messages, "body": body });
         }
         let parts = key.iter().map(|(root, path)| {
-            let value = self.fixed.get(root.as_str()).unwrap_or(&Value::Null);
+            let value = self.request.variable(root).unwrap_or(&Value::Null);
             // Too many places to tell apart: all of it must be equal.
             let found = path.select(value).unwrap_or_else(|_| vec![(String::new(), value)]);
             let found: Vec<&Value> = found.into_iter().map(|(_, value)| value).collect();
@@ -281,7 +250,7 @@ impl<'f> View<'f> {
         if name == "data" {
             return Some(self.facts.data.as_ref().unwrap_or(&self.facts.policy.data));
         }
-        self.local.get(name).or_else(|| self.facts.fixed.get(name))
+        self.local.get(name).or_else(|| self.facts.request.variable(name))
     }
 
     /// The facts that it extends.
@@ -317,79 +286,4 @@ impl<'f> View<'f> {
             }),
         );
     }
-}
-
-/// The chat body that goes on to the model, if the policy passes one through.
-fn passed_on<'a>(policy: &Policy, input: &'a Value, body: Option<&'a Value>) -> Option<&'a Value> {
-    match policy.input {
-        InputOf::Body => Some(input),
-        _ if policy.passes_through() => body,
-        _ => None,
-    }
-}
-
-/// What the user said last: the input itself where that is a text.
-fn newest_message(messages: &[Value], input: &Value) -> Option<String> {
-    if let Value::String(text) = input {
-        return Some(text.clone());
-    }
-    let user = |message: &&Value| crate::prompt::role(message) == "user";
-    messages.iter().rev().find(user).map(text_of)
-}
-
-/// The words of a message, parts that are no text left out.
-pub(crate) fn text_of(message: &Value) -> String {
-    match message.get("content") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            let texts = parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
-            texts.collect::<Vec<_>>().join("\n")
-        }
-        _ => String::new(),
-    }
-}
-
-/// A message as conditions see it.
-fn plain(message: &Value) -> Value {
-    json!({ "role": crate::prompt::role(message), "content": text_of(message) })
-}
-
-/// Earlier tool calls of the conversation, each with its result if one is there.
-fn history(messages: &[Value]) -> Value {
-    let mut calls = Vec::new();
-    for message in messages {
-        for call in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
-            calls.push(past_call(call, messages));
-        }
-    }
-    Value::Array(calls)
-}
-
-fn past_call(call: &Value, messages: &[Value]) -> Value {
-    let id = call.get("id").and_then(Value::as_str).unwrap_or_default();
-    let text = |name: &str| {
-        call.pointer(&format!("/function/{name}")).and_then(Value::as_str).unwrap_or_default()
-    };
-    let answers = |message: &&Value| {
-        crate::prompt::role(message) == "tool"
-            && message.get("tool_call_id").and_then(Value::as_str) == Some(id)
-    };
-    let result = messages.iter().find(answers).map(text_of);
-    let args: Value = serde_json::from_str(text("arguments")).unwrap_or_else(|_| json!({}));
-    json!({
-        "name": text("name"), "args": args,
-        "status": result.as_deref().map_or("open", status_of),
-        "result": result.unwrap_or_default(),
-    })
-}
-
-/// `error` where the result says so itself; a tool that says nothing of the kind went well.
-fn status_of(result: &str) -> &'static str {
-    let said: Option<Value> = serde_json::from_str(result).ok();
-    let failed = said.as_ref().is_some_and(|value| {
-        let error = value.get("error").is_some_and(|error| !error.is_null() && error != false);
-        let status = value.get("status").and_then(Value::as_str);
-        error || status.is_some_and(|word| matches!(word, "error" | "failed" | "denied"))
-    });
-    if failed { "error" } else { "ok" }
 }

@@ -17,6 +17,7 @@ mod mask;
 mod objection;
 mod paid;
 mod places;
+mod request;
 mod rules;
 mod samples;
 mod scan;
@@ -34,12 +35,13 @@ use serde_json::Value;
 use crate::answer::Answer;
 
 pub use facts::{Asked, Caller, Facts, Pretended};
-pub(crate) use facts::{View, Watch, text_of};
+pub(crate) use facts::{View, Watch};
 pub use fallback::FallbackError;
 pub use input::{InputProblem, Requested};
 pub use limits::{DoorLimit, ToolUse};
 pub use mask::MaskRefused;
 pub use paid::{Ask as PaidKind, PaidAsk, PaidResult, ServiceScore, Vote};
+pub(crate) use request::text_of;
 pub use scan::Scan;
 pub use state::Judging;
 

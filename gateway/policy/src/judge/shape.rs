@@ -48,7 +48,6 @@ pub(super) fn read(judging: &mut Judging<'_>) {
         let wrong = Wrong::new(FailureClass::Malformed, "the answer has no choices");
         object(judging, String::new(), vec![wrong]);
     }
-    let before = given.answer.clone();
     for (index, choice) in given.answer.choices.iter_mut().enumerate() {
         let prefix = if several { format!("/choices/{index}") } else { String::new() };
         let mut view = judging.facts.view();
@@ -58,9 +57,7 @@ pub(super) fn read(judging: &mut Judging<'_>) {
             Err(wrong) => object(judging, prefix, wrong),
         }
     }
-    if before != given.answer {
-        judging.mended.dedup();
-    }
+    judging.mended.dedup();
     judging.given = Some(given);
 }
 

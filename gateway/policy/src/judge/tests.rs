@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use backstop_domain::{
-    Ask, FailureClass, Finding, Judged, Millis, Purpose, Source, Status, Verdict,
+    Ask, FailureClass, Finding, Judged, MicroMoney, Millis, Purpose, Source, Status, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -438,6 +438,19 @@ fn the_messages_that_are_judged_are_those_that_the_model_reads() {
     assert_eq!(found[0].status, Status::Fail, "{found:?}");
     let sent = policy.request(&facts, &ask("plain", Purpose::Answer), None).expect("a body");
     assert_eq!(sent["messages"][0]["content"], json!(said));
+}
+
+#[test]
+fn what_a_call_has_used_since_a_condition_looked_is_seen_by_the_next_one() {
+    let policy = policy(TYPED);
+    let mut facts = facts(&policy, json!("a question"));
+    let seen = |facts: &Facts| facts.view().variable("call").expect("`call`").clone();
+    let first = seen(&facts);
+    assert_eq!((&first["attempts"], &first["cost"]), (&json!(0), &json!(0.0)));
+    facts.set_progress(2, MicroMoney(1_500_000));
+    let later = seen(&facts);
+    assert_eq!((&later["attempts"], &later["cost"]), (&json!(2), &json!(1.5)));
+    assert_eq!((&later["key"], &later["received"]), (&json!("c1"), &json!(1_000)));
 }
 
 #[test]
