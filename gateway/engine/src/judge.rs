@@ -6,8 +6,7 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use backstop_domain::{
-    AttemptResult, Basis, CallEvent, FailureClass, FullLimit, Judged, Paid, Purpose, Source,
-    Status, Subject,
+    Basis, CallEvent, FailureClass, FullLimit, Judged, Paid, Purpose, Source, Status, Subject,
     call::{affordable, verdict_on},
 };
 use backstop_policy::{
@@ -299,17 +298,9 @@ impl Inner {
         Ok(Given { answer, source: subject.source, attempt, model, raw })
     }
 
-    /// What the provider sent, if the answer on the table is still that one: log-probabilities say
-    /// nothing of a text that was masked since.
+    /// What the provider sent, if the answer on the table is still that one.
     async fn sent(&self, live: &Live, subject: &Subject) -> Result<Option<Sent>, Stop> {
-        let attempt = subject.attempt.filter(|_| subject.source == Source::Model);
-        let Some(attempt) = attempt else { return Ok(None) };
-        let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
-        let ended = live.state.attempts.get(index).and_then(|attempt| attempt.ended.as_ref());
-        let raw = match ended.map(|ended| &ended.result) {
-            Some(AttemptResult::Answered { raw, answer, .. }) if *answer == subject.digest => *raw,
-            _ => return Ok(None),
-        };
+        let Some((attempt, raw)) = live.state.source_of(subject) else { return Ok(None) };
         if let Some(provided) = live.answers.provided(attempt) {
             return Ok(Some(Sent::InHand(provided)));
         }

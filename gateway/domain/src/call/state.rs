@@ -4,9 +4,9 @@ use alloc::{boxed::Box, collections::BTreeMap, string::String, sync::Arc, vec::V
 
 use super::fork::Folded;
 use crate::{
-    Ask, AttemptEnded, AttemptStarted, Digest, Effect, Ended, FailureClass, Finding, Interim,
-    Judged, Leaving, MicroMoney, Millis, Paused, Received, ReleaseError, Resolved, ReviewId,
-    ReviewSpec, RunEnd, RungRef, Source, Subject, outcome,
+    Ask, AttemptEnded, AttemptResult, AttemptStarted, Digest, Effect, Ended, FailureClass, Finding,
+    Interim, Judged, Leaving, MicroMoney, Millis, Paused, Received, ReleaseError, Resolved,
+    ReviewId, ReviewSpec, RunEnd, RungRef, Source, Subject, outcome,
 };
 
 /// A call, as its events so far make it.
@@ -246,6 +246,20 @@ impl CallState {
         match &self.phase {
             Phase::Ended(ended) => ended.outcome.name(),
             phase => phase.name(),
+        }
+    }
+
+    /// The attempt that this answer came from, and the digest of all that came with it; `None` if it
+    /// is no model's as it came. What a provider says of its own text, such as its
+    /// log-probabilities, says nothing of one that was masked or mended since.
+    pub fn source_of(&self, subject: &Subject) -> Option<(u32, Digest)> {
+        let number = subject.attempt.filter(|_| subject.source == Source::Model)?;
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        match &self.attempts.get(index)?.ended.as_ref()?.result {
+            AttemptResult::Answered { raw, answer, .. } if *answer == subject.digest => {
+                Some((number, *raw))
+            }
+            _ => None,
         }
     }
 

@@ -178,12 +178,11 @@ impl<'r> Hand<'r> {
     fn given(&self, state: &CallState, subject: &Subject) -> Result<Given<'static>, Unknown> {
         let answer = self.answer(subject.digest)?;
         let (attempt, model) = (subject.attempt, subject.model.clone());
-        let raw = match (subject.source, attempt) {
-            (Source::Model, Some(attempt)) => self.provided(state, attempt)?,
-            _ => None,
+        let raw = match state.source_of(subject) {
+            Some((attempt, _)) => self.provided(state, attempt)?.map(Cow::Owned),
+            None => None,
         };
-        let raw = raw.filter(|body| Answer::from_completion(body).is_ok_and(|own| own == answer));
-        Ok(Given { answer, source: subject.source, attempt, model, raw: raw.map(Cow::Owned) })
+        Ok(Given { answer, source: subject.source, attempt, model, raw })
     }
 
     fn pay(

@@ -3,7 +3,9 @@
 use alloc::vec;
 
 use super::world::*;
-use crate::{AnsweredBy, FailureClass, Mode, Outcome, Phase, Rung, Step, next};
+use crate::{
+    AnsweredBy, Digest, FailureClass, Mode, Outcome, Phase, Rung, Source, Step, Subject, next,
+};
 
 #[test]
 fn a_good_answer_is_accepted_and_may_leave() {
@@ -19,6 +21,27 @@ fn other_bytes_than_the_judged_ones_never_leave() {
     let mut world = world();
     world.run();
     assert!(world.state().release(b"better".to_vec()).is_err());
+}
+
+#[test]
+fn what_a_provider_sent_belongs_to_its_answer_and_to_no_other() {
+    let mut world = world().says([Says::Answer("first")]).objecting("first", &["rules.sum"]);
+    world.run();
+    let of = |answer: &str, source, attempt| {
+        let digest = Digest::of(answer.as_bytes());
+        world.state().source_of(&Subject { source, digest, attempt, model: None })
+    };
+    let first = of("first", Source::Model, Some(1));
+    assert_eq!(first.map(|(attempt, _)| attempt), Some(1));
+    for (why, answer, source, attempt) in [
+        ("masked since", "f***t", Source::Model, Some(1)),
+        ("another attempt's", "first", Source::Model, Some(2)),
+        ("no attempt's", "first", Source::Model, Some(0)),
+        ("no attempt at all", "first", Source::Model, None),
+        ("a person's, who said the same", "first", Source::Human, Some(1)),
+    ] {
+        assert_eq!(of(answer, source, attempt), None, "{why}");
+    }
 }
 
 #[test]
