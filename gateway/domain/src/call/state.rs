@@ -249,8 +249,8 @@ impl CallState {
         }
     }
 
-    /// The attempt that this answer came from, and the digest of all that came with it; `None` if it
-    /// is no model's as it came. What a provider says of its own text, such as its
+    /// The attempt that this answer came from, and the digest of all that came with it; `None` if
+    /// it is no model's as it came. What a provider says of its own text, such as its
     /// log-probabilities, says nothing of one that was masked or mended since.
     pub fn source_of(&self, subject: &Subject) -> Option<(u32, Digest)> {
         let number = subject.attempt.filter(|_| subject.source == Source::Model)?;
