@@ -62,11 +62,10 @@ async fn a_message_that_cannot_arrive_is_told_of_and_arrives_once_the_file_is_me
     assert!(!told.contains("nobody is ever told") && told.contains("private network"), "{told}");
 
     let gateway = Gateway::start_with(&workspace, &[("PAGER", SECRET)]);
-    let log = || std::fs::read_to_string(workspace.data().join("gateway.log")).unwrap();
-    assert!(log().contains("nothing is delivered there"), "{}", log());
+    assert!(workspace.logs(0, "nothing is delivered there"), "{}", workspace.log());
     let asked = gateway.caller().call("typed", "one", UNSURE, 10).await.unwrap();
     let review = asked.body["review"]["id"].as_str().expect(&asked.text).to_owned();
-    soon("it is seen to fail", async || log().contains("a delivery failed").then_some(())).await;
+    assert!(workspace.logs(0, "a delivery failed"), "{}", workspace.log());
     let leo = Person::enter(gateway.url(), LEAD_KEY).await;
     let overview = leo.get("/overview").await.text;
     let (_, row) = overview.split_once("notify:pager").expect("it is on the overview");
@@ -86,5 +85,5 @@ async fn a_message_that_cannot_arrive_is_told_of_and_arrives_once_the_file_is_me
         (row.contains(">1</td>") && row.contains("in order")).then_some(())
     })
     .await;
-    assert!(log().contains("deliveries are taken again"), "{}", log());
+    assert!(workspace.logs(0, "deliveries are taken again"), "{}", workspace.log());
 }

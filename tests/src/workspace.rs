@@ -3,6 +3,7 @@
 use crate::Scratch;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Key of the caller `sdk`, who may do everything that a caller may. Its hash stands in the
 /// workspace's gateway.yaml, and it opens nothing else.
@@ -14,6 +15,9 @@ pub const REVIEWER_KEY: &str = "bsk_test_ada456789abcdef0123456789abcdef";
 pub const LEAD_KEY: &str = "bsk_test_leo456789abcdef0123456789abcdef";
 /// Key of the reviewer `eve`, who works the queue `back` and sees what is private.
 pub const BACK_KEY: &str = "bsk_test_eve456789abcdef0123456789abcdef";
+
+/// How long a line may take from what it tells of into the log.
+const LOGGED_MAX: Duration = Duration::from_secs(10);
 
 /// A copied workspace and the data folder beside it.
 #[derive(Debug)]
@@ -36,6 +40,26 @@ impl Workspace {
     /// Where its ledger lies.
     pub fn data(&self) -> std::path::PathBuf {
         self.0.path().join(".backstop")
+    }
+
+    /// What the gateway on it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.data().join("gateway.log")).expect("a gateway runs on it")
+    }
+
+    /// Whether the log says that behind its first `before` bytes: now, or in a moment, since a line
+    /// may be written after the answer that it tells of.
+    pub fn logs(&self, before: usize, words: &str) -> bool {
+        let end = Instant::now() + LOGGED_MAX;
+        loop {
+            if self.log().get(before..).is_some_and(|log| log.contains(words)) {
+                return true;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Replaces the text of one of its files.
